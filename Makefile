@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+#
+# Hadal's top makefile. Each directory that builds something has a rules.mk, included below, which
+# names its sources relative to the top and puts its output under $(BUILD)/<directory>/.
+#
+# A rules.mk adds to these lists:
+#   ARTEFACTS       what `make` builds and what a user installs
+#   GUEST_PROGRAMS  programs of tests and benchmarks, $(BUILD)/guest-bin/NAME; every guest has them in /bin
+#   UNIT_PROGRAMS   cmocka programs, $(BUILD)/tests/unit/NAME, run by `make test`
+#   FUZZ_PROGRAMS   libFuzzer programs, $(BUILD)/tests/fuzz/NAME, run a bounded time by `make test`
+#   C_SOURCES       (optional) sources for `make format` that git does not list
+# and may hang recipes on install:: and uninstall:: (double colon).
+
+BUILD ?= build
+PREFIX ?= /usr/local
+DESTDIR ?=
+V ?= 0
+Q := $(if $(filter 0,$(V)),@)
+# Prints what is being made, one short line each: $(call say,CC,$@)
+say = @printf '  %-7s %s\n' '$(1)' '$(patsubst $(BUILD)/%,%,$(2))'
+
+# The kernel of the guests is fetched by scripts/setup; the module is built for it and for the
+# running kernel, each into $(BUILD)/module/RELEASE/hadal.ko.
+GUEST_RELEASE := $(shell cat $(BUILD)/kernel/release 2>/dev/null || \
+	ls /lib/modules 2>/dev/null | grep cloud-amd64 | sort -V | tail -n 1)
+GUEST_KDIR := /lib/modules/$(GUEST_RELEASE)/build
+KDIR ?= $(firstword $(wildcard /lib/modules/$(shell uname -r)/build) $(GUEST_KDIR))
+
+CC := gcc
+CFLAGS ?= -O2 -g
+CFLAGS += -std=gnu11 -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -MMD -MP
+CPPFLAGS += -Iinclude
+
+ARTEFACTS :=
+GUEST_PROGRAMS :=
+UNIT_PROGRAMS :=
+FUZZ_PROGRAMS :=
+C_SOURCES :=
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDEXPANSION:
+
+include $(wildcard vmm/rules.mk loader/linux/rules.mk lib/rules.mk cli/rules.mk \
+	tests/unit/rules.mk tests/guest/rules.mk tests/fuzz/rules.mk bench/rules.mk)
+
+.PHONY: all guest-programs test-programs setup demo test bench format clean help
+all: $(ARTEFACTS)
+guest-programs: all $(GUEST_PROGRAMS)
+test-programs: guest-programs $(UNIT_PROGRAMS) $(FUZZ_PROGRAMS)
+
+setup:
+	@scripts/setup
+
+# The lists above depend on what setup installs, so the build runs in a make of its own after it.
+CPU ?= amd
+demo: setup
+	@$(MAKE) --no-print-directory guest-programs
+	@scripts/demo --cpu $(CPU)
+
+test: setup
+	@$(MAKE) --no-print-directory test-programs
+	@tests/run
+
+bench: setup
+	@$(MAKE) --no-print-directory guest-programs
+	@bench/run $(if $(JSON),--json)
+
+install:: all
+uninstall::
+
+format:
+	clang-format -i $(shell git ls-files '*.c' '*.h') $(C_SOURCES)
+
+clean:
+	rm -rf $(BUILD)
+
+help:
+	@echo 'make            build the hypervisor image, the kernel module, the library and the command'
+	@echo 'make demo       boot a stock Debian kernel in QEMU and look into it (CPU=intel: in Bochs)'
+	@echo 'make test       unit, fuzz and guest tests on both vendors; ends with "N passed, N failed"'
+	@echo 'make bench      measure against KVM in the same emulator (JSON=1: as JSON)'
+	@echo 'make install    install under PREFIX=/usr/local; make uninstall takes it away again'
+	@echo 'make format     clang-format every C file'
+	@echo 'make clean      remove $(BUILD)/'
+	@echo 'Variables: V=1 show commands, KDIR= kernel headers for the module, EXT=dir an extension to link in'
+
+-include $(shell find $(BUILD) -name '*.d' -not -path '$(BUILD)/kernel/*' -not -path '$(BUILD)/module/*' 2>/dev/null)
