@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The hypercall interface of Hadal, version HADAL_ABI_VERSION.
+ *
+ * A hypercall is VMCALL on Intel and VMMCALL on AMD, executed in ring 0 of 64-bit mode with the
+ * call's number in RAX. Anything else (another number, another ring) raises #UD, as on a machine
+ * without a hypervisor. Arguments are in RDI, RSI, RDX, R8, R9. The result is in RAX: a value >= 0,
+ * or a negative Linux errno. Calls that return more say so; all other registers keep their values.
+ *
+ * Buffers are named by guest-physical address and must be RAM that the guest may write (for
+ * results) or read (for input); a buffer is contiguous in guest-physical memory. A failing call
+ * changes nothing, except that HADAL_CALL_WRITE may have written the part it reports.
+ */
+#ifndef HADAL_ABI_H
+#define HADAL_ABI_H
+
+#include <hadal/types.h>
+
+#define HADAL_ABI_VERSION 1u
+
+/* All hypercall numbers are HADAL_CALL_BASE + n; the base is "HADL" in the upper half. */
+#define HADAL_CALL_BASE 0x4841444c00000000ull
+
+enum hadal_call {
+	/*
+	 * Is Hadal here? RDI: the caller's HADAL_ABI_VERSION.
+	 * Returns 0, RDI = Hadal's ABI version, RSI = enum hadal_vendor, RDX = index of this vCPU.
+	 * -EPROTO (with the registers set all the same) when the versions differ.
+	 */
+	HADAL_CALL_QUERY,
+	/* RDI: buffer, RSI: its size. Fills struct hadal_info. Returns 0, -EINVAL, -EFAULT. */
+	HADAL_CALL_INFO,
+	/*
+	 * Leave this CPU: it continues after the hypercall on bare hardware, RAX = 0.
+	 * -EBUSY while pages are mapped (HADAL_CALL_MAP).
+	 */
+	HADAL_CALL_STOP,
+	/*
+	 * Registers of a vCPU at the moment of asking. RDI: vCPU index, RSI: buffer, RDX: its size.
+	 * Fills struct hadal_regs. Returns 0, -ENXIO (no such vCPU running), -EINVAL, -EFAULT,
+	 * -ETIMEDOUT (the vCPU did not answer).
+	 */
+	HADAL_CALL_REGS,
+	/*
+	 * Translate a virtual address. RDI: address, RSI: root (a CR3 value; HADAL_ROOT_CURRENT for
+	 * the caller's), RDX: buffer, R8: its size. Fills struct hadal_translation, also when the
+	 * translation itself fails (result member). Returns 0, -EINVAL, -EFAULT.
+	 */
+	HADAL_CALL_TRANSLATE,
+	/*
+	 * Read or write memory. RDI: address, RSI: length (1 to HADAL_TRANSFER_MAX), RDX: buffer,
+	 * R8: HADAL_MEM_* flags, R9: root for HADAL_MEM_VIRTUAL. Returns the bytes done, less than
+	 * asked when a page on the way is absent, not RAM or refused; when it is the first: -EFAULT
+	 * (absent), -EACCES (the hypervisor's own), -ENXIO (not RAM), -EROFS. -EINVAL for bad
+	 * arguments.
+	 */
+	HADAL_CALL_READ,
+	HADAL_CALL_WRITE,
+	/*
+	 * Let a page show another one. RDI: guest-physical address of the caller's page, RSI:
+	 * address of the physical page to show, both page-aligned; RDX: HADAL_MAP_* flags. All CPUs
+	 * see it on return. Returns 0, -EINVAL, -ENXIO (not RAM), -EACCES (the hypervisor's own),
+	 * -EEXIST (mapped already), -ENOSPC (table full), -ENOMEM.
+	 */
+	HADAL_CALL_MAP,
+	/* RDI: guest-physical address of a mapped page, which shows itself again. 0, -EINVAL,
+	   -ENOENT. */
+	HADAL_CALL_UNMAP,
+	/*
+	 * Read the log. RDI: position to read from (0 for the oldest kept), RSI: buffer, RDX: its
+	 * size. Returns the bytes of text copied (0 at the end), RDI = position to go on from.
+	 */
+	HADAL_CALL_LOG,
+	/* RDI: vCPU index, RSI: buffer, RDX: its size. Fills struct hadal_stats. 0, -ENXIO,
+	   -EINVAL, -EFAULT. */
+	HADAL_CALL_STATS,
+	HADAL_CALL_COUNT,
+	/* Numbers from here to HADAL_CALL_EXTENSION_LAST are left to extensions. */
+	HADAL_CALL_EXTENSION = 0x100,
+	HADAL_CALL_EXTENSION_LAST = 0xfff,
+};
+
+#define HADAL_ROOT_CURRENT   (~0ull)
+#define HADAL_TRANSFER_MAX   65536u
+#define HADAL_MAX_CPUS       256u
+#define HADAL_MAX_RAM_RANGES 64u
+
+/* Flags of HADAL_CALL_READ and HADAL_CALL_WRITE. */
+#define HADAL_MEM_PHYSICAL 0u
+#define HADAL_MEM_VIRTUAL  1u /* the address is virtual, under the root in R9 */
+#define HADAL_MEM_MMIO     2u /* do not refuse what is not RAM (physical only) */
+#define HADAL_MEM_LA57     4u /* the root has 5 levels; else as the caller's CR4 says */
+#define HADAL_MEM_LA48     8u /* the root has 4 levels; else as the caller's CR4 says */
+
+/* Flags of HADAL_CALL_MAP. */
+#define HADAL_MAP_WRITE 1u /* writes to the page reach the page shown; else they are refused */
+
+enum hadal_vendor {
+	HADAL_VENDOR_INTEL = 1,
+	HADAL_VENDOR_AMD = 2,
+};
+
+/* A range of guest-physical RAM: [start, end), bytes, page-aligned. */
+struct hadal_range {
+	uint64_t start;
+	uint64_t end;
+};
+
+struct hadal_info {
+	uint32_t abi_version;
+	uint32_t vendor;      /* enum hadal_vendor */
+	uint32_t cpu_count;   /* vCPU indices are below this */
+	uint32_t cpu_running; /* vCPUs now under Hadal */
+	uint64_t image_bytes; /* size of the image with its zeroed data */
+	uint64_t pool_pages;  /* 4 KiB pages handed over by the loader */
+	uint64_t pool_free;
+	uint64_t bytes_per_cpu;
+	uint64_t mapped_pages; /* pages that show another one now */
+	uint32_t physical_bits;
+	uint32_t ram_count;
+	struct hadal_range ram[HADAL_MAX_RAM_RANGES];
+	char version[32];
+};
+
+struct hadal_segment {
+	uint64_t base;
+	uint32_t limit;
+	uint16_t selector;
+	uint16_t attributes; /* as in a descriptor: bits 0-7 of its access byte, 8-11 its flags
+				nibble */
+};
+
+/* One vCPU's registers. The order of the general registers is the processor's encoding order. */
+struct hadal_regs {
+	uint64_t rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi;
+	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+	uint64_t rip, rflags;
+	uint64_t cr0, cr2, cr3, cr4, cr8;
+	uint64_t dr0, dr1, dr2, dr3, dr6, dr7;
+	struct hadal_segment es, cs, ss, ds, fs, gs, ldtr, tr;
+	uint64_t gdtr_base, idtr_base;
+	uint32_t gdtr_limit, idtr_limit;
+	uint64_t efer, star, lstar, cstar, sfmask;
+	uint64_t kernel_gs_base; /* FS and GS bases are in their segments */
+	uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
+	uint64_t pat, tsc_aux, xcr0;
+	uint32_t cpu; /* vCPU index */
+	uint32_t apic_id;
+};
+
+#define HADAL_STEP_READ    1u
+#define HADAL_STEP_WRITE   2u
+#define HADAL_STEP_EXECUTE 4u
+#define HADAL_STEP_USER    8u
+
+/* One step of a translation: the entry read at one level. */
+struct hadal_step {
+	uint64_t entry_address; /* guest-physical */
+	uint64_t entry;
+	uint32_t level;  /* 5 to 1 */
+	uint32_t rights; /* HADAL_STEP_*: what this entry alone allows */
+};
+
+struct hadal_translation {
+	int32_t result;  /* 0, -EFAULT (not present), -EINVAL (non-canonical or reserved bits),
+			    -ENXIO (table not in RAM) */
+	uint32_t rights; /* HADAL_STEP_*: what all entries together allow */
+	uint64_t physical;
+	uint64_t page_bytes; /* 4096, 2 MiB or 1 GiB */
+	uint32_t levels;     /* 4 or 5 */
+	uint32_t step_count;
+	struct hadal_step step[5];
+};
+
+/* What made a vCPU exit; the same for both vendors. */
+enum hadal_exit_kind {
+	HADAL_EXIT_UNKNOWN,
+	HADAL_EXIT_CPUID,
+	HADAL_EXIT_HYPERCALL, /* VMCALL or VMMCALL */
+	HADAL_EXIT_RDMSR,
+	HADAL_EXIT_WRMSR,
+	HADAL_EXIT_CR_READ,
+	HADAL_EXIT_CR_WRITE,
+	HADAL_EXIT_DR_ACCESS,
+	HADAL_EXIT_XSETBV,
+	HADAL_EXIT_INVD,
+	HADAL_EXIT_WBINVD,
+	HADAL_EXIT_VIRT_INSN, /* a VMX or SVM instruction other than the hypercalls */
+	HADAL_EXIT_EXCEPTION,
+	HADAL_EXIT_NMI,
+	HADAL_EXIT_NMI_WINDOW,
+	HADAL_EXIT_INTERRUPT,
+	HADAL_EXIT_INTERRUPT_WINDOW,
+	HADAL_EXIT_NESTED_FAULT, /* EPT violation, nested page fault */
+	HADAL_EXIT_NESTED_MISCONFIG,
+	HADAL_EXIT_IO,
+	HADAL_EXIT_HLT,
+	HADAL_EXIT_RDTSC,
+	HADAL_EXIT_RDTSCP,
+	HADAL_EXIT_RDPMC,
+	HADAL_EXIT_PAUSE,
+	HADAL_EXIT_MONITOR,
+	HADAL_EXIT_MWAIT,
+	HADAL_EXIT_INVLPG,
+	HADAL_EXIT_DESCRIPTOR, /* LGDT, SGDT, LIDT, SIDT, LLDT, SLDT, LTR, STR */
+	HADAL_EXIT_TASK_SWITCH,
+	HADAL_EXIT_SINGLE_STEP,
+	HADAL_EXIT_SHUTDOWN, /* triple fault */
+	HADAL_EXIT_INIT,
+	HADAL_EXIT_SIPI,
+	HADAL_EXIT_SMI,
+	HADAL_EXIT_IRET,
+	HADAL_EXIT_TIMER, /* VMX preemption timer */
+	HADAL_EXIT_KIND_COUNT,
+};
+
+struct hadal_stats {
+	uint32_t cpu;
+	uint32_t kind_count; /* HADAL_EXIT_KIND_COUNT of the image */
+	uint64_t kicks;      /* NMIs taken for the hypervisor's own requests */
+	uint64_t fixups;     /* faults inside the image that the fixup table turned into an error */
+	uint64_t faults;     /* other faults inside the image */
+	uint64_t flushes;    /* TLB flushes of nested translations */
+	uint64_t exits[HADAL_EXIT_KIND_COUNT];
+};
+
+#endif

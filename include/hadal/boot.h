@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a loader and the image agree on.
+ *
+ * The image file starts with struct hadal_image_header. A loader allocates memory, copies the
+ * image, zeroes the rest up to memory_bytes, builds the first page tables and fills struct
+ * hadal_boot. The first page tables map, in 4 KiB pages,
+ *  - the image at HADAL_IMAGE_BASE, all of memory_bytes, writable and executable,
+ *  - every page of the pool and of struct hadal_boot at HADAL_DIRECT_BASE + its physical address,
+ *    writable, and
+ *  - the first page of the image also at struct hadal_boot.trampoline, executable, where the loader
+ *    has mapped it in its own page tables too.
+ * They have 5 levels when CR4.LA57 is set and 4 otherwise. The image builds its own tables during
+ * HADAL_ENTER_INIT, from the pool, and never uses the first ones again.
+ *
+ * The loader then calls the image at trampoline + entry_offset with interrupts off, as the C
+ * function long enter(uint64_t op, uint64_t boot_physical, uint64_t root_physical, uint64_t cpu);
+ * once with HADAL_ENTER_INIT on any CPU, then with HADAL_ENTER_START on each CPU with its index.
+ * root_physical is the physical address of the first top-level page table for HADAL_ENTER_INIT and
+ * hadal_boot.root for HADAL_ENTER_START. START returns 0 with the CPU under Hadal. A CPU leaves by
+ * HADAL_CALL_STOP. Errors are negative errno; after an error the CPU is as it was before.
+ * The memory must stay until all CPUs have left.
+ */
+#ifndef HADAL_BOOT_H
+#define HADAL_BOOT_H
+
+#include <hadal/abi.h>
+
+#define HADAL_IMAGE_MAGIC     0x4c4144414820494dull
+#define HADAL_IMAGE_BASE      0x0000700000000000ull
+#define HADAL_DIRECT_BASE     0x0000400000000000ull
+#define HADAL_MAX_POOL        32u
+#define HADAL_MAX_IMAGE_BYTES 0x40000u
+
+enum hadal_enter {
+	/*
+	 * Build page tables, nested tables and per-CPU memory from the pool; find the vendor.
+	 * -EPROTO (versions differ), -ENODEV (no VT-x or SVM, or a feature is missing), -EINVAL
+	 * (bad boot data), -ENOMEM (pool too small).
+	 */
+	HADAL_ENTER_INIT,
+	/*
+	 * Put this CPU under Hadal. -EBUSY (another hypervisor holds it), -EPERM (locked by
+	 * firmware), -ENODEV (feature missing on this CPU), -EOPNOTSUPP (memory encryption is on),
+	 * -EIO (the processor refused the state; see the log), -EFAULT (fault inside the image; see
+	 * the log).
+	 */
+	HADAL_ENTER_START,
+};
+
+struct hadal_image_header {
+	uint64_t magic;        /* HADAL_IMAGE_MAGIC */
+	uint32_t abi_version;  /* HADAL_ABI_VERSION */
+	uint32_t entry_offset; /* of the entry, from the start of the image, below 4096 */
+	uint64_t file_bytes;   /* bytes to copy */
+	uint64_t memory_bytes; /* bytes to map, a multiple of 4096, at most HADAL_MAX_IMAGE_BYTES */
+	uint64_t per_cpu_bytes;   /* pool memory that each CPU takes */
+	uint64_t base_pool_bytes; /* pool memory needed beside that */
+	uint64_t log_offset;      /* struct hadal_log_ring, from the start of the image */
+};
+
+/*
+ * The log inside the image: a loader may read it from memory after a stop or a crash.
+ * head counts all bytes ever written; the text of byte n is at data[n % sizeof(data)].
+ */
+#define HADAL_LOG_BYTES 16384u
+struct hadal_log_ring {
+	uint64_t head;
+	char data[HADAL_LOG_BYTES];
+};
+
+struct hadal_chunk {
+	uint64_t physical; /* page-aligned */
+	uint64_t bytes;    /* a multiple of 4096 */
+};
+
+/* Filled by the loader, one page-aligned block of physical memory, read during HADAL_ENTER_INIT. */
+struct hadal_boot {
+	uint32_t abi_version;    /* HADAL_ABI_VERSION of the loader */
+	uint32_t cpu_count;      /* possible CPUs, 1 to HADAL_MAX_CPUS; indices are below this */
+	uint64_t image_physical; /* the image is contiguous */
+	uint64_t trampoline;     /* virtual address of the image's first page in the loader's page
+				    tables */
+	uint64_t root;           /* set by HADAL_ENTER_INIT: root_physical for HADAL_ENTER_START */
+	uint32_t pool_count;
+	uint32_t ram_count;
+	struct hadal_chunk pool[HADAL_MAX_POOL];
+	struct hadal_range ram[HADAL_MAX_RAM_RANGES]; /* all RAM, ascending, not overlapping */
+};
+
+#endif

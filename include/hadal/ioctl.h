@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * /dev/hadal: what libhadal and the kernel module agree on. Root only (CAP_SYS_ADMIN at open).
+ * Every call may fail with -EPROTO when `version` is not HADAL_ABI_VERSION, -ENODEV when Hadal is
+ * not started (except HADAL_IOC_START, _STATE and _LOG), -EFAULT for a bad user pointer.
+ * What a file descriptor mapped is unmapped when it is closed.
+ */
+#ifndef HADAL_IOCTL_H
+#define HADAL_IOCTL_H
+
+#ifdef __KERNEL__
+#include <linux/ioctl.h>
+#else
+#include <sys/ioctl.h>
+#endif
+#include <hadal/abi.h>
+
+/* Start on all CPUs or none. On failure `cpu` is the CPU that failed and `reason` says why. */
+struct hadal_ioc_start {
+	uint32_t version;
+	int32_t cpu; /* -1 when the failure is not one CPU's */
+	char reason[256];
+};
+
+struct hadal_ioc_stop {
+	uint32_t version;
+	int32_t cpu;
+	char reason[256];
+};
+
+struct hadal_ioc_state {
+	uint32_t version; /* in: ignored; out: the module's HADAL_ABI_VERSION */
+	uint32_t running; /* 1 when started */
+	uint32_t cpu_count;
+	uint32_t cpu_running;
+};
+
+/* Read or write memory; see HADAL_CALL_READ. `done` is valid also when the call fails. */
+struct hadal_ioc_memory {
+	uint32_t version;
+	uint32_t flags; /* HADAL_MEM_* */
+	uint64_t address;
+	uint64_t length; /* any length */
+	uint64_t buffer; /* user pointer */
+	uint64_t root;
+	uint64_t done;
+};
+
+/* Fill a struct: hadal_info, hadal_regs, hadal_stats. */
+struct hadal_ioc_get {
+	uint32_t version;
+	uint32_t cpu;    /* ignored for hadal_info */
+	uint64_t buffer; /* user pointer */
+	uint64_t size;   /* of the struct as the caller knows it */
+};
+
+struct hadal_ioc_translate {
+	uint32_t version;
+	uint32_t flags; /* HADAL_MEM_LA57, HADAL_MEM_LA48 */
+	uint64_t address;
+	uint64_t root;
+	struct hadal_translation out;
+};
+
+/* Let a page of the caller's memory show a physical page; see HADAL_CALL_MAP. */
+struct hadal_ioc_map {
+	uint32_t version;
+	uint32_t flags;    /* HADAL_MAP_* */
+	uint64_t address;  /* user virtual address, page-aligned, of an anonymous page the caller
+			      owns */
+	uint64_t physical; /* page to show; ignored by HADAL_IOC_UNMAP */
+};
+
+/* Read the log; works also after a stop. See HADAL_CALL_LOG. */
+struct hadal_ioc_log {
+	uint32_t version;
+	uint32_t reserved;
+	uint64_t position; /* in and out */
+	uint64_t buffer;
+	uint64_t size;
+	uint64_t done; /* bytes of text copied */
+};
+
+#define HADAL_IOC_START     _IOWR('H', 0, struct hadal_ioc_start)
+#define HADAL_IOC_STOP      _IOWR('H', 1, struct hadal_ioc_stop)
+#define HADAL_IOC_STATE     _IOWR('H', 2, struct hadal_ioc_state)
+#define HADAL_IOC_READ      _IOWR('H', 3, struct hadal_ioc_memory)
+#define HADAL_IOC_WRITE     _IOWR('H', 4, struct hadal_ioc_memory)
+#define HADAL_IOC_INFO      _IOWR('H', 5, struct hadal_ioc_get)
+#define HADAL_IOC_REGS      _IOWR('H', 6, struct hadal_ioc_get)
+#define HADAL_IOC_STATS     _IOWR('H', 7, struct hadal_ioc_get)
+#define HADAL_IOC_TRANSLATE _IOWR('H', 8, struct hadal_ioc_translate)
+#define HADAL_IOC_MAP       _IOWR('H', 9, struct hadal_ioc_map)
+#define HADAL_IOC_UNMAP     _IOWR('H', 10, struct hadal_ioc_map)
+#define HADAL_IOC_LOG       _IOWR('H', 11, struct hadal_ioc_log)
+
+#endif
