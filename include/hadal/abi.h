@@ -43,8 +43,9 @@ enum hadal_call {
 	HADAL_CALL_REGS,
 	/*
 	 * Translate a virtual address. RDI: address, RSI: root (a CR3 value; HADAL_ROOT_CURRENT for
-	 * the caller's), RDX: buffer, R8: its size. Fills struct hadal_translation, also when the
-	 * translation itself fails (result member). Returns 0, -EINVAL, -EFAULT.
+	 * the caller's), RDX: buffer, R8: its size, R9: HADAL_MEM_LA57 or _LA48 or 0. Fills struct
+	 * hadal_translation, also when the translation itself fails (result member). Returns 0,
+	 * -EINVAL, -EFAULT.
 	 */
 	HADAL_CALL_TRANSLATE,
 	/*
