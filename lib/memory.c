@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+#include "memory.h"
+
+#include <errno.h>
+#include <limits.h>
+
+ssize_t hadal_memory_read(struct hadal_memory *memory, uint64_t pa, void *buf, size_t len)
+{
+	size_t done = 0;
+
+	if (len > SSIZE_MAX || pa + len < pa)
+		return -EINVAL;
+	while (done < len) {
+		ssize_t got = memory->read(memory->ctx, pa + done, (char *)buf + done, len - done);
+
+		memory->reads++;
+		if (got < 0 && !done)
+			return got;
+		if (got <= 0 || (size_t)got > len - done)
+			break;
+		memory->bytes_read += got;
+		done += got;
+	}
+	return done;
+}
+
+int hadal_memory_read_exact(struct hadal_memory *memory, uint64_t pa, void *buf, size_t len)
+{
+	ssize_t got = hadal_memory_read(memory, pa, buf, len);
+
+	if (got < 0)
+		return got;
+	return (size_t)got == len ? 0 : -EFAULT;
+}
+
+void hadal_memory_close(struct hadal_memory *memory)
+{
+	if (memory->close)
+		memory->close(memory->ctx);
+	memory->close = NULL;
+	memory->ctx = NULL;
+}
