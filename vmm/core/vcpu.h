@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/* One virtual CPU: the state of a processor while its system runs on top of the image. */
+#ifndef HADAL_CORE_VCPU_H
+#define HADAL_CORE_VCPU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <hadal/abi.h>
+#include "core/exit.h"
+#include "core/extension.h"
+#include "core/guest_walk.h"
+#include "core/layout.h"
+#include "x86/descriptors.h"
+
+/* General registers in the processor's encoding order; rsp is kept elsewhere (REG_RSP). */
+struct gprs {
+	uint64_t rax, rcx, rdx, rbx, unused_rsp, rbp, rsi, rdi;
+	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+};
+
+/* Guest registers that the vendor's control structure or the processor holds. */
+enum vcpu_reg {
+	REG_RSP,
+	REG_CR0, /* as the guest sees it */
+	REG_CR3,
+	REG_CR4, /* as the guest sees it */
+	REG_EFER, /* as the guest sees it */
+	REG_DR7,
+	REG_GDTR_BASE,
+	REG_GDTR_LIMIT,
+	REG_IDTR_BASE,
+	REG_IDTR_LIMIT,
+	REG_PAT,
+	REG_SYSENTER_CS,
+	REG_SYSENTER_ESP,
+	REG_SYSENTER_EIP,
+	REG_DEBUGCTL,
+	REG_CPL, /* 0 to 3, read only */
+};
+
+enum vcpu_segment { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SEG_TR, SEG_COUNT };
+
+/* An event to deliver on the next entry, encoded as both vendors do (SDM 25.8.3, APM 15.20). */
+#define EVENT_VALID     (1u << 31)
+#define EVENT_ERROR     (1u << 11) /* deliver the error code */
+#define EVENT_INTERRUPT (0u << 8)
+#define EVENT_NMI       (2u << 8)
+#define EVENT_EXCEPTION (3u << 8)
+#define EVENT_SOFT_INT  (4u << 8)
+#define EVENT_SOFT_EXC  (6u << 8) /* INT3, INTO; VT-x only, SVM takes EVENT_EXCEPTION */
+#define EVENT_TYPE      (7u << 8)
+#define EVENT_VECTOR    0xffu
+struct event {
+	uint32_t info; /* EVENT_*, 0 for none */
+	uint32_t error;
+	uint32_t length; /* of the instruction, for software events */
+};
+
+/* Requests that other CPUs post to a vCPU; served before the next entry. */
+#define REQUEST_FLUSH 1u /* drop cached nested translations */
+#define REQUEST_REGS  2u /* store the registers for the asker */
+
+/* What the trampoline saves of the system that START is called from. */
+struct entry_state {
+	uint64_t cr0, cr3, cr4, efer;
+	uint64_t rip, rsp, rflags;
+	struct hadal_segment segment[SEG_COUNT];
+	struct descriptor_pointer gdtr, idtr;
+	uint64_t dr7, debugctl, pat;
+	uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
+};
+
+struct vcpu {
+	struct gprs regs; /* first: the entry stubs push the guest's registers here */
+	uint64_t rip;
+	uint64_t rflags;
+	uint32_t index;
+	uint32_t requests; /* REQUEST_*, set by others with atomic operations */
+	struct exit exit;
+	struct event inject;
+	bool nmi_pending; /* an NMI waits until the guest can take one */
+	bool running;
+	bool leaving;     /* leave the processor to the system instead of entering it again */
+	bool in_handler;  /* set while an exit is handled: a fault then costs the guest a #GP only */
+	uint32_t apic_id;
+	uint64_t flush_seen; /* the nested generation this CPU has flushed to */
+	struct walk_cache fetch_cache;
+	uint64_t shadow_dr6;
+	struct entry_state entry;
+	struct hadal_stats stats;
+	struct gdt gdt;
+	struct tss tss;
+	void *arch;         /* PERCPU_ARCH pages, one after the other */
+	uint64_t arch_physical[PERCPU_ARCH_PAGES];
+	uint64_t arch_data[16]; /* the vendor's own small state */
+	void *extension_data[EXTENSION_MAX];
+	uint8_t extension_pool[2048] __attribute__((aligned(16)));
+};
+
+_Static_assert(offsetof(struct vcpu, regs) == 0, "the entry stubs push at the start of struct vcpu");
+_Static_assert(sizeof(struct vcpu) <= PERCPU_VCPU_PAGES * 4096, "struct vcpu outgrew its pages");
+
+static inline struct vcpu *vcpu_at(uint32_t index)
+{
+	return (struct vcpu *)(LAYOUT_PERCPU_BASE + ((uint64_t)index << PERCPU_SHIFT) + PERCPU_VCPU);
+}
+
+/* The general register with the given encoding; RSP goes through vcpu_get(). */
+static inline uint64_t *vcpu_gpr(struct vcpu *vcpu, unsigned encoding)
+{
+	return &vcpu->regs.rax + (encoding & 15);
+}
+
+uint64_t vcpu_get(struct vcpu *vcpu, enum vcpu_reg reg);
+void vcpu_set(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value);
+
+/*
+ * Queue an exception for the next entry. An exception that meets one being delivered becomes a #DF,
+ * and then a shutdown, as SDM 6.15 and APM 8.2.9 tell.
+ */
+void vcpu_inject_exception(struct vcpu *vcpu, uint8_t vector, bool has_error, uint32_t error);
+void vcpu_inject_ud(struct vcpu *vcpu);
+void vcpu_inject_gp(struct vcpu *vcpu);
+/* Deliver an NMI as soon as the guest can take one. */
+void vcpu_inject_nmi(struct vcpu *vcpu);
+
+/*
+ * Length of the instruction at the guest's RIP, from the processor or by decoding it.
+ * 1 to 15, or 0 when it can no longer be read or is not one that can exit.
+ */
+uint32_t vcpu_insn_length(struct vcpu *vcpu);
+/* How the guest's processor reads addresses now, for guest_walk(). */
+void vcpu_paging(struct vcpu *vcpu, struct guest_paging *paging);
+/* True in 64-bit mode: EFER.LMA and CS.L. */
+bool vcpu_long_mode(struct vcpu *vcpu);
+void vcpu_registers(struct vcpu *vcpu, struct hadal_regs *out);
+
+/* Called by the vendor's exit path, between decode and encode. */
+void vcpu_dispatch(struct vcpu *vcpu);
+/* Called by the vendor's exit path right before entry when vcpu->requests is not 0. */
+void vcpu_serve_requests(struct vcpu *vcpu);
+
+#endif
