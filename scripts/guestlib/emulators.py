@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: MIT
+"""Command lines of the two emulators. Both write the kernel console and the output to FIFOs."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from .initramfs import SetupError
+
+BOCHS_SHARE = Path("/usr/share/bochs")
+GRUB_MODULES = Path("/usr/lib/grub/i386-pc")
+
+# What --cpu accepts: the emulator and its CPU model.
+CPUS = {
+    "amd": ("qemu", "EPYC,+svm"),
+    "intel": ("bochs", "broadwell_ult"),
+    "ryzen": ("bochs", "ryzen"),
+}
+COMMAND_LINE = "console=ttyS0,115200 loglevel=5 rdinit=/init"
+
+
+def need(program):
+    path = shutil.which(program)
+    if not path:
+        raise SetupError(f"{program} is missing; run scripts/setup")
+    return path
+
+
+def qemu(options, model, kernel, initramfs, console, output, tmp):
+    """The command that boots the guest in QEMU."""
+    if options.accel == "kvm":
+        accel, model = "kvm", "host"
+    elif options.icount:
+        accel = "tcg,thread=single"
+    else:
+        accel = "tcg,thread=multi"
+    append = f"{COMMAND_LINE} panic=-1 {options.append}"
+    if options.verbose:
+        append += " loglevel=8"
+    command = [
+        need("qemu-system-x86_64"), "-nodefaults", "-no-user-config", "-display", "none",
+        "-accel", accel, "-cpu", model, "-smp", str(options.smp), "-m", str(options.mem),
+        "-kernel", kernel, "-initrd", initramfs, "-append", append,
+        "-serial", f"file:{console}", "-serial", f"file:{output}",
+    ]  # fmt: skip
+    if not options.reboots:
+        command += ["-no-reboot"]
+    if options.icount:
+        # The clock follows the instruction count, so that RDTSC counts instructions.
+        command += ["-icount", "shift=0,sleep=off", "-seed", "1"]
+        command += ["-rtc", "base=2024-01-01,clock=vm"]
+    if options.mem_file:
+        backend = f"memory-backend-file,id=ram,share=on,mem-path={options.mem_file}"
+        command += ["-object", f"{backend},size={options.mem}M", "-machine", "memory-backend=ram"]
+    if options.monitor:
+        command += ["-monitor", f"unix:{options.monitor},server=on,wait=off"]
+    return command
+
+
+def grub_word(word):
+    return "'" + word.replace("'", "'\\''") + "'"
+
+
+def bootable_iso(iso, kernel, initramfs, append, tmp):
+    """A CD whose GRUB core image boots the kernel at once, without a menu or further modules."""
+    config = tmp / "grub.cfg"
+    arguments = " ".join(grub_word(word) for word in append.split())
+    config.write_text(f"set root=cd\nlinux /vmlinuz {arguments}\ninitrd /initrd\nboot\n")
+    if not GRUB_MODULES.is_dir():
+        raise SetupError("GRUB for BIOS is missing; run scripts/setup")
+    run_tool([
+        need("grub-mkimage"), "-O", "i386-pc-eltorito", "-d", GRUB_MODULES, "-c", config,
+        "-p", "/", "-o", tmp / "boot.img", "biosdisk", "iso9660", "linux", "boot",
+    ])  # fmt: skip
+    run_tool([
+        need("xorriso"), "-as", "mkisofs", "-quiet", "-graft-points", "-o", iso,
+        "-b", "boot.img", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table",
+        f"boot.img={tmp}/boot.img", f"vmlinuz={kernel}", f"initrd={initramfs}",
+    ])  # fmt: skip
+
+
+def run_tool(command):
+    result = subprocess.run(command, capture_output=True, text=True)
+    if result.returncode != 0:
+        raise SetupError(f"{os.path.basename(command[0])} failed: {result.stderr.strip()}")
+
+
+def bochs(options, model, kernel, initramfs, console, output, tmp):
+    """The command that boots the guest in Bochs; RDTSC counts instructions in it."""
+    if options.accel != "tcg" or options.mem_file or options.monitor or options.icount:
+        raise SetupError("--accel kvm, --icount, --mem-file and --monitor are for --cpu amd only")
+    append = f"{COMMAND_LINE} {options.append}"
+    if options.verbose:
+        append += " loglevel=8"
+    bootable_iso(tmp / "boot.iso", kernel, initramfs, append, tmp)
+    (tmp / "bochsrc").write_text(f"""\
+memory: guest={options.mem}, host={options.mem}
+romimage: file={BOCHS_SHARE}/BIOS-bochs-latest
+vgaromimage: file={BOCHS_SHARE}/VGABIOS-lgpl-latest
+cpu: model={model}, count={options.smp}, ips={options.ips}, reset_on_triple_fault=1
+clock: sync=none, time0=1704067200
+boot: cdrom
+ata0-master: type=cdrom, path={tmp}/boot.iso, status=inserted
+com1: enabled=1, mode=file, dev={console}
+com2: enabled=1, mode=file, dev={output}
+display_library: rfb, options="timeout=0"
+sound: driver=dummy
+speaker: enabled=0, mode=none
+log: {tmp}/bochs.log
+panic: action=fatal
+error: action=report
+info: action=ignore
+""")
+    (tmp / "debugger").write_text("c\n")
+    return [need("bochs"), "-q", "-f", tmp / "bochsrc", "-rc", tmp / "debugger"]
+
+
+EMULATORS = {"qemu": qemu, "bochs": bochs}
