@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The guest-physical map of the machine: the identity, except for pages set otherwise.
+ *
+ * Everything but nested_lookup() and nested_gpa_to_hpa() needs the caller's lock. After a change,
+ * each CPU must flush before it counts; after that nested_flushed() frees the tables taken out.
+ * Caches of host addresses (struct walk_cache) are void after any change.
+ */
+#ifndef HADAL_CORE_NESTED_H
+#define HADAL_CORE_NESTED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/mtrr.h"
+#include "core/pagetable.h"
+
+/* Pool pages kept for nested_fault_in(). */
+#define NESTED_RESERVE 8
+
+struct nested {
+	struct pagetable pt;
+	struct pt_garbage garbage;
+	const struct mtrr_state *mtrr; /* EPT; NULL for NPT, where the processor applies MTRRs */
+	uint64_t end;                  /* mapped from the start below this, on demand above */
+	uint64_t limit;                /* 2^physical bits */
+	uint64_t overrides;            /* pages that nested_set() changed */
+};
+
+struct nested_page {
+	uint64_t hpa;    /* of the byte asked for */
+	uint32_t rights; /* PT_READ, PT_WRITE, PT_EXEC */
+	uint8_t type;    /* enum memory_type; of no meaning for NPT */
+	uint8_t level;   /* of the entry; 0 when only nested_fault_in() would make one */
+	bool is_override;
+};
+
+/*
+ * Build the identity map over [0, end), rounded up to 2 MiB and cut at 2^physical_bits.
+ * format: pt_format_ept or pt_format_npt; mtrr: the state to take types from, kept by reference,
+ * NULL for NPT. largest: 2 or 3. Takes NESTED_RESERVE pages of the pool aside. 0, -ENOMEM (nothing
+ * left allocated).
+ *
+ * Pages taken for end in GiB, 4 levels: 2 + end / 512 with 1 GiB pages, and end more without,
+ * rounded up; one or two more per 1 GiB and one per 2 MiB that is not of one type (2 for a usual
+ * PC).
+ */
+int nested_init(struct nested *nested, const struct pt_format *format, struct pt_pool *pool,
+		const struct mtrr_state *mtrr, unsigned physical_bits, unsigned largest,
+		uint64_t end);
+
+/* The root for the VMCS or the VMCB. */
+uint64_t nested_root(const struct nested *nested);
+/* EPTP: write-back, 4 levels, no accessed and dirty flags (SDM, EPTP). */
+uint64_t nested_eptp(const struct nested *nested);
+
+/*
+ * Let a page show hpa with the given PT_READ, PT_WRITE, PT_EXEC (none: every access exits).
+ * Addresses are page-aligned and below 2^physical bits. The memory type is hpa's. 0, -EINVAL,
+ * -ENOMEM (unchanged).
+ */
+int nested_set(struct nested *nested, uint64_t gpa, uint64_t hpa, uint32_t rights);
+
+/*
+ * Back to the identity with all rights; larger pages come back when nothing in them is changed any
+ * more. 0, -EINVAL, -ENOENT (was not changed).
+ */
+int nested_reset(struct nested *nested, uint64_t gpa);
+
+/* What is shown at gpa, which need not be aligned. False beyond 2^physical bits. */
+bool nested_lookup(const struct nested *nested, uint64_t gpa, struct nested_page *page);
+
+/* Types of memory anew after *nested->mtrr has changed; rights and addresses stay. 0 or -ENOMEM
+ * (unchanged). */
+int nested_rebuild_types(struct nested *nested);
+
+/*
+ * The guest touched gpa and nothing was mapped there: map the identity around it.
+ * 0: mapped, or it was already; enter the guest again (no flush needed).
+ * -EAGAIN: the pool is out of pages, so mappings made on demand were taken away: make all CPUs
+ * flush, call nested_flushed() and enter the guest again, which then comes back here. -EINVAL:
+ * beyond 2^physical bits.
+ */
+int nested_fault_in(struct nested *nested, uint64_t gpa);
+
+/* All CPUs have flushed: tables taken out are free. */
+void nested_flushed(struct nested *nested);
+
+/* Host address of a guest's, whatever its rights. gpa: below 2^physical bits. */
+static inline uint64_t nested_gpa_to_hpa(const struct nested *nested, uint64_t gpa)
+{
+	uint64_t entry;
+	unsigned level;
+
+	if (!nested->overrides)
+		return gpa;
+	pt_lookup(&nested->pt, gpa, &entry, &level);
+	if (!pt_in_use(nested->pt.format, entry))
+		return gpa;
+	return pt_leaf_address(entry, level) | (gpa & (pt_level_bytes(level) - 1));
+}
+
+#endif
