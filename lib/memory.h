@@ -6,13 +6,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "error.h"
+#include <hadal/abi.h>
 
-/* Physical addresses from start up to, not including, end. */
-struct hadal_range {
-	uint64_t start;
-	uint64_t end;
-};
+#include "error.h"
 
 /*
  * A machine's physical memory: the device, a dump file or a test image. Whoever makes one fills

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: MIT
+#include "space.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CACHE_PAGES 256u
+/* From this size on a read is not worth keeping. */
+#define CACHE_MAX_READ 1024u
+
+struct cached_page {
+	uint64_t pa;
+	bool valid;
+	uint8_t data[HADAL_PAGE_SIZE];
+};
+
+struct hadal_page_cache {
+	struct hadal_memory *memory;
+	struct cached_page pages[CACHE_PAGES];
+};
+
+struct hadal_page_cache *hadal_page_cache_new(struct hadal_memory *memory)
+{
+	struct hadal_page_cache *cache = calloc(1, sizeof(*cache));
+
+	if (cache)
+		cache->memory = memory;
+	return cache;
+}
+
+void hadal_page_cache_free(struct hadal_page_cache *cache)
+{
+	free(cache);
+}
+
+void hadal_page_cache_flush(struct hadal_page_cache *cache)
+{
+	for (size_t i = 0; i < CACHE_PAGES; i++)
+		cache->pages[i].valid = false;
+}
+
+struct hadal_memory *hadal_page_cache_memory(struct hadal_page_cache *cache)
+{
+	return cache->memory;
+}
+
+/* The page at pa, read if need be; NULL with *error set when it is not (wholly) RAM. */
+static const uint8_t *cached_page(struct hadal_page_cache *cache, uint64_t pa, int *error)
+{
+	struct cached_page *page = &cache->pages[pa / HADAL_PAGE_SIZE % CACHE_PAGES];
+
+	if (page->valid && page->pa == pa)
+		return page->data;
+	page->valid = false;
+	*error = hadal_memory_read_exact(cache->memory, pa, page->data, sizeof(page->data));
+	if (*error)
+		return NULL;
+	page->pa = pa;
+	page->valid = true;
+	return page->data;
+}
+
+ssize_t hadal_page_cache_read(struct hadal_page_cache *cache, uint64_t pa, void *buf, size_t len)
+{
+	size_t done = 0;
+
+	if (len >= CACHE_MAX_READ)
+		return hadal_memory_read(cache->memory, pa, buf, len);
+	while (done < len) {
+		uint64_t at = pa + done;
+		size_t offset = at % HADAL_PAGE_SIZE;
+		size_t piece = HADAL_PAGE_SIZE - offset;
+		int error;
+		const uint8_t *page = cached_page(cache, at - offset, &error);
+
+		if (!page)
+			return done ? (ssize_t)done : error;
+		if (piece > len - done)
+			piece = len - done;
+		memcpy((char *)buf + done, page + offset, piece);
+		done += piece;
+	}
+	return done;
+}
+
+void hadal_space_init(struct hadal_space *space, struct hadal_page_cache *cache, uint64_t root,
+		      unsigned levels)
+{
+	*space = (struct hadal_space){
+		.cache = cache,
+		.root = root & HADAL_PTE_ADDRESS,
+		.levels = levels,
+	};
+}
+
+void hadal_space_flush(struct hadal_space *space)
+{
+	memset(space->tlb, 0, sizeof(space->tlb));
+	hadal_page_cache_flush(space->cache);
+}
+
+static uint32_t entry_rights(uint64_t entry)
+{
+	return HADAL_STEP_READ | (entry & HADAL_PTE_WRITE ? HADAL_STEP_WRITE : 0) |
+	       (entry & HADAL_PTE_USER ? HADAL_STEP_USER : 0) |
+	       (entry & HADAL_PTE_NX ? 0 : HADAL_STEP_EXECUTE);
+}
+
+static bool canonical(const struct hadal_space *space, uint64_t va)
+{
+	unsigned unused = 64 - (12 + 9 * space->levels);
+
+	return (uint64_t)((int64_t)(va << unused) >> unused) == va;
+}
+
+int hadal_translate(struct hadal_space *space, uint64_t va, struct hadal_translation *translation)
+{
+	uint64_t table = space->root;
+
+	*translation = (struct hadal_translation){.levels = space->levels, .rights = ~0u};
+	if ((space->levels != 4 && space->levels != 5) || !canonical(space, va))
+		return translation->result = -EINVAL;
+	for (unsigned level = space->levels; level; level--) {
+		unsigned shift = 12 + 9 * (level - 1);
+		uint64_t size = 1ull << shift;
+		struct hadal_step *step = &translation->step[translation->step_count];
+
+		step->level = level;
+		step->entry_address = table + (va >> shift) % 512 * sizeof(step->entry);
+		if (hadal_page_cache_read(space->cache, step->entry_address, &step->entry,
+					  sizeof(step->entry)) != sizeof(step->entry))
+			return translation->result = -ENXIO;
+		translation->step_count++;
+		if (!(step->entry & HADAL_PTE_PRESENT))
+			return translation->result = -EFAULT;
+		step->rights = entry_rights(step->entry);
+		translation->rights &= step->rights;
+		table = step->entry & HADAL_PTE_ADDRESS;
+		if (level == 1 || (level <= 3 && step->entry & HADAL_PTE_LARGE)) {
+			translation->page_bytes = size;
+			translation->physical = (table & ~(size - 1)) | (va & (size - 1));
+			break;
+		}
+	}
+	return 0;
+}
+
+int hadal_translate_address(struct hadal_space *space, uint64_t va, uint64_t *pa)
+{
+	size_t slot = (va >> 21) % HADAL_SPACE_TLB;
+	uint64_t size = space->tlb[slot].size;
+	struct hadal_translation walk;
+	int error;
+
+	if (size && (va & ~(size - 1)) == space->tlb[slot].va) {
+		*pa = space->tlb[slot].pa + (va & (size - 1));
+		return 0;
+	}
+	error = hadal_translate(space, va, &walk);
+	if (error)
+		return error;
+	size = walk.page_bytes;
+	space->tlb[slot].size = size;
+	space->tlb[slot].va = va & ~(size - 1);
+	space->tlb[slot].pa = walk.physical & ~(size - 1);
+	*pa = walk.physical;
+	return 0;
+}
+
+/* How many bytes from va on, at most len, lie one after the other in physical memory from *pa. */
+static ssize_t contiguous_run(struct hadal_space *space, uint64_t va, size_t len, uint64_t *pa)
+{
+	size_t run;
+	int error = hadal_translate_address(space, va, pa);
+
+	if (error)
+		return error;
+	run = HADAL_PAGE_SIZE - va % HADAL_PAGE_SIZE;
+	while (run < len) {
+		uint64_t next;
+
+		if (hadal_translate_address(space, va + run, &next) || next != *pa + run)
+			break;
+		run += HADAL_PAGE_SIZE;
+	}
+	return run < len ? run : len;
+}
+
+ssize_t hadal_read_virtual(struct hadal_space *space, uint64_t va, void *buf, size_t len)
+{
+	size_t done = 0;
+
+	if (len > SSIZE_MAX || va + len < va)
+		return -EINVAL;
+	while (done < len) {
+		uint64_t pa;
+		ssize_t run = contiguous_run(space, va + done, len - done, &pa);
+		ssize_t got;
+
+		if (run < 0)
+			return done ? (ssize_t)done : run;
+		got = hadal_page_cache_read(space->cache, pa, (char *)buf + done, run);
+		if (got < 0)
+			return done ? (ssize_t)done : got;
+		done += got;
+		if (got < run)
+			break;
+	}
+	return done;
+}
+
+int hadal_read_exact(struct hadal_space *space, uint64_t va, void *buf, size_t len)
+{
+	ssize_t got = hadal_read_virtual(space, va, buf, len);
+
+	if (got < 0)
+		return got;
+	return (size_t)got == len ? 0 : -EFAULT;
+}
+
+int hadal_read_u32(struct hadal_space *space, uint64_t va, uint32_t *value)
+{
+	return hadal_read_exact(space, va, value, sizeof(*value));
+}
+
+int hadal_read_u64(struct hadal_space *space, uint64_t va, uint64_t *value)
+{
+	return hadal_read_exact(space, va, value, sizeof(*value));
+}
+
+ssize_t hadal_read_string(struct hadal_space *space, uint64_t va, char *buf, size_t size)
+{
+	size_t len = 0;
+
+	buf[0] = '\0';
+	while (len < size - 1) {
+		size_t piece = HADAL_PAGE_SIZE - (va + len) % HADAL_PAGE_SIZE;
+		ssize_t got;
+		char *end;
+
+		/* A string is short: do not translate and copy more than it is likely to need. */
+		if (piece > 64)
+			piece = 64;
+		if (piece > size - 1 - len)
+			piece = size - 1 - len;
+		got = hadal_read_virtual(space, va + len, buf + len, piece);
+		if (got <= 0) {
+			buf[len] = '\0';
+			return len ? (ssize_t)len : got;
+		}
+		end = memchr(buf + len, '\0', got);
+		if (end)
+			return end - buf;
+		len += got;
+	}
+	buf[len] = '\0';
+	return len;
+}
