@@ -6,19 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CACHE_PAGES 256u
+#define CACHE_SETS 64u
+#define CACHE_WAYS 4u
 /* From this size on a read is not worth keeping. */
 #define CACHE_MAX_READ 1024u
 
 struct cached_page {
 	uint64_t pa;
-	bool valid;
+	uint64_t used; /* when, by the cache's clock; 0: never, the page is empty */
 	uint8_t data[HADAL_PAGE_SIZE];
 };
 
 struct hadal_page_cache {
 	struct hadal_memory *memory;
-	struct cached_page pages[CACHE_PAGES];
+	uint64_t clock;
+	struct cached_page pages[CACHE_SETS][CACHE_WAYS];
 };
 
 struct hadal_page_cache *hadal_page_cache_new(struct hadal_memory *memory)
@@ -37,8 +39,9 @@ void hadal_page_cache_free(struct hadal_page_cache *cache)
 
 void hadal_page_cache_flush(struct hadal_page_cache *cache)
 {
-	for (size_t i = 0; i < CACHE_PAGES; i++)
-		cache->pages[i].valid = false;
+	for (size_t i = 0; i < CACHE_SETS; i++)
+		for (size_t j = 0; j < CACHE_WAYS; j++)
+			cache->pages[i][j].used = 0;
 }
 
 struct hadal_memory *hadal_page_cache_memory(struct hadal_page_cache *cache)
@@ -49,16 +52,23 @@ struct hadal_memory *hadal_page_cache_memory(struct hadal_page_cache *cache)
 /* The page at pa, read if need be; NULL with *error set when it is not (wholly) RAM. */
 static const uint8_t *cached_page(struct hadal_page_cache *cache, uint64_t pa, int *error)
 {
-	struct cached_page *page = &cache->pages[pa / HADAL_PAGE_SIZE % CACHE_PAGES];
+	struct cached_page *set = cache->pages[pa / HADAL_PAGE_SIZE % CACHE_SETS];
+	struct cached_page *page = &set[0];
 
-	if (page->valid && page->pa == pa)
-		return page->data;
-	page->valid = false;
+	for (size_t i = 0; i < CACHE_WAYS; i++) {
+		if (set[i].used && set[i].pa == pa) {
+			set[i].used = ++cache->clock;
+			return set[i].data;
+		}
+		if (set[i].used < page->used)
+			page = &set[i];
+	}
+	page->used = 0;
 	*error = hadal_memory_read_exact(cache->memory, pa, page->data, sizeof(page->data));
 	if (*error)
 		return NULL;
 	page->pa = pa;
-	page->valid = true;
+	page->used = ++cache->clock;
 	return page->data;
 }
 

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT
+#include "find.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The kernel image is linked and moved inside these addresses (x86-64 __START_KERNEL_map). */
+#define IMAGE_MIN   0xffffffff80000000ull
+#define IMAGE_MAX   0xffffffffc0000000ull
+#define IMAGE_ALIGN (2ull << 20)
+
+/* No distribution's kernel comes near this; it bounds what a hostile page table can make us do. */
+#define IMAGE_MAX_SIZE (256ull << 20)
+/* Linux frees the padding around read-only data: it is then writable or, with KPTI, not mapped. */
+#define MAX_GAP (8ull << 20)
+
+#define BANNER       "Linux version "
+#define BANNER_MAX   1024u
+#define SEARCH_CHUNK (1u << 20)
+
+enum mapping { MAPPING_NONE, MAPPING_TEXT, MAPPING_RODATA, MAPPING_DATA };
+
+/* What va is mapped as, and how many bytes from its page's beginning are alike. */
+static enum mapping mapping_at(struct hadal_space *space, uint64_t va, uint64_t *size, uint64_t *pa)
+{
+	struct hadal_translation walk;
+
+	if (hadal_translate(space, va, &walk)) {
+		unsigned level = walk.step_count ? walk.step[walk.step_count - 1].level : 1;
+
+		/* One step of a missing table at most, so that no page beside it is passed over. */
+		*size = level == 1 ? HADAL_PAGE_SIZE : IMAGE_ALIGN;
+		return MAPPING_NONE;
+	}
+	*size = walk.page_bytes;
+	*pa = walk.physical;
+	if (walk.rights & HADAL_STEP_EXECUTE)
+		return MAPPING_TEXT;
+	return walk.rights & HADAL_STEP_WRITE ? MAPPING_DATA : MAPPING_RODATA;
+}
+
+/* Goes down from an address in the kernel's text to the first 2 MiB that belong to it. */
+static int find_base(struct hadal_space *space, uint64_t text, struct hadal_location *location)
+{
+	uint64_t va = text & ~(IMAGE_ALIGN - 1);
+	uint64_t lower, size, pa;
+
+	if (mapping_at(space, va, &size, &pa) == MAPPING_NONE || pa % IMAGE_ALIGN)
+		return -ENOENT;
+	for (lower = va - IMAGE_ALIGN; lower >= IMAGE_MIN && va - lower <= IMAGE_MAX_SIZE;
+	     lower -= IMAGE_ALIGN) {
+		uint64_t lower_pa;
+
+		if (mapping_at(space, lower, &size, &lower_pa) == MAPPING_NONE ||
+		    lower_pa != pa - IMAGE_ALIGN)
+			break;
+		va = lower;
+		pa = lower_pa;
+	}
+	location->base = va;
+	location->physical = pa;
+	return 0;
+}
+
+/*
+ * Goes up from the base through text and read-only data. Both must be there, and writable data
+ * after them: a user root of KPTI maps no kernel data.
+ */
+static int find_rodata(struct hadal_space *space, struct hadal_location *location)
+{
+	uint64_t va = location->base, gap = 0, size, pa = 0;
+
+	location->rodata = 0;
+	location->rodata_size = 0;
+	while (va < IMAGE_MAX && va - location->base < IMAGE_MAX_SIZE && gap < MAX_GAP) {
+		enum mapping mapping = mapping_at(space, va, &size, &pa);
+
+		size -= va % size;
+		gap += size;
+		if (mapping == MAPPING_DATA && location->rodata)
+			return 0;
+		if (mapping == MAPPING_TEXT)
+			gap = 0;
+		if (mapping == MAPPING_RODATA && pa == location->physical + (va - location->base)) {
+			if (!location->rodata)
+				location->rodata = va;
+			location->rodata_size = va + size - location->rodata;
+			gap = 0;
+		}
+		va += size;
+	}
+	return -ENOENT;
+}
+
+/* The handler of one interrupt gate, SDM volume 3 chapter 6.14.1; 0 when it cannot be read. */
+static uint64_t gate_handler(struct hadal_space *space, uint64_t idt, unsigned vector)
+{
+	uint64_t gate[2];
+
+	if (!idt || hadal_read_exact(space, idt + vector * sizeof(gate), gate, sizeof(gate)))
+		return 0;
+	return (gate[0] & 0xffff) | (gate[0] >> 32 & 0xffff0000) | gate[1] << 32;
+}
+
+static int find_under_root(struct hadal_page_cache *cache, const struct hadal_traces *traces,
+			   uint64_t root, struct hadal_location *location)
+{
+	/* Handlers that always are the kernel's own: page fault, general protection, #DE. */
+	static const unsigned vectors[] = {14, 13, 0};
+	uint64_t entries[1 + sizeof(vectors) / sizeof(vectors[0])] = {traces->lstar};
+	struct hadal_space space;
+
+	location->root = root;
+	location->levels = traces->cr4 & HADAL_CR4_LA57 ? 5 : 4;
+	hadal_space_init(&space, cache, root, location->levels);
+	for (size_t i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++)
+		entries[i + 1] = gate_handler(&space, traces->idt_base, vectors[i]);
+	for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
+		if (entries[i] < IMAGE_MIN || entries[i] >= IMAGE_MAX)
+			continue;
+		if (!find_base(&space, entries[i], location) && !find_rodata(&space, location))
+			return 0;
+	}
+	return -ENOENT;
+}
+
+int hadal_find_by_traces(struct hadal_page_cache *cache, const struct hadal_traces *traces,
+			 struct hadal_location *location)
+{
+	uint64_t root = traces->cr3 & HADAL_PTE_ADDRESS & ~HADAL_CR3_PCID;
+
+	if (!traces->cr3)
+		return -ENOENT;
+	/*
+	 * With KPTI the roots are pairs, the kernel's at the even page. Without it, the root may
+	 * itself be at an odd page, and what is at the even one is something else.
+	 */
+	if (root & HADAL_CR3_KPTI_BIT &&
+	    !find_under_root(cache, traces, root & ~HADAL_CR3_KPTI_BIT, location))
+		return 0;
+	return find_under_root(cache, traces, root, location);
+}
+
+/* A banner in read-only data ends in a newline and a NUL; copies in logs do not. */
+static bool is_banner(const uint8_t *text, size_t len)
+{
+	const uint8_t *end = memchr(text, '\0', len);
+
+	return end && text[sizeof(BANNER) - 1] >= '1' && text[sizeof(BANNER) - 1] <= '9' &&
+	       end[-1] == '\n';
+}
+
+/* Looks for a banner that begins in the first limit of len bytes. */
+static const uint8_t *search_banner(const uint8_t *data, size_t limit, size_t len)
+{
+	const uint8_t *from = data;
+
+	while (from < data + limit) {
+		const uint8_t *hit = memmem(from, data + len - from, BANNER, sizeof(BANNER) - 1);
+
+		if (!hit || hit >= data + limit)
+			return NULL;
+		if (is_banner(hit, data + len - hit))
+			return hit;
+		from = hit + 1;
+	}
+	return NULL;
+}
+
+int hadal_find_banner(struct hadal_memory *memory, uint64_t *pa)
+{
+	uint8_t *chunk = malloc(SEARCH_CHUNK + BANNER_MAX);
+	int error = -ENOENT;
+
+	if (!chunk)
+		return -ENOMEM;
+	for (size_t i = 0; error && i < memory->range_count; i++) {
+		const struct hadal_range *range = &memory->ranges[i];
+		uint64_t at = *pa > range->start ? *pa : range->start;
+
+		for (; at < range->end; at += SEARCH_CHUNK) {
+			size_t len = SEARCH_CHUNK + BANNER_MAX;
+			const uint8_t *hit;
+			ssize_t got;
+
+			if (len > range->end - at)
+				len = range->end - at;
+			got = hadal_memory_read(memory, at, chunk, len);
+			if (got <= (ssize_t)sizeof(BANNER))
+				continue;
+			hit = search_banner(chunk, got < SEARCH_CHUNK ? got : SEARCH_CHUNK, got);
+			if (hit) {
+				*pa = at + (hit - chunk);
+				error = 0;
+				break;
+			}
+		}
+	}
+	free(chunk);
+	return error;
+}
