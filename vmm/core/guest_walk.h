@@ -71,33 +71,45 @@ int guest_walk(const struct guest_paging *paging, uint64_t gva, uint32_t access,
  */
 struct walk_cache {
 	uint64_t cr3;
-	uint64_t page; /* gva >> 12; ~0 when empty */
-	uint64_t last; /* index of the last entry */
+	uint64_t page; /* first address of the 4 KiB page; WALK_CACHE_EMPTY when there is none */
+	const uint8_t *host; /* where that page is */
+	bool has_fifth;
+	/* Entries beyond the levels walked repeat the last one, so that a hit needs no loop. */
 	const uint64_t *entry[WALK_MAX_STEPS];
 	uint64_t value[WALK_MAX_STEPS];
-	const uint8_t *host; /* the 4 KiB page of gva */
 };
+
+/* No canonical address lies in this page. */
+#define WALK_CACHE_EMPTY BIT(63)
 
 static inline void walk_cache_drop(struct walk_cache *cache)
 {
-	cache->page = ~0ull;
+	cache->page = WALK_CACHE_EMPTY;
 }
 
 /* Remember a walk that succeeded in long mode. host: where the 4 KiB page at walk->gpa is. */
 void walk_cache_fill(struct walk_cache *cache, uint64_t cr3, uint64_t gva,
 		     const struct guest_walk *walk, const void *host);
 
+static inline bool walk_cache_same(const struct walk_cache *cache, unsigned i)
+{
+	return __builtin_expect(entry_read(cache->entry[i]) == cache->value[i], true);
+}
+
 /* Host address of gva, or NULL when it has to be walked. Valid to the end of the 4 KiB page. */
 static inline const uint8_t *walk_cache_hit(const struct walk_cache *cache, uint64_t cr3,
 					    uint64_t gva)
 {
-	if (cache->page != gva >> PAGE_SHIFT || cache->cr3 != cr3)
+	uint64_t offset = gva - cache->page;
+
+	if (offset >= PAGE_BYTES || cache->cr3 != cr3)
 		return 0;
-	for (uint64_t i = 0; i <= cache->last; i++) {
-		if (entry_read(cache->entry[i]) != cache->value[i])
-			return 0;
-	}
-	return cache->host + (gva & (PAGE_BYTES - 1));
+	if (!walk_cache_same(cache, 0) || !walk_cache_same(cache, 1) ||
+	    !walk_cache_same(cache, 2) || !walk_cache_same(cache, 3))
+		return 0;
+	if (__builtin_expect(cache->has_fifth, false) && !walk_cache_same(cache, 4))
+		return 0;
+	return cache->host + offset;
 }
 
 #endif

@@ -22,8 +22,8 @@ struct nested {
 	struct pt_garbage garbage;
 	const struct mtrr_state *mtrr; /* EPT; NULL for NPT, where the processor applies MTRRs */
 	uint64_t end;                  /* mapped from the start below this, on demand above */
-	uint64_t limit;                /* 2^physical bits */
-	uint64_t overrides;            /* pages that nested_set() changed */
+	uint64_t limit;     /* 2^physical bits, or what the levels reach if that is less */
+	uint64_t overrides; /* pages that nested_set() changed */
 };
 
 struct nested_page {
@@ -35,27 +35,31 @@ struct nested_page {
 };
 
 /*
- * Build the identity map over [0, end), rounded up to 2 MiB and cut at 2^physical_bits.
- * format: pt_format_ept or pt_format_npt; mtrr: the state to take types from, kept by reference,
- * NULL for NPT. largest: 2 or 3. Takes NESTED_RESERVE pages of the pool aside. 0, -ENOMEM (nothing
- * left allocated).
+ * Build the identity map over [0, end), rounded up to 1 GiB and cut at the limit.
  *
- * Pages taken for end in GiB, 4 levels: 2 + end / 512 with 1 GiB pages, and end more without,
- * rounded up; one or two more per 1 GiB and one per 2 MiB that is not of one type (2 for a usual
- * PC).
+ * format: pt_format_ept or pt_format_npt; mtrr: the state to take types from, kept by reference,
+ * NULL for NPT; levels: 4, or 5 (EPT: where the processor has them; NPT: when the image runs with
+ * CR4.LA57); largest: 2, or 3 where the processor has 1 GiB pages; physical_bits: 32 to 52. Keeps
+ * NESTED_RESERVE pages of the pool for itself. 0, -EINVAL, -ENOMEM (nothing taken).
+ *
+ * Pages of the pool, 4 levels, G = end in GiB: 1 + (G + 511) / 512, and G more without 1 GiB pages;
+ * one more for each 1 GiB that is not of one type, and for each such 2 MiB (1 + 1 on a usual PC).
  */
 int nested_init(struct nested *nested, const struct pt_format *format, struct pt_pool *pool,
-		const struct mtrr_state *mtrr, unsigned physical_bits, unsigned largest,
-		uint64_t end);
+		const struct mtrr_state *mtrr, unsigned physical_bits, unsigned levels,
+		unsigned largest, uint64_t end);
+
+/* Give all tables back; no processor may use them any more. */
+void nested_destroy(struct nested *nested);
 
 /* The root for the VMCS or the VMCB. */
 uint64_t nested_root(const struct nested *nested);
-/* EPTP: write-back, 4 levels, no accessed and dirty flags (SDM, EPTP). */
+/* EPTP: tables in write-back memory, no accessed and dirty flags (SDM, EPTP). */
 uint64_t nested_eptp(const struct nested *nested);
 
 /*
  * Let a page show hpa with the given PT_READ, PT_WRITE, PT_EXEC (none: every access exits).
- * Addresses are page-aligned and below 2^physical bits. The memory type is hpa's. 0, -EINVAL,
+ * Addresses are page-aligned and below the limit. The memory type is hpa's. 0, -EINVAL,
  * -ENOMEM (unchanged).
  */
 int nested_set(struct nested *nested, uint64_t gpa, uint64_t hpa, uint32_t rights);
@@ -66,7 +70,7 @@ int nested_set(struct nested *nested, uint64_t gpa, uint64_t hpa, uint32_t right
  */
 int nested_reset(struct nested *nested, uint64_t gpa);
 
-/* What is shown at gpa, which need not be aligned. False beyond 2^physical bits. */
+/* What is shown at gpa, which need not be aligned. False from the limit on. */
 bool nested_lookup(const struct nested *nested, uint64_t gpa, struct nested_page *page);
 
 /* Types of memory anew after *nested->mtrr has changed; rights and addresses stay. 0 or -ENOMEM
@@ -75,17 +79,17 @@ int nested_rebuild_types(struct nested *nested);
 
 /*
  * The guest touched gpa and nothing was mapped there: map the identity around it.
- * 0: mapped, or it was already; enter the guest again (no flush needed).
- * -EAGAIN: the pool is out of pages, so mappings made on demand were taken away: make all CPUs
- * flush, call nested_flushed() and enter the guest again, which then comes back here. -EINVAL:
- * beyond 2^physical bits.
+ * 0: mapped, or it was already (the rights are not looked at); enter the guest again (no flush
+ * needed). -EAGAIN: the pool is out of pages, so mappings made on demand were taken away: make all
+ * CPUs flush, call nested_flushed() and enter the guest again, which then comes back here. -EINVAL:
+ * from the limit on.
  */
 int nested_fault_in(struct nested *nested, uint64_t gpa);
 
 /* All CPUs have flushed: tables taken out are free. */
 void nested_flushed(struct nested *nested);
 
-/* Host address of a guest's, whatever its rights. gpa: below 2^physical bits. */
+/* Host address of a guest's, whatever its rights. gpa: below the limit. */
 static inline uint64_t nested_gpa_to_hpa(const struct nested *nested, uint64_t gpa)
 {
 	uint64_t entry;

@@ -19,6 +19,12 @@ void pt_pool_init(struct pt_pool *pool, uint64_t direct_base);
 /* Give a page-aligned range of memory to the pool. bytes: a multiple of 4096. */
 void pt_pool_add(struct pt_pool *pool, uint64_t physical, uint64_t bytes);
 
+/* Pages that pt_pool_alloc() would still hand out. */
+static inline size_t pt_pool_available(const struct pt_pool *pool)
+{
+	return pool->free_pages > pool->reserve ? pool->free_pages - pool->reserve : 0;
+}
+
 /* A page of zeros, or NULL when only the reserve is left. */
 uint64_t *pt_pool_alloc(struct pt_pool *pool);
 
