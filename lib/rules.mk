@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: MIT
 # libhadal: every source below lib/ goes into build/libhadal.a.
-LIB_SRC := $(wildcard lib/*.c lib/kernel/*.c)
-LIB_OBJ := $(LIB_SRC:%.c=build/%.o)
-LIB_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -D_GNU_SOURCE -Iinclude -Ilib -MMD -MP
+
+LIB_SOURCES := $(wildcard lib/*.c lib/kernel/*.c)
+LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o)
+LIB_CPPFLAGS := -D_GNU_SOURCE -Ilib
+# What a program linked with libhadal.a needs beside it.
 LIB_LIBS := -lbpf -lelf -lz
 
-build/lib/%.o: lib/%.c
+ARTEFACTS += $(BUILD)/libhadal.a
+
+$(BUILD)/lib/%.o: lib/%.c
 	@mkdir -p $(@D)
-	$(CC) $(LIB_CFLAGS) -c -o $@ $<
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(LIB_CPPFLAGS) -c -o $@ $<
 
-build/libhadal.a: $(LIB_OBJ)
+$(BUILD)/libhadal.a: $(LIB_OBJECTS)
 	@rm -f $@
-	$(AR) rcs $@ $^
-
--include $(LIB_OBJ:.o=.d)
+	$(call say,AR,$@)
+	$(Q)$(AR) rcs $@ $^

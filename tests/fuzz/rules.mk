@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: MIT
+# Fuzz targets: each fuzz_*.c becomes a libFuzzer program. A target names the sources it throws its
+# input at, and libraries if any, in the same comments as a unit test (see tests/unit/rules.mk).
+
+FUZZ_TARGETS := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ_PROGRAMS += $(FUZZ_TARGETS:%.c=$(BUILD)/%)
+FUZZ_CFLAGS := -std=gnu11 -O1 -g -Wall -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
+FUZZ_CPPFLAGS := $(CPPFLAGS) -D_GNU_SOURCE -Ilib -Ivmm -Itests/unit
+
+$(BUILD)/tests/fuzz/%: tests/fuzz/%.c $$(wildcard $$(call test_note,tests/fuzz/%.c,Sources)) \
+		$(wildcard lib/*.h lib/kernel/*.h include/hadal/*.h vmm/*/*.h vmm/*/*/*.h tests/unit/*.h)
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$@)
+	$(Q)clang $(FUZZ_CFLAGS) $(FUZZ_CPPFLAGS) -o $@ $(filter %.c,$^) \
+		$(call test_note,tests/fuzz/$*.c,Libraries)

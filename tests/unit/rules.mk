@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: MIT
+# Unit tests: each test_*.c becomes a host program with cmocka and sanitizers. A test names the
+# sources it tests, and libraries if any, in comments of its own:
+#   // Sources: lib/error.c lib/kernel/*.c
+#   // Libraries: -lbpf
+
+UNIT_TESTS := $(wildcard tests/unit/test_*.c)
+UNIT_PROGRAMS += $(UNIT_TESTS:%.c=$(BUILD)/%)
+UNIT_CFLAGS := $(CFLAGS) -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
+UNIT_CPPFLAGS := $(CPPFLAGS) -D_GNU_SOURCE -Ilib -Ivmm -Itests/unit
+
+# The comment "// NAME: words" of a test, as words.
+test_note = $(shell sed -n 's,^// $(2): *,,p' $(1))
+test_sources = $(wildcard $(call test_note,$(1),Sources))
+test_objects = $(patsubst %.c,$(BUILD)/tests/sanitized/%.o,$(1) $(call test_sources,$(1)))
+
+$(BUILD)/tests/sanitized/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(UNIT_CFLAGS) $(UNIT_CPPFLAGS) -c -o $@ $<
+
+$(BUILD)/tests/unit/%: $$(call test_objects,tests/unit/%.c)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(UNIT_CFLAGS) -o $@ $^ -lcmocka $(call test_note,tests/unit/$*.c,Libraries)
