@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+/* Loading and unloading hadal.ko. */
+#include "hadal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Where `make install` puts the module, and where it lies when packaged with the kernel. */
+static const char *const places[] = {"/lib/modules/%s/updates/hadal.ko",
+				     "/lib/modules/%s/hadal.ko"};
+
+static int load_error(struct hadal_error *error, int code, const char *path)
+{
+	switch (code) {
+	case EPERM:
+		return hadal_fail(error, code,
+				  "Loading %s is not allowed: be root (sudo), and the kernel must "
+				  "not be locked down (Secure Boot)",
+				  path);
+	case ENOEXEC:
+		return hadal_fail(error, code,
+				  "%s was built for another kernel; build and install it again: "
+				  "make && sudo make install",
+				  path);
+	case EKEYREJECTED:
+		return hadal_fail(error, code,
+				  "The kernel accepts only signed modules, and %s is not signed",
+				  path);
+	default:
+		return hadal_fail(error, code, "Cannot load %s: %s (see dmesg)", path,
+				  strerror(code));
+	}
+}
+
+/* Returns 0, -ENOENT when there is no such file, or another negative errno. */
+static int load_file(const char *path, struct hadal_error *error)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int result;
+
+	if (fd < 0)
+		return errno == ENOENT ? -ENOENT : load_error(error, errno, path);
+	result = syscall(SYS_finit_module, fd, "", 0) ? errno : 0;
+	close(fd);
+	return result && result != EEXIST ? load_error(error, result, path) : 0;
+}
+
+static int load_by_modprobe(void)
+{
+	pid_t child = fork();
+	int status;
+
+	if (child < 0)
+		return -errno;
+	if (!child) {
+		int null = open("/dev/null", O_RDWR);
+
+		dup2(null, STDOUT_FILENO);
+		dup2(null, STDERR_FILENO);
+		execlp("modprobe", "modprobe", "hadal", (char *)NULL);
+		_exit(127);
+	}
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return status ? -ENOENT : 0;
+}
+
+int hadal_module_load(struct hadal_error *error)
+{
+	struct utsname system;
+
+	if (access("/dev/hadal", F_OK) == 0)
+		return 0;
+	if (geteuid() != 0)
+		return hadal_fail(error, EPERM, "Loading Hadal needs root: try again with sudo");
+	uname(&system);
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		char path[256];
+		int result;
+
+		snprintf(path, sizeof(path), places[i], system.release);
+		result = load_file(path, error);
+		if (result != -ENOENT)
+			return result;
+	}
+	if (load_by_modprobe() == 0)
+		return 0;
+	return hadal_fail(error, ENOENT,
+			  "hadal.ko is not installed for kernel %s; build and install it: "
+			  "make && sudo make install",
+			  system.release);
+}
+
+int hadal_module_unload(struct hadal_error *error)
+{
+	if (syscall(SYS_delete_module, "hadal", O_NONBLOCK) == 0)
+		return 0;
+	switch (errno) {
+	case ENOENT:
+		return 0;
+	case EPERM:
+		return hadal_fail(error, EPERM, "Unloading Hadal needs root: try again with sudo");
+	case EAGAIN:
+	case EBUSY:
+		return hadal_fail(error, EBUSY,
+				  "The module is in use: end the programs that have /dev/hadal "
+				  "open (see fuser /dev/hadal)");
+	default:
+		return hadal_fail(error, errno, "Cannot unload the module: %s", strerror(errno));
+	}
+}

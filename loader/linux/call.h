@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0 */
+#ifndef HADAL_LOADER_CALL_H
+#define HADAL_LOADER_CALL_H
+
+#include <linux/errno.h>
+#include <linux/types.h>
+#include <asm/alternative.h>
+#include <asm/asm.h>
+#include <asm/cpufeatures.h>
+#include <hadal/abi.h>
+
+/*
+ * The hypercall itself. *first is RDI, in and out. On a CPU without Hadal the instruction raises
+ * #UD, or belongs to the hypervisor that the machine itself runs under: -ENODEV either way.
+ */
+static __always_inline long hadal_call_inout(enum hadal_call call, u64 *first, u64 b, u64 c, u64 d,
+					     u64 e)
+{
+	register u64 r8 asm("r8") = d;
+	register u64 r9 asm("r9") = e;
+	u64 number = HADAL_CALL_BASE + call;
+	u64 result = number;
+
+	asm volatile("1: " ALTERNATIVE("vmcall", "vmmcall",
+				       X86_FEATURE_VMMCALL) "\n"
+							    "2:\n" _ASM_EXTABLE(1b, 2b)
+		     : "+a"(result), "+D"(*first), "+S"(b), "+d"(c), "+r"(r8), "+r"(r9)
+		     :
+		     : "memory", "cc");
+	/* The -1000 is what KVM answers to a number it does not know. */
+	if (result == number || (long)result == -1000)
+		return -ENODEV;
+	return (long)result;
+}
+
+static __always_inline long hadal_call(enum hadal_call call, u64 a, u64 b, u64 c, u64 d, u64 e)
+{
+	return hadal_call_inout(call, &a, b, c, d, e);
+}
+
+#endif

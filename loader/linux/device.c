@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
+/* /dev/hadal: checks what a client asks and passes it on. */
+#include <linux/capability.h>
+#include <linux/gfp.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/uaccess.h>
+#include <asm/io.h>
+
+#include "call.h"
+#include "loader.h"
+
+static int hadal_open(struct inode *inode, struct file *file)
+{
+	return capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
+}
+
+static int hadal_release(struct inode *inode, struct file *file)
+{
+	down_read(&hadal_lock);
+	unmap_all(file);
+	up_read(&hadal_lock);
+	return 0;
+}
+
+static long ioctl_start(struct hadal_ioc_start *request, int (*act)(struct outcome *))
+{
+	struct outcome outcome = {.cpu = -1};
+	int error = act(&outcome);
+
+	BUILD_BUG_ON(sizeof(outcome.reason) != sizeof(request->reason));
+	request->cpu = outcome.cpu;
+	memcpy(request->reason, outcome.reason, sizeof(request->reason));
+	return error;
+}
+
+static long ioctl_state(struct hadal_ioc_state *state)
+{
+	state->version = HADAL_ABI_VERSION;
+	state->running = hadal_started();
+	state->cpu_count = nr_cpu_ids;
+	state->cpu_running = hadal_cpus_running();
+	return 0;
+}
+
+/* The hypervisor fills a page, of which the client gets its struct. */
+static long ioctl_get(unsigned int command, const struct hadal_ioc_get *request)
+{
+	unsigned long page;
+	u64 physical, size;
+	long result;
+
+	switch (command) {
+	case HADAL_IOC_INFO:
+		size = sizeof(struct hadal_info);
+		break;
+	case HADAL_IOC_REGS:
+		size = sizeof(struct hadal_regs);
+		break;
+	default:
+		size = sizeof(struct hadal_stats);
+	}
+	if (request->size != size)
+		return -EINVAL;
+	page = get_zeroed_page(GFP_KERNEL);
+	if (!page)
+		return -ENOMEM;
+	physical = virt_to_phys((void *)page);
+	if (command == HADAL_IOC_INFO)
+		result = hadal_call(HADAL_CALL_INFO, physical, size, 0, 0, 0);
+	else
+		result = hadal_call(command == HADAL_IOC_REGS ? HADAL_CALL_REGS : HADAL_CALL_STATS,
+				    request->cpu, physical, size, 0, 0);
+	if (!result && copy_to_user(u64_to_user_ptr(request->buffer), (void *)page, size))
+		result = -EFAULT;
+	free_page(page);
+	return result;
+}
+
+static long ioctl_translate(struct hadal_ioc_translate *request)
+{
+	struct hadal_translation *out;
+	long result;
+
+	if (request->flags & ~(HADAL_MEM_LA57 | HADAL_MEM_LA48) ||
+	    request->flags == (HADAL_MEM_LA57 | HADAL_MEM_LA48))
+		return -EINVAL;
+	out = (void *)get_zeroed_page(GFP_KERNEL);
+	if (!out)
+		return -ENOMEM;
+	result = hadal_call(HADAL_CALL_TRANSLATE, request->address, request->root,
+			    virt_to_phys(out), sizeof(*out), request->flags);
+	if (!result)
+		request->out = *out;
+	free_page((unsigned long)out);
+	return result;
+}
+
+union request {
+	u32 version;
+	struct hadal_ioc_start start;
+	struct hadal_ioc_state state;
+	struct hadal_ioc_memory memory;
+	struct hadal_ioc_get get;
+	struct hadal_ioc_translate translate;
+	struct hadal_ioc_map map;
+	struct hadal_ioc_log log;
+};
+
+/* What needs Hadal running, and hadal_lock held for reading. */
+static long ioctl_running(struct file *file, unsigned int command, union request *request)
+{
+	switch (command) {
+	case HADAL_IOC_READ:
+		return transfer(HADAL_CALL_READ, &request->memory);
+	case HADAL_IOC_WRITE:
+		return transfer(HADAL_CALL_WRITE, &request->memory);
+	case HADAL_IOC_INFO:
+	case HADAL_IOC_REGS:
+	case HADAL_IOC_STATS:
+		return ioctl_get(command, &request->get);
+	case HADAL_IOC_TRANSLATE:
+		return ioctl_translate(&request->translate);
+	case HADAL_IOC_MAP:
+		return map_page(file, &request->map);
+	case HADAL_IOC_UNMAP:
+		return unmap_page(file, &request->map);
+	}
+	return -ENOTTY;
+}
+
+static long ioctl_locked(struct file *file, unsigned int command, union request *request)
+{
+	long result;
+
+	if (down_read_killable(&hadal_lock))
+		return -EINTR;
+	if (command == HADAL_IOC_LOG)
+		result = request->log.reserved ? -EINVAL : log_read(&request->log, hadal_started());
+	else
+		result = hadal_started() ? ioctl_running(file, command, request) : -ENODEV;
+	up_read(&hadal_lock);
+	return result;
+}
+
+static long hadal_ioctl(struct file *file, unsigned int command, unsigned long argument)
+{
+	void __user *user = (void __user *)argument;
+	union request request;
+	unsigned int size = _IOC_SIZE(command);
+	long result;
+
+	if (_IOC_TYPE(command) != 'H' || size < sizeof(request.version) || size > sizeof(request))
+		return -ENOTTY;
+	if (copy_from_user(&request, user, size))
+		return -EFAULT;
+	if (request.version != HADAL_ABI_VERSION && command != HADAL_IOC_STATE)
+		return -EPROTO;
+	switch (command) {
+	case HADAL_IOC_START:
+		result = ioctl_start(&request.start, hadal_start);
+		break;
+	case HADAL_IOC_STOP:
+		result = ioctl_start(&request.start, hadal_stop);
+		break;
+	case HADAL_IOC_STATE:
+		result = ioctl_state(&request.state);
+		break;
+	default:
+		result = ioctl_locked(file, command, &request);
+	}
+	/* Also after an error: it says how far the call came, or why it could not start. */
+	if (result != -ENOTTY && copy_to_user(user, &request, size))
+		return -EFAULT;
+	return result;
+}
+
+static const struct file_operations hadal_operations = {
+	.owner = THIS_MODULE,
+	.open = hadal_open,
+	.release = hadal_release,
+	.unlocked_ioctl = hadal_ioctl,
+};
+
+static struct miscdevice hadal_device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "hadal",
+	.mode = 0600,
+	.fops = &hadal_operations,
+};
+
+int client_device_register(void)
+{
+	return misc_register(&hadal_device);
+}
+
+void client_device_unregister(void)
+{
+	misc_deregister(&hadal_device);
+}

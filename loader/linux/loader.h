@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0 */
+/* What the files of the module share. */
+#ifndef HADAL_LOADER_H
+#define HADAL_LOADER_H
+
+#include <linux/cpumask.h>
+#include <linux/fs.h>
+#include <linux/rwsem.h>
+#include <linux/types.h>
+#include <hadal/boot.h>
+#include <hadal/ioctl.h>
+
+/* memory.c: everything the image needs from the kernel. */
+
+struct hypervisor_memory {
+	struct hadal_image_header *image; /* the copy that runs; one contiguous block */
+	struct hadal_boot *boot;          /* one page */
+	void *trampoline;                 /* the image's first page, mapped executable */
+};
+
+/* Checks the image that is built into the module. Returns 0 or -ENOEXEC. */
+int image_check(void);
+/* Allocates and fills all of *memory. Returns 0, -ENOMEM or -E2BIG (too many ranges of RAM). */
+int memory_allocate(struct hypervisor_memory *memory);
+/* Frees what is allocated of *memory and clears it. */
+void memory_free(struct hypervisor_memory *memory);
+
+/* tables.c: the first page tables, as hadal/boot.h describes them. */
+
+struct first_tables {
+	u64 *root;
+	struct list_head pages;
+	unsigned int levels;
+};
+
+/* Returns 0 or -ENOMEM; tables_free is due in either case. */
+int tables_build(struct first_tables *tables, const struct hypervisor_memory *memory);
+void tables_free(struct first_tables *tables);
+
+/* lifecycle.c: start and stop on all CPUs. */
+
+/*
+ * Held for reading around every hypercall of a client and for writing while Hadal starts or stops,
+ * so that what a client holds of Hadal goes with it.
+ */
+extern struct rw_semaphore hadal_lock;
+
+/* True while the machine goes down: what runs long should end and START is refused. */
+bool hadal_closing(void);
+bool hadal_started(void);
+unsigned int hadal_cpus_running(void);
+
+/* What went wrong, for a person. */
+struct outcome {
+	int cpu; /* -1 when it is not one CPU's fault */
+	char reason[256];
+};
+
+/* Both take hadal_lock. Return 0 or a negative errno with *outcome filled. */
+int hadal_start(struct outcome *outcome);
+int hadal_stop(struct outcome *outcome);
+/* Stops for good, unmapping what clients have mapped: the machine restarts or the module goes. */
+void hadal_close(void);
+int lifecycle_register(void);
+void lifecycle_unregister(void);
+
+/* transfer.c: read and write. Called with hadal_lock held for reading. */
+int transfer(enum hadal_call call, struct hadal_ioc_memory *request);
+
+/* map.c: pages that show others. Called with hadal_lock held. */
+int map_page(struct file *owner, const struct hadal_ioc_map *request);
+int unmap_page(struct file *owner, const struct hadal_ioc_map *request);
+/* Unmaps all pages of one owner and lets them go, or with NULL only makes all show themselves. */
+void unmap_all(struct file *owner);
+unsigned int mapped_pages(void);
+
+/* log.c: the log while running, and what is left of it after a stop. */
+int log_read(struct hadal_ioc_log *request, bool running);
+/* Keeps the log of an image that no CPU runs any more. */
+void log_keep(const struct hadal_image_header *image);
+
+/* device.c */
+int client_device_register(void);
+void client_device_unregister(void);
+
+#endif

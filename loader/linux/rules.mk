@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: MIT
+#
+# hadal.ko for the guests' kernel and for KDIR. Kbuild writes beside the sources, so each kernel gets
+# a directory of links to them below build/.
+MODULE_SOURCES := $(wildcard loader/linux/*.[chS]) loader/linux/Kbuild
+MODULE_HEADERS := $(wildcard include/hadal/*.h)
+HADAL_IMAGE ?= $(BUILD)/hadal.bin
+
+# $(call module_release,KDIR): the release a tree of kernel headers is for
+module_release = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' $(1)/include/generated/utsrelease.h 2>/dev/null)
+MODULE_RELEASE := $(call module_release,$(KDIR))
+
+# $(call module_rules,RELEASE,KDIR)
+define module_rules
+ARTEFACTS += $(BUILD)/module/$(1)/hadal.ko
+$(BUILD)/module/$(1)/hadal.ko: $(MODULE_SOURCES) $(MODULE_HEADERS) $(HADAL_IMAGE)
+	$$(call say,MODULE,$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)ln -sf $(abspath $(MODULE_SOURCES)) $$(@D)/
+	$$(Q)env -u MAKEFLAGS -u CFLAGS -u CPPFLAGS $(MAKE) -s -C $(2) M=$(abspath $(BUILD)/module/$(1)) \
+		CONFIG_DEBUG_INFO_BTF_MODULES= HADAL_TOP=$(CURDIR) HADAL_IMAGE=$(abspath $(HADAL_IMAGE)) modules
+endef
+
+$(foreach kdir,$(sort $(KDIR) $(GUEST_KDIR)),$(if $(call module_release,$(kdir)),\
+	$(eval $(call module_rules,$(call module_release,$(kdir)),$(kdir)))))
+
+ifneq ($(MODULE_RELEASE),)
+MODULE_INSTALLED := $(DESTDIR)/lib/modules/$(MODULE_RELEASE)/updates/hadal.ko
+install:: all
+	install -D -m 644 $(BUILD)/module/$(MODULE_RELEASE)/hadal.ko $(MODULE_INSTALLED)
+	$(if $(DESTDIR),,depmod $(MODULE_RELEASE))
+
+uninstall::
+	rm -f $(MODULE_INSTALLED)
+	$(if $(DESTDIR),,depmod $(MODULE_RELEASE))
+endif
