@@ -99,13 +99,14 @@ static int cpu_leave(unsigned int cpu)
 	local_irq_save(flags);
 	result = hadal_call(HADAL_CALL_STOP, 0, 0, 0, 0, 0);
 	local_irq_restore(flags);
-	if (!result) {
+	/* -ENODEV: there is nobody to leave, as after a fault that gave the CPU back. */
+	if (!result || result == -ENODEV)
 		cpumask_clear_cpu(cpu, &cpus_entered);
+	if (!result)
 		return 0;
-	}
 	pr_warn("hadal: CPU %u did not leave: error %ld\n", cpu, result);
 	/* The hotplug core takes no for an answer only when the CPU is to go offline. */
-	return hadal.changing ? 0 : result;
+	return hadal.changing || result == -ENODEV ? 0 : result;
 }
 
 static __printf(4, 5) int fail(struct outcome *outcome, int error, int cpu, const char *format, ...)

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT
+/* hadal regs */
+#include "cli.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <string.h>
+
+#define REG(name)                                        \
+	{                                                \
+#name, offsetof(struct hadal_regs, name) \
+	}
+
+/* 64-bit registers in the order they are printed, three in a line; NULL ends a line early. */
+static const struct {
+	const char *name;
+	size_t offset;
+} registers[] = {
+	REG(rax),          REG(rbx),
+	REG(rcx),          REG(rdx),
+	REG(rsi),          REG(rdi),
+	REG(rbp),          REG(rsp),
+	REG(r8),           REG(r9),
+	REG(r10),          REG(r11),
+	REG(r12),          REG(r13),
+	REG(r14),          REG(r15),
+	REG(rip),          REG(rflags),
+	REG(cr0),          REG(cr2),
+	REG(cr3),          REG(cr4),
+	REG(cr8),          REG(xcr0),
+	REG(dr0),          REG(dr1),
+	REG(dr2),          REG(dr3),
+	REG(dr6),          REG(dr7),
+	REG(efer),         REG(star),
+	REG(lstar),        REG(cstar),
+	REG(sfmask),       REG(pat),
+	REG(tsc_aux),      {"kgsbase", offsetof(struct hadal_regs, kernel_gs_base)},
+	REG(sysenter_cs),  REG(sysenter_esp),
+	REG(sysenter_eip),
+};
+
+static const struct {
+	const char *name;
+	size_t offset;
+} segments[] = {REG(cs), REG(ss), REG(ds), REG(es), REG(fs), REG(gs), REG(ldtr), REG(tr)};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+struct options {
+	bool all;
+	unsigned int cpu;
+	bool json;
+};
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+	struct options *options = state->input;
+	uint64_t cpu;
+
+	switch (key) {
+	case 'c':
+		options->all = !strcmp(text, "all");
+		if (options->all)
+			return 0;
+		cpu = cli_argument(state, "CPU", text);
+		if (cpu >= HADAL_MAX_CPUS)
+			argp_error(state, "CPU is below %u, or 'all'", HADAL_MAX_CPUS);
+		options->cpu = cpu;
+		return 0;
+	case CLI_KEY_JSON:
+		options->json = true;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	.options =
+		(const struct argp_option[]){
+			{"cpu", 'c', "CPU", 0, "A CPU's number, or 'all' (default)", 0},
+			CLI_OPTION_JSON,
+			{0},
+		},
+	.parser = parse,
+	.doc = "Print the registers of CPUs at the moment of asking: each is stopped for it and "
+	       "goes "
+	       "on at once.\v"
+	       "Attributes of a segment are the access byte of its descriptor and, above it, the "
+	       "four flags.",
+};
+
+static uint64_t value_at(const struct hadal_regs *regs, size_t offset)
+{
+	return *(const uint64_t *)((const char *)regs + offset);
+}
+
+static const struct hadal_segment *segment_at(const struct hadal_regs *regs, size_t offset)
+{
+	return (const struct hadal_segment *)((const char *)regs + offset);
+}
+
+static void print_text(const struct hadal_regs *regs)
+{
+	printf("CPU %u (APIC id %u)\n", regs->cpu, regs->apic_id);
+	for (size_t i = 0; i < COUNT(registers); i++) {
+		int width = i >= COUNT(registers) - 3 ? 12 : 7;
+
+		printf("%-*s %016" PRIx64 "%s", width, registers[i].name,
+		       value_at(regs, registers[i].offset),
+		       width == 12 || i % 3 == 2 || i == COUNT(registers) - 4 ? "\n" : "  ");
+	}
+	printf("gdtr         %016" PRIx64 "  limit %04x\n", regs->gdtr_base, regs->gdtr_limit);
+	printf("idtr         %016" PRIx64 "  limit %04x\n", regs->idtr_base, regs->idtr_limit);
+	for (size_t i = 0; i < COUNT(segments); i++) {
+		const struct hadal_segment *segment = segment_at(regs, segments[i].offset);
+
+		printf("%-5s %04x   %016" PRIx64 "  limit %08x  attributes %03x\n",
+		       segments[i].name, segment->selector, segment->base, segment->limit,
+		       segment->attributes);
+	}
+}
+
+static struct json_object *segment_json(const struct hadal_segment *segment)
+{
+	struct json_object *object = json_object_new_object();
+
+	cli_json_hex(object, "selector", segment->selector);
+	cli_json_hex(object, "base", segment->base);
+	cli_json_hex(object, "limit", segment->limit);
+	cli_json_hex(object, "attributes", segment->attributes);
+	return object;
+}
+
+static struct json_object *table_json(uint64_t base, uint32_t limit)
+{
+	struct json_object *object = json_object_new_object();
+
+	cli_json_hex(object, "base", base);
+	cli_json_hex(object, "limit", limit);
+	return object;
+}
+
+static struct json_object *regs_json(const struct hadal_regs *regs)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_object_object_add(object, "cpu", json_object_new_int64(regs->cpu));
+	json_object_object_add(object, "apic_id", json_object_new_int64(regs->apic_id));
+	for (size_t i = 0; i < COUNT(registers); i++)
+		cli_json_hex(object, registers[i].name, value_at(regs, registers[i].offset));
+	json_object_object_add(object, "gdtr", table_json(regs->gdtr_base, regs->gdtr_limit));
+	json_object_object_add(object, "idtr", table_json(regs->idtr_base, regs->idtr_limit));
+	for (size_t i = 0; i < COUNT(segments); i++)
+		json_object_object_add(object, segments[i].name,
+				       segment_json(segment_at(regs, segments[i].offset)));
+	return object;
+}
+
+/* Returns 0, or a negative errno with *error filled. */
+static int show_cpu(struct hadal *hadal, unsigned int cpu, struct json_object *array,
+		    struct hadal_error *error)
+{
+	struct hadal_regs regs;
+	int result = hadal_regs(hadal, cpu, &regs, error);
+
+	if (result)
+		return result;
+	if (array)
+		json_object_array_add(array, regs_json(&regs));
+	else
+		print_text(&regs);
+	return 0;
+}
+
+static int show_all(struct hadal *hadal, unsigned int count, struct json_object *array,
+		    struct hadal_error *error)
+{
+	bool first = true;
+
+	for (unsigned int cpu = 0; cpu < count; cpu++) {
+		int result;
+
+		if (!first && !array)
+			putchar('\n');
+		result = show_cpu(hadal, cpu, array, error);
+		if (result && result != -ENXIO) /* an offline CPU is no error */
+			return result;
+		first = result && first;
+	}
+	return 0;
+}
+
+int cmd_regs(int argc, char **argv)
+{
+	struct options options = {.all = true};
+	struct json_object *array = NULL;
+	struct hadal_error error;
+	struct hadal_info info;
+	struct hadal *hadal;
+	int result;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &options);
+	hadal = cli_open_running(&info);
+	if (!hadal)
+		return CLI_FAILURE;
+	if (options.json)
+		array = json_object_new_array();
+	result = options.all ? show_all(hadal, info.cpu_count, array, &error)
+			     : show_cpu(hadal, options.cpu, array, &error);
+	hadal_close(hadal);
+	if (!result && array)
+		cli_print_json(array);
+	return result ? cli_fail(&error) : CLI_OK;
+}
