@@ -9,13 +9,13 @@
 
 #define LINE_BYTES 16
 
-/* strtoull alone would take signs, white space and octal numbers. */
+/* strtoull alone would take signs, white space and a second prefix. */
 static int number_until(const char *text, uint64_t *value, char **end)
 {
 	int base = text[0] == '0' && (text[1] == 'x' || text[1] == 'X') ? 16 : 10;
 	const char *digits = base == 16 ? text + 2 : text;
 
-	if (!isxdigit((unsigned char)*digits))
+	if (!isxdigit((unsigned char)digits[0]) || digits[1] == 'x' || digits[1] == 'X')
 		return -EINVAL;
 	errno = 0;
 	*value = strtoull(digits, end, base);

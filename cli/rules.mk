@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: MIT
 # The hadal command, $(BUILD)/hadal.
-CLI_SRC := $(wildcard cli/*.c)
-CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
+
+CLI_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard cli/*.c))
 
 ARTEFACTS += $(BUILD)/hadal
 
 $(BUILD)/cli/%.o: cli/%.c
-	$(call say,CC,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -Werror -D_GNU_SOURCE -Ilib -c -o $@ $<
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(LIB_CPPFLAGS) -c -o $@ $<
 
-$(BUILD)/hadal: $(CLI_OBJ) $(BUILD)/libhadal.a
+$(BUILD)/hadal: $(CLI_OBJECTS) $(BUILD)/libhadal.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -ljson-c $(LIB_LIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ljson-c $(LIB_LIBS)
 
 install:: all
 	install -D -m 755 -s $(BUILD)/hadal $(DESTDIR)$(PREFIX)/bin/hadal

@@ -18,3 +18,16 @@ $(BUILD)/libhadal.a: $(LIB_OBJECTS)
 	@rm -f $@
 	$(call say,AR,$@)
 	$(Q)$(AR) rcs $@ $^
+
+# Programs include <libhadal/hadal.h> and link with -lhadal and LIB_LIBS.
+LIB_HEADERS := lib/hadal.h lib/error.h lib/memory.h
+install:: all
+	install -d $(DESTDIR)$(PREFIX)/include/hadal $(DESTDIR)$(PREFIX)/include/libhadal \
+		$(DESTDIR)$(PREFIX)/lib
+	install -m 644 include/hadal/*.h $(DESTDIR)$(PREFIX)/include/hadal
+	install -m 644 $(LIB_HEADERS) $(DESTDIR)$(PREFIX)/include/libhadal
+	install -m 644 $(BUILD)/libhadal.a $(DESTDIR)$(PREFIX)/lib
+
+uninstall::
+	rm -rf $(DESTDIR)$(PREFIX)/include/hadal $(DESTDIR)$(PREFIX)/include/libhadal
+	rm -f $(DESTDIR)$(PREFIX)/lib/libhadal.a

@@ -21,10 +21,12 @@ $(BUILD)/module/$(1)/hadal.ko: $(MODULE_SOURCES) $(MODULE_HEADERS) $(HADAL_IMAGE
 		CONFIG_DEBUG_INFO_BTF_MODULES= HADAL_TOP=$(CURDIR) HADAL_IMAGE=$(abspath $(HADAL_IMAGE)) modules
 endef
 
-$(foreach kdir,$(sort $(KDIR) $(GUEST_KDIR)),$(if $(call module_release,$(kdir)),\
+# Without the image's own makefile there is nothing to load.
+MODULE_KDIRS := $(if $(wildcard vmm/rules.mk),$(sort $(KDIR) $(GUEST_KDIR)))
+$(foreach kdir,$(MODULE_KDIRS),$(if $(call module_release,$(kdir)),\
 	$(eval $(call module_rules,$(call module_release,$(kdir)),$(kdir)))))
 
-ifneq ($(MODULE_RELEASE),)
+ifneq ($(and $(MODULE_KDIRS),$(MODULE_RELEASE)),)
 MODULE_INSTALLED := $(DESTDIR)/lib/modules/$(MODULE_RELEASE)/updates/hadal.ko
 install:: all
 	install -D -m 644 $(BUILD)/module/$(MODULE_RELEASE)/hadal.ko $(MODULE_INSTALLED)
