@@ -3,6 +3,7 @@
 # sources it tests, and libraries if any, in comments of its own:
 #   // Sources: lib/error.c lib/kernel/*.c
 #   // Libraries: -lbpf
+# A comment may be there more than once.
 
 UNIT_TESTS := $(wildcard tests/unit/test_*.c)
 UNIT_PROGRAMS += $(UNIT_TESTS:%.c=$(BUILD)/%)
@@ -13,6 +14,9 @@ UNIT_CPPFLAGS := $(CPPFLAGS) -D_GNU_SOURCE -Ilib -Ivmm -Itests/unit
 test_note = $(shell sed -n 's,^// $(2): *,,p' $(1))
 test_sources = $(wildcard $(call test_note,$(1),Sources))
 test_objects = $(patsubst %.c,$(BUILD)/tests/sanitized/%.o,$(1) $(call test_sources,$(1)))
+
+# Not intermediate: several tests share them.
+.SECONDARY:
 
 $(BUILD)/tests/sanitized/%.o: %.c
 	@mkdir -p $(@D)
