@@ -44,7 +44,8 @@ C_SOURCES :=
 include $(wildcard vmm/rules.mk loader/linux/rules.mk lib/rules.mk cli/rules.mk \
 	tests/unit/rules.mk tests/guest/rules.mk tests/fuzz/rules.mk bench/rules.mk)
 
-.PHONY: all guest-programs test-programs setup demo test bench format clean help
+
+.PHONY: all guest-programs test-programs setup demo test run-tests bench format clean help
 all: $(ARTEFACTS)
 guest-programs: all $(GUEST_PROGRAMS)
 test-programs: guest-programs $(UNIT_PROGRAMS) $(FUZZ_PROGRAMS)
@@ -60,11 +61,14 @@ demo: setup
 
 test: setup
 	@$(MAKE) --no-print-directory test-programs
-	@tests/run
+	@$(MAKE) --no-print-directory run-tests
 
 bench: setup
 	@$(MAKE) --no-print-directory guest-programs
 	@bench/run $(if $(JSON),--json)
+
+run-tests:
+	@tests/run --unit '$(UNIT_PROGRAMS)' --fuzz '$(FUZZ_PROGRAMS)'
 
 install:: all
 uninstall::

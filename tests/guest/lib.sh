@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: MIT
+# Helpers for guest tests: . lib.sh
+
+# fail REASON...: ends the test; the reason is what the host shows.
+fail() {
+	echo "$*" | tee /tmp/reason
+	exit 1
+}
+
+# equal WHAT GOT EXPECTED
+equal() {
+	[ "$2" = "$3" ] || fail "$1 is '$2', expected '$3'"
+}
+
+# fails COMMAND...: the command must fail by itself, not by a signal.
+fails() {
+	"$@" >/tmp/fails.out 2>&1
+	status=$?
+	[ $status -ne 0 ] || fail "'$*' succeeded"
+	[ $status -lt 126 ] || fail "'$*' ended with status $status"
+}
