@@ -35,6 +35,9 @@ int cmd_regs(int argc, char **argv);
 int cmd_read(int argc, char **argv);
 int cmd_write(int argc, char **argv);
 int cmd_translate(int argc, char **argv);
+int cmd_ps(int argc, char **argv);
+int cmd_modules(int argc, char **argv);
+int cmd_symbols(int argc, char **argv);
 
 /* Options that many commands have; their keys are above all characters. */
 enum cli_key {

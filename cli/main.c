@@ -14,6 +14,9 @@ static const struct cli_command commands[] = {
 	{"read", "read physical or virtual memory", cmd_read},
 	{"write", "write physical or virtual memory", cmd_write},
 	{"translate", "walk the page tables for an address", cmd_translate},
+	{"ps", "list processes from the kernel's memory", cmd_ps},
+	{"modules", "list kernel modules from its memory", cmd_modules},
+	{"symbols", "print kernel symbols, its version and its place", cmd_symbols},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

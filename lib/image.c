@@ -39,7 +39,7 @@ int hadal_image_open(const char *path, struct hadal_memory *memory, struct hadal
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
-		return hadal_fail(error, errno, "cannot open memory image %s: %s", path,
+		return hadal_fail(error, errno, "Cannot open memory image %s: %s", path,
 				  strerror(errno));
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || !st.st_size) {
 		close(fd);
@@ -50,7 +50,7 @@ int hadal_image_open(const char *path, struct hadal_memory *memory, struct hadal
 	image = malloc(sizeof(*image));
 	if (!image) {
 		close(fd);
-		return hadal_fail(error, ENOMEM, "out of memory");
+		return hadal_fail(error, ENOMEM, "Out of memory");
 	}
 	*image = (struct image){.fd = fd, .range = {.end = st.st_size}};
 	*memory = (struct hadal_memory){

@@ -65,16 +65,16 @@ int hadal_types_load(const uint8_t *blob, size_t len, struct hadal_types **types
 
 	if (!header_fits(blob, len, &size))
 		return hadal_fail(error, EINVAL,
-				  "the kernel's type information (BTF) has no sound header");
+				  "The kernel's type information (BTF) has no sound header");
 	loaded = calloc(1, sizeof(*loaded));
 	if (!loaded)
-		return hadal_fail(error, ENOMEM, "out of memory");
+		return hadal_fail(error, ENOMEM, "Out of memory");
 	loaded->btf = btf__new(blob, size);
 	if (!loaded->btf) {
 		int code = errno == ENOMEM ? ENOMEM : EINVAL;
 
 		free(loaded);
-		return hadal_fail(error, code, "the kernel's type information (BTF) is damaged: %s",
+		return hadal_fail(error, code, "The kernel's type information (BTF) is damaged: %s",
 				  strerror(code));
 	}
 	*types = loaded;
@@ -291,7 +291,7 @@ int hadal_types_resolve(const struct hadal_types *types, const struct hadal_fiel
 		if (!request->optional)
 			return hadal_fail(
 				error, ENOENT,
-				"this kernel's struct %s has no member %s; its version is "
+				"This kernel's struct %s has no member %s; its version is "
 				"not one that Hadal knows",
 				request->type, request->paths[0]);
 		fields[i] = (struct hadal_field){0};

@@ -26,7 +26,7 @@ static enum mapping mapping_at(struct hadal_space *space, uint64_t va, uint64_t 
 {
 	struct hadal_translation walk;
 
-	if (hadal_translate(space, va, &walk)) {
+	if (hadal_space_translate(space, va, &walk)) {
 		unsigned level = walk.step_count ? walk.step[walk.step_count - 1].level : 1;
 
 		/* One step of a missing table at most, so that no page beside it is passed over. */
@@ -98,7 +98,7 @@ static uint64_t gate_handler(struct hadal_space *space, uint64_t idt, unsigned v
 {
 	uint64_t gate[2];
 
-	if (!idt || hadal_read_exact(space, idt + vector * sizeof(gate), gate, sizeof(gate)))
+	if (!idt || hadal_space_read_exact(space, idt + vector * sizeof(gate), gate, sizeof(gate)))
 		return 0;
 	return (gate[0] & 0xffff) | (gate[0] >> 32 & 0xffff0000) | gate[1] << 32;
 }

@@ -20,12 +20,12 @@ int hadal_kallsyms_find(const uint8_t *data, size_t len, struct hadal_kallsyms *
 	struct hadal_kallsyms *found = calloc(1, sizeof(*found));
 
 	if (!found)
-		return hadal_fail(error, ENOMEM, "out of memory");
+		return hadal_fail(error, ENOMEM, "Out of memory");
 	if (!kallsyms_find_tables(data, len, &found->tables)) {
 		free(found);
 		return hadal_fail(
 			error, ENOENT,
-			"no kallsyms tables in %zu bytes of kernel data; the kernel must be "
+			"No kallsyms tables in %zu bytes of kernel data; the kernel must be "
 			"Linux 5.10 or later with CONFIG_KALLSYMS",
 			len);
 	}

@@ -61,7 +61,7 @@ static int load_symbols(struct hadal_kernel *kernel, struct hadal_error *error)
 	kernel->rodata =
 		copy_physical(hadal_page_cache_memory(kernel->cache), pa, where->rodata_size);
 	if (!kernel->rodata)
-		return hadal_fail(error, ENOMEM, "out of memory");
+		return hadal_fail(error, ENOMEM, "Out of memory");
 	return hadal_kallsyms_find(kernel->rodata, where->rodata_size, &kernel->symbols, error);
 }
 
@@ -73,7 +73,7 @@ static int open_by_traces(struct hadal_kernel *kernel, const struct hadal_traces
 
 	if (code)
 		return hadal_fail(error, -code,
-				  "the registers given do not lead to a kernel (CR3 %#" PRIx64
+				  "The registers given do not lead to a kernel (CR3 %#" PRIx64
 				  ", LSTAR %#" PRIx64 ", IDT %#" PRIx64 ")",
 				  traces->cr3, traces->lstar, traces->idt_base);
 	if (!where->rodata_size || load_symbols(kernel, error)) {
@@ -104,8 +104,7 @@ static int locate_by_banner(struct hadal_kernel *kernel, uint64_t banner_pa)
 	where->root = where->physical + (found[TOP_PGT].address - where->base);
 	for (where->levels = 4; where->levels <= 5; where->levels++) {
 		hadal_space_init(&kernel->space, kernel->cache, where->root, where->levels);
-		if (!hadal_translate_address(&kernel->space, where->base, &pa) &&
-		    pa == where->physical)
+		if (!hadal_space_address(&kernel->space, where->base, &pa) && pa == where->physical)
 			return 0;
 	}
 	return -ENOENT;
@@ -130,7 +129,7 @@ static int open_by_search(struct hadal_kernel *kernel, struct hadal_error *error
 		kernel->symbols = NULL;
 	}
 	return hadal_fail(error, ENOENT,
-			  "no Linux kernel found in this memory; it must be x86-64 Linux 5.10 or "
+			  "No Linux kernel found in this memory; it must be x86-64 Linux 5.10 or "
 			  "later, and the memory complete");
 }
 
@@ -141,7 +140,7 @@ static void use_own_root(struct hadal_kernel *kernel, uint64_t top_pgt)
 	uint64_t pa = where->physical + (top_pgt - where->base), base_pa;
 
 	hadal_space_init(&kernel->space, kernel->cache, pa, where->levels);
-	if (top_pgt && !hadal_translate_address(&kernel->space, where->base, &base_pa) &&
+	if (top_pgt && !hadal_space_address(&kernel->space, where->base, &base_pa) &&
 	    base_pa == where->physical)
 		where->root = pa;
 	else
@@ -152,10 +151,16 @@ static void read_banner(struct hadal_kernel *kernel, uint64_t address)
 {
 	struct hadal_kernel_info *info = &kernel->info;
 
-	if (!address ||
-	    hadal_read_string(&kernel->space, address, info->banner, sizeof(info->banner)) < 0)
+	if (!address || hadal_space_read_string(&kernel->space, address, info->banner,
+						sizeof(info->banner)) < 0)
 		return;
-	info->banner[strcspn(info->banner, "\n")] = '\0';
+	/* Up to its newline, and only as far as it is text. */
+	for (char *c = info->banner;; c++) {
+		if (*c < ' ' || *c > '~') {
+			*c = '\0';
+			break;
+		}
+	}
 	sscanf(info->banner, "Linux version %64s", info->release);
 }
 
@@ -169,7 +174,7 @@ static void read_build_id(struct hadal_kernel *kernel, uint64_t start, uint64_t 
 		return;
 	if (len > sizeof(notes))
 		len = sizeof(notes);
-	if (hadal_read_exact(&kernel->space, start, notes, len))
+	if (hadal_space_read_exact(&kernel->space, start, notes, len))
 		return;
 	while (at + 12 <= len) {
 		uint32_t header[3];
@@ -199,9 +204,9 @@ static void read_vmcoreinfo(struct hadal_kernel *kernel, uint64_t data, uint64_t
 	const char *line;
 	uint64_t address, len, offset = 0;
 
-	if (!data || !size || hadal_read_u64(&kernel->space, data, &address) ||
-	    hadal_read_u64(&kernel->space, size, &len) || len >= sizeof(kernel->vmcoreinfo) ||
-	    hadal_read_exact(&kernel->space, address, text, len)) {
+	if (!data || !size || hadal_space_read_u64(&kernel->space, data, &address) ||
+	    hadal_space_read_u64(&kernel->space, size, &len) || len >= sizeof(kernel->vmcoreinfo) ||
+	    hadal_space_read_exact(&kernel->space, address, text, len)) {
 		text[0] = '\0';
 		return;
 	}
@@ -225,7 +230,7 @@ static int describe(struct hadal_kernel *kernel, struct hadal_error *error)
 	read_banner(kernel, found[BANNER].address);
 	if (!kernel->info.release[0])
 		return hadal_fail(error, ENOENT,
-				  "the symbols found in memory lead to no \"Linux version\"");
+				  "The symbols found in memory lead to no \"Linux version\"");
 	read_build_id(kernel, found[NOTES].address, found[NOTES_END].address);
 	read_vmcoreinfo(kernel, found[VMCOREINFO].address, found[VMCOREINFO_SIZE].address);
 	return 0;
@@ -240,7 +245,7 @@ struct hadal_kernel *hadal_kernel_open(struct hadal_memory *memory,
 		kernel->cache = hadal_page_cache_new(memory);
 	if (!kernel || !kernel->cache) {
 		free(kernel);
-		hadal_fail(error, ENOMEM, "out of memory");
+		hadal_fail(error, ENOMEM, "Out of memory");
 		return NULL;
 	}
 	if ((traces && !open_by_traces(kernel, traces, error) && !describe(kernel, error)) ||
@@ -306,7 +311,7 @@ const struct hadal_types *hadal_kernel_types(struct hadal_kernel *kernel, struct
 		return kernel->types;
 	if (!find_btf(kernel, &at, &size)) {
 		hadal_fail(error, ENOENT,
-			   "this kernel has no type information in memory; it must be built with "
+			   "This kernel has no type information in memory; it must be built with "
 			   "CONFIG_DEBUG_INFO_BTF");
 		return NULL;
 	}
@@ -323,7 +328,7 @@ int hadal_kernel_lookup(struct hadal_kernel *kernel, struct hadal_lookup *lookup
 		lookups++;
 		count--;
 	}
-	return hadal_fail(error, ENOENT, "this kernel has no symbol %s", lookups->name);
+	return hadal_fail(error, ENOENT, "This kernel has no symbol %s", lookups->name);
 }
 
 int hadal_kernel_fields(struct hadal_kernel *kernel, const struct hadal_field_request *requests,

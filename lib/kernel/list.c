@@ -74,7 +74,7 @@ static uint64_t reread_link(struct list_walk *walk, uint64_t node, bool forward)
 	struct hadal_links links;
 
 	hadal_space_flush(walk->space);
-	if (hadal_read_exact(walk->space, node, &links, sizeof(links)))
+	if (hadal_space_read_exact(walk->space, node, &links, sizeof(links)))
 		return 0;
 	return forward ? links.next : links.prev;
 }
@@ -131,7 +131,7 @@ int hadal_list_walk(struct hadal_space *space, uint64_t head, size_t limit, hada
 	struct hadal_links links;
 	int result;
 
-	if (!is_node(head) || hadal_read_exact(space, head, &links, sizeof(links)))
+	if (!is_node(head) || hadal_space_read_exact(space, head, &links, sizeof(links)))
 		return -EFAULT;
 	result = walk_direction(&walk, links.next, true, false);
 	if (result == -ENOLINK) {

@@ -95,7 +95,7 @@ static int visit_module(void *ctx, uint64_t node, struct hadal_links *links)
 	const struct hadal_field *name = &reader->fields[NAME];
 	uint64_t address = node - reader->fields[LIST].offset;
 	struct hadal_module *module;
-	int error = hadal_read_exact(reader->space, address, reader->copy, reader->len);
+	int error = hadal_space_read_exact(reader->space, address, reader->copy, reader->len);
 
 	if (error)
 		return error;
@@ -125,7 +125,7 @@ static int prepare_copy(struct module_reader *reader, struct hadal_error *error)
 	if (!parts->size && !reader->fields[CORE_BASE].size)
 		return hadal_fail(
 			error, ENOENT,
-			"this kernel's struct module has neither core_layout nor mem; its "
+			"This kernel's struct module has neither core_layout nor mem; its "
 			"version is not one that Hadal knows");
 	for (size_t i = 0; i < FIELDS; i++) {
 		const struct hadal_field *field = &reader->fields[i];
@@ -138,9 +138,9 @@ static int prepare_copy(struct module_reader *reader, struct hadal_error *error)
 	    reader->fields[LIST].size != sizeof(struct hadal_links))
 		return hadal_fail(
 			error, EINVAL,
-			"this kernel's type information describes no sound struct module");
+			"This kernel's type information describes no sound struct module");
 	reader->copy = malloc(reader->len);
-	return reader->copy ? 0 : hadal_fail(error, ENOMEM, "out of memory");
+	return reader->copy ? 0 : hadal_fail(error, ENOMEM, "Out of memory");
 }
 
 int hadal_modules(struct hadal_kernel *kernel, struct hadal_module_list *list,
@@ -163,7 +163,7 @@ int hadal_modules(struct hadal_kernel *kernel, struct hadal_module_list *list,
 				 &list->lost);
 	free(reader.copy);
 	if (result)
-		return hadal_fail(error, abs(result), "cannot read the list of modules: %s",
+		return hadal_fail(error, abs(result), "Cannot read the list of modules: %s",
 				  strerror(abs(result)));
 	return 0;
 }

@@ -92,7 +92,7 @@ static uint64_t remote_value(struct process_reader *reader, uint64_t object, enu
 	uint64_t value = 0;
 
 	if (!object || member->size > sizeof(value) ||
-	    hadal_read_exact(reader->space, object + member->offset, &value, member->size))
+	    hadal_space_read_exact(reader->space, object + member->offset, &value, member->size))
 		return 0;
 	return value;
 }
@@ -110,8 +110,8 @@ static char state_letter(uint32_t state, uint32_t exit_state)
 /* Reads the task_struct at address task into the copy; is it one? */
 static int read_task(struct process_reader *reader, uint64_t task)
 {
-	int error =
-		hadal_read_exact(reader->space, task + reader->start, reader->copy, reader->len);
+	int error = hadal_space_read_exact(reader->space, task + reader->start, reader->copy,
+					   reader->len);
 
 	if (error)
 		return error;
@@ -152,7 +152,7 @@ static void describe_task(struct process_reader *reader, uint64_t task,
 	};
 	copy_comm(reader, process);
 	pgd = remote_value(reader, process->mm, MM_PGD);
-	if (!pgd || hadal_translate_address(reader->space, pgd, &process->page_table))
+	if (!pgd || hadal_space_address(reader->space, pgd, &process->page_table))
 		process->page_table = 0;
 }
 
@@ -212,9 +212,9 @@ static int prepare_copy(struct process_reader *reader, struct hadal_error *error
 	if (reader->len > (64u << 10) || reader->fields[TASKS].size != sizeof(struct hadal_links) ||
 	    reader->fields[THREAD_NODE].size != sizeof(struct hadal_links))
 		return hadal_fail(error, EINVAL,
-				  "this kernel's type information describes no sound task_struct");
+				  "This kernel's type information describes no sound task_struct");
 	reader->copy = malloc(reader->len);
-	return reader->copy ? 0 : hadal_fail(error, ENOMEM, "out of memory");
+	return reader->copy ? 0 : hadal_fail(error, ENOMEM, "Out of memory");
 }
 
 /* Adds the other threads of every process found. */
@@ -269,7 +269,7 @@ int hadal_processes(struct hadal_kernel *kernel, bool threads, struct hadal_proc
 		result = add_threads(&reader);
 	free(reader.copy);
 	if (result)
-		return hadal_fail(error, abs(result), "cannot read the list of processes: %s",
+		return hadal_fail(error, abs(result), "Cannot read the list of processes: %s",
 				  strerror(abs(result)));
 	return 0;
 }

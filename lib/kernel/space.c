@@ -125,7 +125,8 @@ static bool canonical(const struct hadal_space *space, uint64_t va)
 	return (uint64_t)((int64_t)(va << unused) >> unused) == va;
 }
 
-int hadal_translate(struct hadal_space *space, uint64_t va, struct hadal_translation *translation)
+int hadal_space_translate(struct hadal_space *space, uint64_t va,
+			  struct hadal_translation *translation)
 {
 	uint64_t table = space->root;
 
@@ -157,7 +158,7 @@ int hadal_translate(struct hadal_space *space, uint64_t va, struct hadal_transla
 	return 0;
 }
 
-int hadal_translate_address(struct hadal_space *space, uint64_t va, uint64_t *pa)
+int hadal_space_address(struct hadal_space *space, uint64_t va, uint64_t *pa)
 {
 	size_t slot = (va >> 21) % HADAL_SPACE_TLB;
 	uint64_t size = space->tlb[slot].size;
@@ -168,7 +169,7 @@ int hadal_translate_address(struct hadal_space *space, uint64_t va, uint64_t *pa
 		*pa = space->tlb[slot].pa + (va & (size - 1));
 		return 0;
 	}
-	error = hadal_translate(space, va, &walk);
+	error = hadal_space_translate(space, va, &walk);
 	if (error)
 		return error;
 	size = walk.page_bytes;
@@ -183,7 +184,7 @@ int hadal_translate_address(struct hadal_space *space, uint64_t va, uint64_t *pa
 static ssize_t contiguous_run(struct hadal_space *space, uint64_t va, size_t len, uint64_t *pa)
 {
 	size_t run;
-	int error = hadal_translate_address(space, va, pa);
+	int error = hadal_space_address(space, va, pa);
 
 	if (error)
 		return error;
@@ -191,14 +192,14 @@ static ssize_t contiguous_run(struct hadal_space *space, uint64_t va, size_t len
 	while (run < len) {
 		uint64_t next;
 
-		if (hadal_translate_address(space, va + run, &next) || next != *pa + run)
+		if (hadal_space_address(space, va + run, &next) || next != *pa + run)
 			break;
 		run += HADAL_PAGE_SIZE;
 	}
 	return run < len ? run : len;
 }
 
-ssize_t hadal_read_virtual(struct hadal_space *space, uint64_t va, void *buf, size_t len)
+ssize_t hadal_space_read(struct hadal_space *space, uint64_t va, void *buf, size_t len)
 {
 	size_t done = 0;
 
@@ -221,26 +222,26 @@ ssize_t hadal_read_virtual(struct hadal_space *space, uint64_t va, void *buf, si
 	return done;
 }
 
-int hadal_read_exact(struct hadal_space *space, uint64_t va, void *buf, size_t len)
+int hadal_space_read_exact(struct hadal_space *space, uint64_t va, void *buf, size_t len)
 {
-	ssize_t got = hadal_read_virtual(space, va, buf, len);
+	ssize_t got = hadal_space_read(space, va, buf, len);
 
 	if (got < 0)
 		return got;
 	return (size_t)got == len ? 0 : -EFAULT;
 }
 
-int hadal_read_u32(struct hadal_space *space, uint64_t va, uint32_t *value)
+int hadal_space_read_u32(struct hadal_space *space, uint64_t va, uint32_t *value)
 {
-	return hadal_read_exact(space, va, value, sizeof(*value));
+	return hadal_space_read_exact(space, va, value, sizeof(*value));
 }
 
-int hadal_read_u64(struct hadal_space *space, uint64_t va, uint64_t *value)
+int hadal_space_read_u64(struct hadal_space *space, uint64_t va, uint64_t *value)
 {
-	return hadal_read_exact(space, va, value, sizeof(*value));
+	return hadal_space_read_exact(space, va, value, sizeof(*value));
 }
 
-ssize_t hadal_read_string(struct hadal_space *space, uint64_t va, char *buf, size_t size)
+ssize_t hadal_space_read_string(struct hadal_space *space, uint64_t va, char *buf, size_t size)
 {
 	size_t len = 0;
 
@@ -255,7 +256,7 @@ ssize_t hadal_read_string(struct hadal_space *space, uint64_t va, char *buf, siz
 			piece = 64;
 		if (piece > size - 1 - len)
 			piece = size - 1 - len;
-		got = hadal_read_virtual(space, va + len, buf + len, piece);
+		got = hadal_space_read(space, va + len, buf + len, piece);
 		if (got <= 0) {
 			buf[len] = '\0';
 			return len ? (ssize_t)len : got;

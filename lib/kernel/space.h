@@ -59,23 +59,24 @@ void hadal_space_flush(struct hadal_space *space);
  * Walks the page tables for va and tells every step. Returns translation->result: 0, -EFAULT
  * (not present), -EINVAL (not canonical), -ENXIO (a table outside RAM).
  */
-int hadal_translate(struct hadal_space *space, uint64_t va, struct hadal_translation *translation);
+int hadal_space_translate(struct hadal_space *space, uint64_t va,
+			  struct hadal_translation *translation);
 
-/* The physical address of va; returns 0 or as hadal_translate. */
-int hadal_translate_address(struct hadal_space *space, uint64_t va, uint64_t *pa);
+/* The physical address of va; returns 0 or as hadal_space_translate. */
+int hadal_space_address(struct hadal_space *space, uint64_t va, uint64_t *pa);
 
 /* Reads up to len bytes at va, fewer when a page on the way is missing. Bytes or errno. */
-ssize_t hadal_read_virtual(struct hadal_space *space, uint64_t va, void *buf, size_t len);
+ssize_t hadal_space_read(struct hadal_space *space, uint64_t va, void *buf, size_t len);
 
 /* Reads exactly len bytes at va; 0 or a negative errno. */
-int hadal_read_exact(struct hadal_space *space, uint64_t va, void *buf, size_t len);
-int hadal_read_u32(struct hadal_space *space, uint64_t va, uint32_t *value);
-int hadal_read_u64(struct hadal_space *space, uint64_t va, uint64_t *value);
+int hadal_space_read_exact(struct hadal_space *space, uint64_t va, void *buf, size_t len);
+int hadal_space_read_u32(struct hadal_space *space, uint64_t va, uint32_t *value);
+int hadal_space_read_u64(struct hadal_space *space, uint64_t va, uint64_t *value);
 
 /*
  * Reads a string of at most size - 1 bytes; the buffer is always terminated. Returns its length,
  * or a negative errno when its first byte cannot be read.
  */
-ssize_t hadal_read_string(struct hadal_space *space, uint64_t va, char *buf, size_t size);
+ssize_t hadal_space_read_string(struct hadal_space *space, uint64_t va, char *buf, size_t size);
 
 #endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* What the commands share that look into the kernel. */
+#ifndef HADAL_CLI_KERNEL_H
+#define HADAL_CLI_KERNEL_H
+
+#include "cli.h"
+#include "kernel/kernel.h"
+
+enum {
+	CLI_KEY_IMAGE = CLI_KEY_COMMAND + 0x100,
+};
+
+/* clang-format off */
+#define CLI_OPTION_IMAGE                                                                           \
+	{ "image", CLI_KEY_IMAGE, "FILE", 0,                                                       \
+	  "Look into a raw memory image instead of this system", 0 }
+/* clang-format on */
+
+/* A kernel and where its memory comes from. */
+struct cli_kernel {
+	struct hadal *hadal; /* NULL for an image */
+	struct hadal_memory memory;
+	struct hadal_kernel *kernel;
+};
+
+/* Finds the kernel of this system, or in an image if that is not NULL; says why when it cannot. */
+bool cli_kernel_open(struct cli_kernel *source, const char *image);
+void cli_kernel_close(struct cli_kernel *source);
+
+/* Says on stderr when a list could not be followed everywhere. */
+void cli_warn_lost(size_t lost, const char *what);
+
+/*
+ * Replaces what is not plain text: names come from the memory of a machine that may be hostile, and
+ * nothing in them may reach a terminal as a command.
+ */
+void cli_make_printable(char *name);
+
+/* Prints an object on one line and frees it. */
+void cli_print_json_line(struct json_object *object);
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HADAL_TESTS_MACHINE_H
+#define HADAL_TESTS_MACHINE_H
+
+#include <stdbool.h>
+
+#include "memory.h"
+
+/*
+ * A made-up machine: RAM with page tables and a kernel whose symbols, types, tasks and modules are
+ * laid out differently from every real one.
+ */
+#define MACHINE_RAM        (16u << 20)
+#define MACHINE_PHYSICAL   (4ull << 20) /* where the kernel image is */
+#define MACHINE_DIRECT_MAP 0xffff888000000000ull
+#define MACHINE_IDT        0xfffffe0000000000ull
+#define MACHINE_ENTRY      0x1080u /* offset of the system call entry in the text */
+
+#define MACHINE_BANNER   "Linux version 6.1.99-test (a test) #1 SMP"
+#define MACHINE_BUILD_ID "000102030405060708090a0b0c0d0e0f10111213"
+
+struct machine_links {
+	uint64_t next, prev;
+};
+
+struct machine_cred {
+	uint64_t usage;
+	uint32_t gid, egid, uid, euid;
+};
+
+struct machine_mm {
+	uint64_t maps;
+	uint64_t pgd;
+};
+
+struct machine_signal {
+	uint32_t count;
+	uint32_t nr_threads;
+	struct machine_links thread_head;
+};
+
+struct machine_task {
+	uint32_t flags;
+	uint32_t state;
+	uint64_t padding[200];
+	struct machine_links thread_node;
+	char comm[16];
+	uint64_t cred, mm, signal, real_parent;
+	int32_t exit_state;
+	int32_t tgid, pid;
+	uint64_t start_boottime;
+	struct machine_links tasks;
+};
+
+struct machine_module_part {
+	uint64_t base;
+	uint32_t size;
+	uint32_t flags;
+};
+
+struct machine_module {
+	uint32_t state;
+	char name[56];
+	struct machine_links list;
+	union {
+		struct machine_module_part mem[3];
+		struct {
+			struct machine_module_part core_layout, init_layout;
+		};
+	};
+	uint32_t refcnt;
+};
+
+struct machine_options {
+	unsigned levels;     /* 4 or 5; 0 means 4 */
+	bool kpti;           /* CR3 is the user's root of a pair */
+	bool odd_root;       /* without KPTI, CR3's page number is odd */
+	bool no_rodata;      /* all of the image is mapped writable and executable */
+	bool no_btf_symbols; /* __start_BTF is not among the symbols */
+	bool new_modules;    /* struct module has mem[] instead of core_layout */
+	uint64_t base;       /* of the kernel; 0 takes one with a slide */
+	int hole_at;         /* a page of the direct map's tasks that is not RAM; 0: none */
+};
+
+struct machine {
+	struct hadal_memory memory;
+	struct hadal_range range;
+	struct hadal_traces traces;
+	struct machine_options options;
+	uint8_t *ram;
+	uint64_t base; /* of the kernel */
+	uint64_t next_table;
+	uint64_t next_object;
+	uint64_t init_task, modules; /* virtual addresses */
+};
+
+struct machine *machine_new(const struct machine_options *options);
+void machine_free(struct machine *machine);
+
+/* Host pointer to a virtual address in the direct map or in the kernel image. */
+void *machine_at(struct machine *machine, uint64_t va);
+
+/* Makes a process (or with leader, a thread of that) and links it last. Returns its task. */
+uint64_t machine_add_task(struct machine *machine, int pid, const char *comm, uint64_t leader);
+/* Makes a module with text at base and links it last. Returns its address. */
+uint64_t machine_add_module(struct machine *machine, const char *name, uint64_t base);
+
+/* Maps size bytes (4 KiB, 2 MiB or 1 GiB) at va to pa with the given rights under a root. */
+void machine_map(struct machine *machine, uint64_t root, uint64_t va, uint64_t pa, uint64_t size,
+		 uint64_t bits);
+
+/* Makes a BTF blob of the types above; the caller frees it. */
+void *machine_btf(bool new_modules, uint32_t *size);
+
+#endif

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+#include <bpf/btf.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine.h"
+
+struct basic_types {
+	int u32, u64, list, name, part;
+};
+
+static int array_of(struct btf *btf, int index, int element, int count)
+{
+	return btf__add_array(btf, index, element, count);
+}
+
+static void field(struct btf *btf, const char *name, int type, size_t offset)
+{
+	if (btf__add_field(btf, name, type, offset * 8, 0))
+		abort();
+}
+
+#define FIELD(btf, of, member, type) field(btf, #member, type, offsetof(struct of, member))
+
+static struct basic_types add_basic(struct btf *btf)
+{
+	struct basic_types types;
+	int character = btf__add_int(btf, "char", 1, BTF_INT_CHAR);
+
+	types.u32 = btf__add_int(btf, "unsigned int", 4, 0);
+	types.u64 = btf__add_int(btf, "long unsigned int", 8, 0);
+	types.name = array_of(btf, types.u32, character, 16);
+	types.list = btf__add_struct(btf, "list_head", sizeof(struct machine_links));
+	FIELD(btf, machine_links, next, types.u64);
+	FIELD(btf, machine_links, prev, types.u64);
+	types.part = btf__add_struct(btf, "module_memory", sizeof(struct machine_module_part));
+	FIELD(btf, machine_module_part, base, types.u64);
+	FIELD(btf, machine_module_part, size, types.u32);
+	return types;
+}
+
+static void add_task(struct btf *btf, const struct basic_types *types)
+{
+	btf__add_struct(btf, "task_struct", sizeof(struct machine_task));
+	FIELD(btf, machine_task, flags, types->u32);
+	field(btf, "__state", types->u32, offsetof(struct machine_task, state));
+	FIELD(btf, machine_task, thread_node, types->list);
+	FIELD(btf, machine_task, comm, types->name);
+	FIELD(btf, machine_task, cred, types->u64);
+	FIELD(btf, machine_task, mm, types->u64);
+	FIELD(btf, machine_task, signal, types->u64);
+	FIELD(btf, machine_task, real_parent, types->u64);
+	FIELD(btf, machine_task, exit_state, types->u32);
+	FIELD(btf, machine_task, tgid, types->u32);
+	FIELD(btf, machine_task, pid, types->u32);
+	FIELD(btf, machine_task, start_boottime, types->u64);
+	FIELD(btf, machine_task, tasks, types->list);
+	btf__add_struct(btf, "cred", sizeof(struct machine_cred));
+	FIELD(btf, machine_cred, uid, types->u32);
+	FIELD(btf, machine_cred, euid, types->u32);
+	FIELD(btf, machine_cred, gid, types->u32);
+	btf__add_struct(btf, "mm_struct", sizeof(struct machine_mm));
+	FIELD(btf, machine_mm, pgd, types->u64);
+	btf__add_struct(btf, "signal_struct", sizeof(struct machine_signal));
+	FIELD(btf, machine_signal, nr_threads, types->u32);
+	FIELD(btf, machine_signal, thread_head, types->list);
+}
+
+static void add_module(struct btf *btf, const struct basic_types *types, bool new_modules)
+{
+	int name = array_of(btf, types->u32, btf__find_by_name(btf, "char"),
+			    sizeof(((struct machine_module *)0)->name));
+	int parts = array_of(btf, types->u32, types->part, 3);
+
+	btf__add_struct(btf, "module", sizeof(struct machine_module));
+	FIELD(btf, machine_module, state, types->u32);
+	FIELD(btf, machine_module, name, name);
+	FIELD(btf, machine_module, list, types->list);
+	FIELD(btf, machine_module, refcnt, types->u32);
+	if (new_modules) {
+		FIELD(btf, machine_module, mem, parts);
+	} else {
+		FIELD(btf, machine_module, core_layout, types->part);
+		FIELD(btf, machine_module, init_layout, types->part);
+	}
+}
+
+void *machine_btf(bool new_modules, uint32_t *size)
+{
+	struct btf *btf = btf__new_empty();
+	struct basic_types types = add_basic(btf);
+	const void *raw;
+	void *copy;
+
+	add_task(btf, &types);
+	add_module(btf, &types, new_modules);
+	raw = btf__raw_data(btf, size);
+	copy = malloc(*size);
+	if (!raw || !copy)
+		abort();
+	memcpy(copy, raw, *size);
+	btf__free(btf);
+	return copy;
+}
