@@ -17,8 +17,7 @@ enum verdict {
 struct exit {
 	enum hadal_exit_kind kind;
 	/*
-	 * Length of the instruction that exited, 1 to 15; 0 when the exit is not an instruction's or the
-	 * length is not known yet: use vcpu_insn_length().
+	 * Length of the instruction that exited, 1 to 15; 0 when the exit is not an instruction's.
 	 */
 	uint32_t length;
 	union {

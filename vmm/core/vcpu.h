@@ -36,10 +36,19 @@ enum vcpu_reg {
 	REG_SYSENTER_ESP,
 	REG_SYSENTER_EIP,
 	REG_DEBUGCTL,
+	REG_CR2,
+	REG_DR6,
+	REG_STAR,
+	REG_LSTAR,
+	REG_CSTAR,
+	REG_SFMASK,
+	REG_KERNEL_GS_BASE,
 	REG_CPL, /* 0 to 3, read only */
 };
 
 enum vcpu_segment { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SEG_TR, SEG_COUNT };
+
+struct insn;
 
 /* An event to deliver on the next entry, encoded as both vendors do (SDM 25.8.3, APM 15.20). */
 #define EVENT_VALID     (1u << 31)
@@ -75,25 +84,36 @@ struct vcpu {
 	struct gprs regs; /* first: the entry stubs push the guest's registers here */
 	uint64_t rip;
 	uint64_t rflags;
+	uint64_t arch_data[16]; /* the vendor's own small state */
 	uint32_t index;
-	uint32_t requests; /* REQUEST_*, set by others with atomic operations */
+	union {
+		struct {
+			uint32_t requests;  /* REQUEST_*, set by others with atomic operations */
+			uint32_t host_nmis; /* counted by the NMI handler while the image ran */
+		};
+		uint64_t attention; /* not 0: call vcpu_attend() before entering */
+	};
+	bool kick_sent;   /* an NMI on its way to this vCPU is a kick */
 	struct exit exit;
 	struct event inject;
 	bool nmi_pending; /* an NMI waits until the guest can take one */
-	bool running;
-	bool leaving;     /* leave the processor to the system instead of entering it again */
+	bool running;     /* takes requests */
+	bool virtualized; /* vendor->start() has succeeded */
 	bool in_handler;  /* set while an exit is handled: a fault then costs the guest a #GP only */
 	uint32_t apic_id;
 	uint64_t flush_seen; /* the nested generation this CPU has flushed to */
 	struct walk_cache fetch_cache;
-	uint64_t shadow_dr6;
+	uint64_t leave_gdt[32];
 	struct entry_state entry;
 	struct hadal_stats stats;
 	struct gdt gdt;
 	struct tss tss;
 	void *arch;         /* PERCPU_ARCH pages, one after the other */
 	uint64_t arch_physical[PERCPU_ARCH_PAGES];
-	uint64_t arch_data[16]; /* the vendor's own small state */
+	struct {
+		uint8_t kind[HADAL_EXIT_KIND_COUNT];
+		uint8_t exception[32];
+	} intercepts; /* how many want each */
 	void *extension_data[EXTENSION_MAX];
 	uint8_t extension_pool[2048] __attribute__((aligned(16)));
 };
@@ -126,10 +146,10 @@ void vcpu_inject_gp(struct vcpu *vcpu);
 void vcpu_inject_nmi(struct vcpu *vcpu);
 
 /*
- * Length of the instruction at the guest's RIP, from the processor or by decoding it.
- * 1 to 15, or 0 when it can no longer be read or is not one that can exit.
+ * Decode the instruction at the guest's RIP. 0; -ENODATA: it cannot be read (any more); -EINVAL: it is
+ * not one that the decoder knows.
  */
-uint32_t vcpu_insn_length(struct vcpu *vcpu);
+int vcpu_decode(struct vcpu *vcpu, struct insn *insn);
 /* How the guest's processor reads addresses now, for guest_walk(). */
 void vcpu_paging(struct vcpu *vcpu, struct guest_paging *paging);
 /* True in 64-bit mode: EFER.LMA and CS.L. */
@@ -138,7 +158,11 @@ void vcpu_registers(struct vcpu *vcpu, struct hadal_regs *out);
 
 /* Called by the vendor's exit path, between decode and encode. */
 void vcpu_dispatch(struct vcpu *vcpu);
-/* Called by the vendor's exit path right before entry when vcpu->requests is not 0. */
+/* After a fault inside the image: the guest gets a #GP for what it did. */
+void vcpu_abandon_exit(struct vcpu *vcpu);
+/* Called by the vendor's exit path right before entry while vcpu->attention is not 0. */
+void vcpu_attend(struct vcpu *vcpu);
+/* Do what other vCPUs ask; also called by whoever spins. */
 void vcpu_serve_requests(struct vcpu *vcpu);
 
 #endif

@@ -26,12 +26,16 @@ struct vendor {
 	int (*start)(struct vcpu *vcpu);
 	/* Enter the guest for the first time with vcpu->regs. Returns only on failure, a negative errno. */
 	int (*enter)(struct vcpu *vcpu);
+	/* Where to jump, with RSP and RDI at the vCPU, to encode and enter again: an assembly label. */
+	void (*resume)(void);
 	/*
 	 * Fill vcpu->entry from the guest's state, then turn virtualization off. vcpu->regs, rip and rflags
 	 * are current. The MSRs, debug registers and descriptor caches that the guest had live are live
 	 * again afterwards, but for what struct entry_state names: x86/trampoline.S loads that.
 	 */
 	void (*stop)(struct vcpu *vcpu);
+	/* True when stop() leaves SVM's global interrupt flag clear. */
+	bool stop_clears_gif;
 
 	uint64_t (*get)(struct vcpu *vcpu, enum vcpu_reg reg);
 	void (*set)(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value);
@@ -46,8 +50,13 @@ struct vendor {
 	enum verdict (*read_msr)(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
 	enum verdict (*write_msr)(struct vcpu *vcpu, uint32_t msr, uint64_t value);
 
+	/* Bits that the guest may set in CR4 on this processor. */
+	uint64_t (*cr4_allowed)(struct vcpu *vcpu);
+
 	/* After the RIP moved: end the STI/MOV-SS shadow. */
 	void (*clear_shadow)(struct vcpu *vcpu);
+	/* Deliver the exception described in vcpu->exit to the guest, with what belongs to it (CR2, DR6). */
+	void (*reinject_exception)(struct vcpu *vcpu);
 	/* TF was set when an instruction was emulated: a #DB with DR6.BS is due. */
 	void (*pend_single_step)(struct vcpu *vcpu);
 	/* Exit as soon as the guest can take an NMI. */

@@ -34,6 +34,8 @@ void descriptors_init(struct vcpu *vcpu);
 /* Fills the IDT that all CPUs share. */
 void idt_init(void);
 struct descriptor_pointer idt_pointer(void);
+/* Loads GDT, IDT, TSS and all segment registers from the vCPU's own. */
+void descriptors_load(struct vcpu *vcpu);
 
 /*
  * Reads the segment for `selector` from a descriptor table in guest memory, found through cr3.

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+/* The way of an exit from its description to the point where the guest goes on. */
+#include "core/base.h"
+#include "core/request.h"
+#include "core/vendor.h"
+#include "x86/cpu.h"
+
+/* The one place where RIP moves. */
+static void advance_rip(struct vcpu *vcpu)
+{
+	uint64_t old = vcpu->rip, next = old + vcpu->exit.length;
+
+	if (__builtin_expect((old ^ next) >> 32 && !vcpu_long_mode(vcpu), 0))
+		next = (uint32_t)next;
+	vcpu->rip = next;
+	vendor->clear_shadow(vcpu);
+	if (__builtin_expect(vcpu->rflags & RFLAGS_TF, 0) &&
+	    !(vcpu_get(vcpu, REG_DEBUGCTL) & DEBUGCTL_BTF))
+		vendor->pend_single_step(vcpu);
+}
+
+void vcpu_dispatch(struct vcpu *vcpu)
+{
+	enum hadal_exit_kind kind = vcpu->exit.kind;
+	enum verdict verdict = VERDICT_PASS;
+
+	vcpu->in_handler = true;
+	vcpu->stats.exits[kind]++;
+	if (__builtin_expect(extension_handlers[kind], 0))
+		verdict = extensions_dispatch(vcpu);
+	if (verdict == VERDICT_PASS)
+		verdict = base_handler[kind](vcpu);
+	if (verdict == VERDICT_DONE)
+		advance_rip(vcpu);
+	if (__builtin_expect(vcpu->nmi_pending, 0))
+		vcpu_attend(vcpu);
+}
+
+void vcpu_abandon_exit(struct vcpu *vcpu)
+{
+	vcpu->inject.info = 0;
+	vcpu_inject_gp(vcpu);
+}
+
+static void deliver_nmi(struct vcpu *vcpu)
+{
+	if (vcpu->inject.info || !vendor->nmi_allowed(vcpu)) {
+		vendor->request_nmi_window(vcpu);
+		return;
+	}
+	vcpu->inject = (struct event){ .info = EVENT_VALID | EVENT_NMI | VECTOR_NMI };
+	vcpu->nmi_pending = false;
+}
+
+void vcpu_attend(struct vcpu *vcpu)
+{
+	if (vcpu->host_nmis)
+		request_take_nmis(vcpu);
+	if (vcpu->requests)
+		vcpu_serve_requests(vcpu);
+	if (vcpu->nmi_pending)
+		deliver_nmi(vcpu);
+}
+
+void vcpu_inject_nmi(struct vcpu *vcpu)
+{
+	vcpu->nmi_pending = true;
+}
+
+/* Exceptions that make a double fault of a second one (SDM 6.15, APM 8.2.9). */
+static bool is_contributory(unsigned vector)
+{
+	return vector == 0 || (vector >= 10 && vector <= 13);
+}
+
+static bool makes_double_fault(unsigned first, unsigned second)
+{
+	if (is_contributory(first))
+		return is_contributory(second);
+	return first == VECTOR_PF && (is_contributory(second) || second == VECTOR_PF);
+}
+
+void vcpu_inject_exception(struct vcpu *vcpu, uint8_t vector, bool has_error, uint32_t error)
+{
+	uint32_t before = vcpu->inject.info;
+
+	if ((before & EVENT_VALID) && (before & EVENT_TYPE) == EVENT_EXCEPTION) {
+		unsigned first = before & EVENT_VECTOR;
+
+		if (first == VECTOR_DF) {
+			vcpu->inject.info = 0;
+			vendor->shutdown(vcpu);
+			return;
+		}
+		if (makes_double_fault(first, vector)) {
+			vector = VECTOR_DF;
+			has_error = true;
+			error = 0;
+		}
+	}
+	vcpu->inject = (struct event){
+		.info = EVENT_VALID | EVENT_EXCEPTION | (has_error ? EVENT_ERROR : 0) | vector,
+		.error = error,
+	};
+}
+
+void vcpu_inject_ud(struct vcpu *vcpu)
+{
+	vcpu_inject_exception(vcpu, VECTOR_UD, false, 0);
+}
+
+void vcpu_inject_gp(struct vcpu *vcpu)
+{
+	vcpu_inject_exception(vcpu, VECTOR_GP, true, 0);
+}

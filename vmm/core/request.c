@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+#include "core/log.h"
+#include "core/memory.h"
+#include "core/request.h"
+#include "core/string.h"
+#include "core/vendor.h"
+#include "x86/apic.h"
+#include "x86/cpu.h"
+
+/* TSC ticks that a vCPU has to answer in: seconds, for a machine may be busy in its firmware. */
+#define ANSWER_TICKS (1ull << 33)
+
+static struct lock registers_lock;
+static struct hadal_regs registers_slot;
+static uint64_t flush_generation;
+static uint32_t running_count;
+
+void request_join(struct vcpu *vcpu)
+{
+	vcpu->flush_seen = __atomic_load_n(&flush_generation, __ATOMIC_ACQUIRE);
+	__atomic_store_n(&vcpu->running, true, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&running_count, 1, __ATOMIC_SEQ_CST);
+	/* A flush asked for while this vCPU joined may have missed it. */
+	vendor->flush_nested(vcpu);
+}
+
+void request_part(struct vcpu *vcpu)
+{
+	__atomic_store_n(&vcpu->running, false, __ATOMIC_SEQ_CST);
+	__atomic_fetch_sub(&running_count, 1, __ATOMIC_SEQ_CST);
+	vcpu_serve_requests(vcpu);
+}
+
+static void post(struct vcpu *to, uint32_t request)
+{
+	uint32_t before = __atomic_fetch_or(&to->requests, request, __ATOMIC_SEQ_CST);
+
+	if (before & request)
+		return;
+	if (!__atomic_exchange_n(&to->kick_sent, true, __ATOMIC_SEQ_CST))
+		apic_send_nmi(to->apic_id);
+}
+
+void request_flush_all(struct vcpu *vcpu)
+{
+	uint64_t generation = __atomic_add_fetch(&flush_generation, 1, __ATOMIC_SEQ_CST);
+
+	vendor->flush_nested(vcpu);
+	walk_cache_drop(&vcpu->fetch_cache);
+	vcpu->flush_seen = generation;
+	vcpu->stats.flushes++;
+	if (__atomic_load_n(&running_count, __ATOMIC_SEQ_CST) <= 1)
+		return;
+	for (uint32_t i = 0; i < machine.cpu_count; i++)
+		if (i != vcpu->index && vcpu_at(i)->running)
+			post(vcpu_at(i), REQUEST_FLUSH);
+	for (uint32_t i = 0; i < machine.cpu_count; i++) {
+		struct vcpu *other = vcpu_at(i);
+
+		while (i != vcpu->index && __atomic_load_n(&other->running, __ATOMIC_SEQ_CST) &&
+		       __atomic_load_n(&other->flush_seen, __ATOMIC_ACQUIRE) < generation) {
+			vcpu_serve_requests(vcpu);
+			cpu_pause();
+		}
+	}
+}
+
+static int wait_for_registers(struct vcpu *vcpu, struct vcpu *other)
+{
+	uint64_t start = rdtsc();
+
+	while (__atomic_load_n(&other->requests, __ATOMIC_ACQUIRE) & REQUEST_REGS) {
+		if (!__atomic_load_n(&other->running, __ATOMIC_SEQ_CST))
+			return -ENXIO;
+		if (rdtsc() - start > ANSWER_TICKS)
+			return -ETIMEDOUT;
+		vcpu_serve_requests(vcpu);
+		cpu_pause();
+	}
+	return 0;
+}
+
+int request_registers(struct vcpu *vcpu, uint32_t index, struct hadal_regs *out)
+{
+	struct vcpu *other;
+	int err;
+
+	if (index >= machine.cpu_count || !vcpu_at(index)->running)
+		return -ENXIO;
+	other = vcpu_at(index);
+	if (other == vcpu) {
+		vcpu_registers(vcpu, out);
+		return 0;
+	}
+	lock_take(&registers_lock);
+	post(other, REQUEST_REGS);
+	err = wait_for_registers(vcpu, other);
+	if (err) /* take the request back, so that no late answer meets the next asker */
+		__atomic_fetch_and(&other->requests, ~REQUEST_REGS, __ATOMIC_SEQ_CST);
+	else
+		memcpy(out, &registers_slot, sizeof(*out));
+	lock_give(&registers_lock);
+	return err;
+}
+
+void vcpu_serve_requests(struct vcpu *vcpu)
+{
+	uint32_t requests = __atomic_load_n(&vcpu->requests, __ATOMIC_ACQUIRE);
+
+	if (requests & REQUEST_REGS) {
+		vcpu_registers(vcpu, &registers_slot);
+		__atomic_fetch_and(&vcpu->requests, ~REQUEST_REGS, __ATOMIC_RELEASE);
+	}
+	if (requests & REQUEST_FLUSH) {
+		uint64_t generation = __atomic_load_n(&flush_generation, __ATOMIC_ACQUIRE);
+
+		__atomic_fetch_and(&vcpu->requests, ~REQUEST_FLUSH, __ATOMIC_SEQ_CST);
+		vendor->flush_nested(vcpu);
+		walk_cache_drop(&vcpu->fetch_cache);
+		vcpu->stats.flushes++;
+		__atomic_store_n(&vcpu->flush_seen, generation, __ATOMIC_RELEASE);
+	}
+}
+
+void request_take_nmis(struct vcpu *vcpu)
+{
+	uint32_t count = __atomic_exchange_n(&vcpu->host_nmis, 0, __ATOMIC_SEQ_CST);
+
+	if (count && __atomic_exchange_n(&vcpu->kick_sent, false, __ATOMIC_SEQ_CST)) {
+		vcpu->stats.kicks++;
+		count--;
+	}
+	if (count)
+		vcpu_inject_nmi(vcpu);
+}

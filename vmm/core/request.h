@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* What one vCPU asks of the others: to flush, to tell its registers. Delivered by NMI. */
+#ifndef HADAL_CORE_REQUEST_H
+#define HADAL_CORE_REQUEST_H
+
+#include "core/vcpu.h"
+
+/* From now on, and no longer, this vCPU answers requests. */
+void request_join(struct vcpu *vcpu);
+void request_part(struct vcpu *vcpu);
+
+/*
+ * Every running vCPU, this one too, drops its nested translations before it runs the guest again, and
+ * none runs it with old ones when this returns.
+ */
+void request_flush_all(struct vcpu *vcpu);
+
+/* Registers of another or this vCPU. 0, -ENXIO (not running), -ETIMEDOUT. */
+int request_registers(struct vcpu *vcpu, uint32_t index, struct hadal_regs *out);
+
+/* Sorts the NMIs that came into kicks, which are ours, and the guest's, which it gets. */
+void request_take_nmis(struct vcpu *vcpu);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Into the guest and out of it. GIF is clear from one VMRUN's exit to the next VMRUN, so no NMI comes
+ * in between; the image's stack is empty at VMRUN, and an exit pushes the registers into struct vcpu,
+ * which lies right above it.
+ */
+#include "x86/svm/entry_offsets.h"
+
+	.text
+/* int svm_enter(struct vcpu *): returns -EIO when the processor refuses the guest's state. */
+	.globl svm_enter
+svm_enter:
+	mov %rdi, %rsp
+	clgi
+	mov %rsp, %rdi
+	call svm_encode
+	jmp 1f
+
+	.balign 16
+	.globl svm_resume
+svm_resume:				/* after a fault in the image: RSP = vCPU */
+	mov %rsp, %rdi
+	call svm_encode
+	jmp 1f
+
+	.balign 32
+0:	call svm_exit
+1:	add $8, %rsp			/* RAX is in the VMCB */
+	pop %rcx
+	pop %rdx
+	pop %rbx
+	add $8, %rsp
+	pop %rbp
+	pop %rsi
+	pop %rdi
+	pop %r8
+	pop %r9
+	pop %r10
+	pop %r11
+	pop %r12
+	pop %r13
+	pop %r14
+	pop %r15
+	vmload %rax
+	vmrun %rax
+	vmsave %rax
+	push %r15
+	push %r14
+	push %r13
+	push %r12
+	push %r11
+	push %r10
+	push %r9
+	push %r8
+	push %rdi
+	push %rsi
+	push %rbp
+	push %rsp
+	push %rbx
+	push %rdx
+	push %rcx
+	push %rax
+	mov %rsp, %rdi
+	mov VCPU_ARCH_DATA + 8(%rsp), %rax
+	vmload %rax
+	jmp 0b

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+/* Offsets into struct vcpu for entry.S; svm.c asserts them. */
+#ifndef HADAL_SVM_ENTRY_OFFSETS_H
+#define HADAL_SVM_ENTRY_OFFSETS_H
+
+#define VCPU_ARCH_DATA 144
+
+#endif
