@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Writes to control and debug registers that exit, with the processor's own rules (SDM 2.5, APM 3.1). */
+/* Writes to control and debug registers that exit, with the processor's own rules (SDM 2.5,
+ * APM 3.1). */
 #include "core/base.h"
 #include "core/memory.h"
 #include "core/vendor.h"
@@ -111,7 +112,8 @@ enum verdict base_cr_write(struct vcpu *vcpu)
 
 enum verdict base_cr_read(struct vcpu *vcpu)
 {
-	static const enum vcpu_reg reg[] = { [0] = REG_CR0, [2] = REG_CR2, [3] = REG_CR3, [4] = REG_CR4 };
+	static const enum vcpu_reg reg[] = {
+		[0] = REG_CR0, [2] = REG_CR2, [3] = REG_CR3, [4] = REG_CR4};
 	unsigned cr = vcpu->exit.cr.cr;
 
 	if (cr == 8) {

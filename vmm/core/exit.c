@@ -48,7 +48,7 @@ static void deliver_nmi(struct vcpu *vcpu)
 		vendor->request_nmi_window(vcpu);
 		return;
 	}
-	vcpu->inject = (struct event){ .info = EVENT_VALID | EVENT_NMI | VECTOR_NMI };
+	vcpu->inject = (struct event){.info = EVENT_VALID | EVENT_NMI | VECTOR_NMI};
 	vcpu->nmi_pending = false;
 }
 

@@ -34,7 +34,7 @@ struct exit {
 			bool table;                /* made by the guest's page walk */
 		} nested;
 		struct {
-			uint8_t cr;  /* 0, 3, 4, 8 */
+			uint8_t cr;     /* 0, 3, 4, 8 */
 			uint64_t value; /* CR_WRITE: the value that would be written */
 			uint8_t gpr;    /* CR_READ: destination, encoding order */
 		} cr;

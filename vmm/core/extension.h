@@ -12,8 +12,9 @@
 struct vcpu;
 
 /*
- * A handler runs with the exit described in vcpu->exit and the vCPU's registers at hand. `data` is the
- * extension's own memory for this vCPU. It must not block; memory comes from `vcpu_data_bytes` alone.
+ * A handler runs with the exit described in vcpu->exit and the vCPU's registers at hand. `data` is
+ * the extension's own memory for this vCPU. It must not block; memory comes from `vcpu_data_bytes`
+ * alone.
  */
 typedef enum verdict (*exit_handler)(struct vcpu *vcpu, void *data);
 
@@ -23,7 +24,8 @@ struct hadal_extension {
 	uint32_t vcpu_data_bytes;
 	/* Once, before the first vCPU starts. A negative errno keeps Hadal from starting. */
 	int (*init)(void);
-	/* On each CPU, before it enters the guest and after it left. A negative errno undoes the start. */
+	/* On each CPU, before it enters the guest and after it left. A negative errno undoes the
+	 * start. */
 	int (*vcpu_start)(struct vcpu *vcpu, void *data);
 	void (*vcpu_stop)(struct vcpu *vcpu, void *data);
 	/* Handlers by exit kind; an absent one passes. */
@@ -31,14 +33,14 @@ struct hadal_extension {
 };
 
 /* Registers an extension at link time. Extensions run in the order of their names' sections. */
-#define HADAL_EXTENSION(object)                                                                    \
-	static const struct hadal_extension *const object##_registration                           \
+#define HADAL_EXTENSION(object)                                          \
+	static const struct hadal_extension *const object##_registration \
 		__attribute__((used, section(".hadal.extensions"))) = &object
 
 /*
- * Make an instruction or event exit that does not exit by itself, and undo it. Counted: it exits until
- * every request is released. -EOPNOTSUPP when the processor cannot intercept this kind.
- * On the vCPU's own CPU only, from vcpu_start or a handler.
+ * Make an instruction or event exit that does not exit by itself, and undo it. Counted: it exits
+ * until every request is released. -EOPNOTSUPP when the processor cannot intercept this kind. On
+ * the vCPU's own CPU only, from vcpu_start or a handler.
  */
 int vcpu_intercept(struct vcpu *vcpu, enum hadal_exit_kind kind);
 void vcpu_release(struct vcpu *vcpu, enum hadal_exit_kind kind);

@@ -49,8 +49,9 @@ static const struct vendor *find_vendor(void)
 
 	if (r.ebx == 0x756e6547 && r.edx == 0x49656e69 && r.ecx == 0x6c65746e) /* GenuineIntel */
 		return &vmx_vendor;
-	if ((r.ebx == 0x68747541 && r.edx == 0x69746e65 && r.ecx == 0x444d4163) || /* AuthenticAMD */
-	    (r.ebx == 0x6f677948 && r.edx == 0x6e65476e && r.ecx == 0x656e6975))   /* HygonGenuine */
+	if ((r.ebx == 0x68747541 && r.edx == 0x69746e65 &&
+	     r.ecx == 0x444d4163) ||                                             /* AuthenticAMD */
+	    (r.ebx == 0x6f677948 && r.edx == 0x6e65476e && r.ecx == 0x656e6975)) /* HygonGenuine */
 		return &svm_vendor;
 	return NULL;
 }

@@ -2,8 +2,8 @@
 /*
  * Where things lie in the image's own address space and in each CPU's memory; also for assembly.
  *
- * Everything is in the lower half, which Linux never uses for itself, so that the loader's trampoline
- * address can lie beside it in one set of tables.
+ * Everything is in the lower half, which Linux never uses for itself, so that the loader's
+ * trampoline address can lie beside it in one set of tables.
  */
 #ifndef HADAL_CORE_LAYOUT_H
 #define HADAL_CORE_LAYOUT_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A spin lock. Who waits for it goes on serving other CPUs' requests, so none waits for another in a ring. */
+/* A spin lock. Who waits for it goes on serving other CPUs' requests, so none waits for another in
+ * a ring. */
 #ifndef HADAL_CORE_LOCK_H
 #define HADAL_CORE_LOCK_H
 

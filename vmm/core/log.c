@@ -101,7 +101,7 @@ static void append(const struct line *line)
 
 void log_line(const char *format, ...)
 {
-	struct line line = { .used = 0 };
+	struct line line = {.used = 0};
 	va_list args;
 
 	put(&line, '[');

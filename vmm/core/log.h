@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* One line; knows %s, %d, %u, %x, %lx (64 bit), %lu, %c, %%. Never blocks for long, never faults. */
+/* One line; knows %s, %d, %u, %x, %lx (64 bit), %lu, %c, %%. Never blocks for long, never faults.
+ */
 void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Copies text from *position on; returns the bytes copied and moves *position. */
 size_t log_read(uint64_t *position, char *out, size_t bytes);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Pages of a client that show other physical pages. */
+#include "core/errno.h"
 #include "core/hypercall.h"
 #include "core/memory.h"
 #include "core/request.h"

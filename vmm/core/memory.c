@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/log.h"
 #include "core/memory.h"
+#include "core/msr.h"
 #include "core/string.h"
 #include "core/vcpu.h"
 #include "x86/apic.h"
@@ -80,7 +81,7 @@ static int take_own(uint64_t start, uint64_t bytes)
 	if (!aligned(start) || !aligned(bytes) || !bytes || !memory_is_ram(start) ||
 	    !memory_is_ram(start + bytes - 1))
 		return -EINVAL;
-	machine.own[machine.own_count++] = (struct hadal_range){ start, start + bytes };
+	machine.own[machine.own_count++] = (struct hadal_range){start, start + bytes};
 	return 0;
 }
 
@@ -118,9 +119,9 @@ static int map_image(void)
 		char *start, *end;
 		uint32_t attr;
 	} part[] = {
-		{ image_start, image_text_end, PT_READ | PT_EXEC },
-		{ image_text_end, image_rodata_end, PT_READ },
-		{ image_rodata_end, image_end, PT_READ | PT_WRITE },
+		{image_start, image_text_end, PT_READ | PT_EXEC},
+		{image_text_end, image_rodata_end, PT_READ},
+		{image_rodata_end, image_end, PT_READ | PT_WRITE},
 	};
 	int err = 0;
 
@@ -252,8 +253,8 @@ int memory_init_nested(bool ept)
 		end = machine.ram[machine.ram_count - 1].end;
 	mtrr_read(&machine.mtrr, machine.physical_bits);
 	err = nested_init(&machine.nested, ept ? &pt_format_ept : &pt_format_npt, &machine.pool,
-			  ept ? &machine.mtrr : NULL, machine.physical_bits, has_1g_pages() ? 3 : 2,
-			  end);
+			  ept ? &machine.mtrr : NULL, machine.physical_bits,
+			  ept ? 4 : paging_levels(read_cr4()), has_1g_pages() ? 3 : 2, end);
 	for (uint32_t i = 0; !err && i < machine.own_count; i++)
 		err = hide(&machine.own[i]);
 	return err;
@@ -267,8 +268,7 @@ void *memory_guest(uint64_t gpa, unsigned access)
 		return NULL;
 	if (page.level == 0)
 		page.hpa = gpa;
-	else if (!(page.rights & PT_READ) ||
-		 ((access & MEMORY_WRITE) && !(page.rights & PT_WRITE)))
+	else if (!(page.rights & PT_READ) || ((access & MEMORY_WRITE) && !(page.rights & PT_WRITE)))
 		return NULL;
 	if (!memory_is_ram(page.hpa))
 		return NULL;

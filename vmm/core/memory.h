@@ -56,21 +56,23 @@ static inline void *memory_direct(uint64_t hpa)
 #define MEMORY_READ  1u
 #define MEMORY_WRITE 2u
 /*
- * Host address of the byte at a guest-physical address, valid to the end of its 4 KiB page; NULL when
- * it is no RAM, or the guest may not access it so.
+ * Host address of the byte at a guest-physical address, valid to the end of its 4 KiB page; NULL
+ * when it is no RAM, or the guest may not access it so.
  */
 void *memory_guest(uint64_t gpa, unsigned access);
 /* The same as a walk_table_fn. */
 void *memory_walk_table(void *context, uint64_t gpa);
 /* True when [gpa, gpa + bytes) is RAM that the guest may access so, and does not wrap. */
 bool memory_guest_range(uint64_t gpa, uint64_t bytes, unsigned access);
-/* Copy to or from guest-physical memory that memory_guest_range() accepted; returns the bytes done. */
+/* Copy to or from guest-physical memory that memory_guest_range() accepted; returns the bytes done.
+ */
 size_t memory_copy_to_guest(uint64_t gpa, const void *from, size_t bytes);
 
 /* Read through guest page tables as the processor would in ring 0; returns the bytes done. */
 size_t memory_read_guest_root(uint64_t gva, uint64_t cr3, uint64_t cr4, void *to, size_t bytes);
 
-/* Copy between a page that is not RAM, mapped uncached for the purpose, and a buffer within one page. */
+/* Copy between a page that is not RAM, mapped uncached for the purpose, and a buffer within one
+ * page. */
 int memory_copy_device(struct vcpu *vcpu, uint64_t hpa, void *buffer, size_t bytes, bool write);
 
 #endif

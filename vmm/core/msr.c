@@ -13,8 +13,8 @@
 #define CPUID_1_MTRR    (1u << 12)
 #define MSR_REQUEST_MAX 64
 
-static const uint32_t fixed_mtrr[MTRR_FIXED_COUNT] = { 0x250, 0x258, 0x259, 0x268, 0x269, 0x26a,
-						       0x26b, 0x26c, 0x26d, 0x26e, 0x26f };
+static const uint32_t fixed_mtrr[MTRR_FIXED_COUNT] = {0x250, 0x258, 0x259, 0x268, 0x269, 0x26a,
+						      0x26b, 0x26c, 0x26d, 0x26e, 0x26f};
 
 /* Who wants which MSR to exit, counted. */
 static struct msr_request {
@@ -93,8 +93,8 @@ static bool is_mtrr(uint32_t msr)
 }
 
 /*
- * All CPUs get the same values, one after the other; the first to enable them again changes the map.
- * While they are disabled caching is off by CR0.CD, whatever the map says.
+ * All CPUs get the same values, one after the other; the first to enable them again changes the
+ * map. While they are disabled caching is off by CR0.CD, whatever the map says.
  */
 static void mtrr_written(struct vcpu *vcpu)
 {

@@ -10,8 +10,8 @@ void request_join(struct vcpu *vcpu);
 void request_part(struct vcpu *vcpu);
 
 /*
- * Every running vCPU, this one too, drops its nested translations before it runs the guest again, and
- * none runs it with old ones when this returns.
+ * Every running vCPU, this one too, drops its nested translations before it runs the guest again,
+ * and none runs it with old ones when this returns.
  */
 void request_flush_all(struct vcpu *vcpu);
 

@@ -24,7 +24,7 @@ enum vcpu_reg {
 	REG_RSP,
 	REG_CR0, /* as the guest sees it */
 	REG_CR3,
-	REG_CR4, /* as the guest sees it */
+	REG_CR4,  /* as the guest sees it */
 	REG_EFER, /* as the guest sees it */
 	REG_DR7,
 	REG_GDTR_BASE,
@@ -93,13 +93,13 @@ struct vcpu {
 		};
 		uint64_t attention; /* not 0: call vcpu_attend() before entering */
 	};
-	bool kick_sent;   /* an NMI on its way to this vCPU is a kick */
+	bool kick_sent; /* an NMI on its way to this vCPU is a kick */
 	struct exit exit;
 	struct event inject;
 	bool nmi_pending; /* an NMI waits until the guest can take one */
 	bool running;     /* takes requests */
 	bool virtualized; /* vendor->start() has succeeded */
-	bool in_handler;  /* set while an exit is handled: a fault then costs the guest a #GP only */
+	bool in_handler; /* set while an exit is handled: a fault then costs the guest a #GP only */
 	uint32_t apic_id;
 	uint64_t flush_seen; /* the nested generation this CPU has flushed to */
 	struct walk_cache fetch_cache;
@@ -108,7 +108,7 @@ struct vcpu {
 	struct hadal_stats stats;
 	struct gdt gdt;
 	struct tss tss;
-	void *arch;         /* PERCPU_ARCH pages, one after the other */
+	void *arch; /* PERCPU_ARCH pages, one after the other */
 	uint64_t arch_physical[PERCPU_ARCH_PAGES];
 	struct {
 		uint8_t kind[HADAL_EXIT_KIND_COUNT];
@@ -118,12 +118,14 @@ struct vcpu {
 	uint8_t extension_pool[2048] __attribute__((aligned(16)));
 };
 
-_Static_assert(offsetof(struct vcpu, regs) == 0, "the entry stubs push at the start of struct vcpu");
+_Static_assert(offsetof(struct vcpu, regs) == 0,
+	       "the entry stubs push at the start of struct vcpu");
 _Static_assert(sizeof(struct vcpu) <= PERCPU_VCPU_PAGES * 4096, "struct vcpu outgrew its pages");
 
 static inline struct vcpu *vcpu_at(uint32_t index)
 {
-	return (struct vcpu *)(LAYOUT_PERCPU_BASE + ((uint64_t)index << PERCPU_SHIFT) + PERCPU_VCPU);
+	return (struct vcpu *)(LAYOUT_PERCPU_BASE + ((uint64_t)index << PERCPU_SHIFT) +
+			       PERCPU_VCPU);
 }
 
 /* The general register with the given encoding; RSP goes through vcpu_get(). */
@@ -146,8 +148,8 @@ void vcpu_inject_gp(struct vcpu *vcpu);
 void vcpu_inject_nmi(struct vcpu *vcpu);
 
 /*
- * Decode the instruction at the guest's RIP. 0; -ENODATA: it cannot be read (any more); -EINVAL: it is
- * not one that the decoder knows.
+ * Decode the instruction at the guest's RIP. 0; -ENODATA: it cannot be read (any more); -EINVAL: it
+ * is not one that the decoder knows.
  */
 int vcpu_decode(struct vcpu *vcpu, struct insn *insn);
 /* How the guest's processor reads addresses now, for guest_walk(). */

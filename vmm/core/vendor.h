@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a vendor's code gives the core. Neither side knows more of the other than this and struct vcpu.
+ * What a vendor's code gives the core. Neither side knows more of the other than this and struct
+ * vcpu.
  *
  * The exit path is the vendor's: its stub saves the registers into vcpu->regs and calls its own C
  * function, which decodes into vcpu->exit (setting vcpu->rip, vcpu->rflags and a re-delivery of an
@@ -19,19 +20,22 @@ struct vendor {
 	/* True when the nested tables are EPT, false for NPT. */
 	bool nested_is_ept;
 	/*
-	 * Turn virtualization on and fill the control structures so that the guest goes on as vcpu->entry
-	 * says. Runs on the image's stack with the image's tables. -EBUSY, -EPERM, -ENODEV, -EIO.
-	 * Undoes everything itself on failure.
+	 * Turn virtualization on and fill the control structures so that the guest goes on as
+	 * vcpu->entry says. Runs on the image's stack with the image's tables. -EBUSY, -EPERM,
+	 * -ENODEV, -EIO. Undoes everything itself on failure.
 	 */
 	int (*start)(struct vcpu *vcpu);
-	/* Enter the guest for the first time with vcpu->regs. Returns only on failure, a negative errno. */
+	/* Enter the guest for the first time with vcpu->regs. Returns only on failure, a negative
+	 * errno. */
 	int (*enter)(struct vcpu *vcpu);
-	/* Where to jump, with RSP and RDI at the vCPU, to encode and enter again: an assembly label. */
+	/* Where to jump, with RSP and RDI at the vCPU, to encode and enter again: an assembly
+	 * label. */
 	void (*resume)(void);
 	/*
-	 * Fill vcpu->entry from the guest's state, then turn virtualization off. vcpu->regs, rip and rflags
-	 * are current. The MSRs, debug registers and descriptor caches that the guest had live are live
-	 * again afterwards, but for what struct entry_state names: x86/trampoline.S loads that.
+	 * Fill vcpu->entry from the guest's state, then turn virtualization off. vcpu->regs, rip
+	 * and rflags are current. The MSRs, debug registers and descriptor caches that the guest
+	 * had live are live again afterwards, but for what struct entry_state names:
+	 * x86/trampoline.S loads that.
 	 */
 	void (*stop)(struct vcpu *vcpu);
 	/* True when stop() leaves SVM's global interrupt flag clear. */
@@ -39,9 +43,11 @@ struct vendor {
 
 	uint64_t (*get)(struct vcpu *vcpu, enum vcpu_reg reg);
 	void (*set)(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value);
-	void (*get_segment)(struct vcpu *vcpu, enum vcpu_segment segment, struct hadal_segment *out);
+	void (*get_segment)(struct vcpu *vcpu, enum vcpu_segment segment,
+			    struct hadal_segment *out);
 
-	/* Set or clear one intercept of this vCPU; the core counts. -EOPNOTSUPP when there is no such bit. */
+	/* Set or clear one intercept of this vCPU; the core counts. -EOPNOTSUPP when there is no
+	 * such bit. */
 	int (*intercept)(struct vcpu *vcpu, enum hadal_exit_kind kind, bool on);
 	void (*intercept_exceptions)(struct vcpu *vcpu, uint32_t vectors); /* bit n: vector n */
 	/* In the bitmap shared by all vCPUs; an MSR outside its ranges always exits. */
@@ -55,7 +61,8 @@ struct vendor {
 
 	/* After the RIP moved: end the STI/MOV-SS shadow. */
 	void (*clear_shadow)(struct vcpu *vcpu);
-	/* Deliver the exception described in vcpu->exit to the guest, with what belongs to it (CR2, DR6). */
+	/* Deliver the exception described in vcpu->exit to the guest, with what belongs to it (CR2,
+	 * DR6). */
 	void (*reinject_exception)(struct vcpu *vcpu);
 	/* TF was set when an instruction was emulated: a #DB with DR6.BS is due. */
 	void (*pend_single_step)(struct vcpu *vcpu);

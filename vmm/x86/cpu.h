@@ -43,13 +43,13 @@
 #define EFER_NXE  (1ull << 11)
 #define EFER_SVME (1ull << 12)
 
-#define VECTOR_DB 1
+#define VECTOR_DB  1
 #define VECTOR_NMI 2
-#define VECTOR_BP 3
-#define VECTOR_UD 6
-#define VECTOR_DF 8
-#define VECTOR_GP 13
-#define VECTOR_PF 14
+#define VECTOR_BP  3
+#define VECTOR_UD  6
+#define VECTOR_DF  8
+#define VECTOR_GP  13
+#define VECTOR_PF  14
 
 #define MSR_APIC_BASE      0x1b
 #define MSR_SYSENTER_CS    0x174
@@ -102,17 +102,17 @@ static inline void wrmsr(uint32_t msr, uint64_t value)
 }
 
 /*
- * Marks the instruction at label 1 as one that may fault: the fault handler then goes on at label 3,
- * which sets the operand named err and returns to label 2.
+ * Marks the instruction at label 1 as one that may fault: the fault handler then goes on at label
+ * 3, which sets the operand named err and returns to label 2.
  */
-#define FIXUP                                                                                      \
-	"2:\n"                                                                                     \
-	".pushsection .text.fixup, \"ax\"\n"                                                       \
-	"3: movl %[fault], %[err]\n"                                                               \
-	"jmp 2b\n"                                                                                 \
-	".popsection\n"                                                                            \
-	".pushsection .fixup_table, \"a\"\n"                                                       \
-	".quad 1b, 3b\n"                                                                           \
+#define FIXUP                                \
+	"2:\n"                               \
+	".pushsection .text.fixup, \"ax\"\n" \
+	"3: movl %[fault], %[err]\n"         \
+	"jmp 2b\n"                           \
+	".popsection\n"                      \
+	".pushsection .fixup_table, \"a\"\n" \
+	".quad 1b, 3b\n"                     \
 	".popsection\n"
 
 /* 0, or -EIO when the processor refuses the MSR. */
@@ -134,8 +134,8 @@ static inline int wrmsr_safe(uint32_t msr, uint64_t value)
 
 	__asm__ volatile("1: wrmsr\n" FIXUP
 			 : [err] "+r"(err)
-			 : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)),
-			   [fault] "i"(-EIO)
+			 : "c"(msr), "a"((uint32_t)value),
+			   "d"((uint32_t)(value >> 32)), [fault] "i"(-EIO)
 			 : "memory");
 	return err;
 }
@@ -146,8 +146,8 @@ static inline int xsetbv_safe(uint32_t index, uint64_t value)
 
 	__asm__ volatile("1: xsetbv\n" FIXUP
 			 : [err] "+r"(err)
-			 : "c"(index), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)),
-			   [fault] "i"(-EIO)
+			 : "c"(index), "a"((uint32_t)value),
+			   "d"((uint32_t)(value >> 32)), [fault] "i"(-EIO)
 			 : "memory");
 	return err;
 }
@@ -172,16 +172,16 @@ static inline uint64_t xgetbv(uint32_t index)
 	return (uint64_t)high << 32 | low;
 }
 
-#define CR_ACCESS(n)                                                                               \
-	static inline uint64_t read_cr##n(void)                                                    \
-	{                                                                                          \
-		uint64_t value;                                                                    \
-		__asm__ volatile("mov %%cr" #n ", %0" : "=r"(value));                              \
-		return value;                                                                      \
-	}                                                                                          \
-	static inline void write_cr##n(uint64_t value)                                             \
-	{                                                                                          \
-		__asm__ volatile("mov %0, %%cr" #n ::"r"(value) : "memory");                       \
+#define CR_ACCESS(n)                                                         \
+	static inline uint64_t read_cr##n(void)                              \
+	{                                                                    \
+		uint64_t value;                                              \
+		__asm__ volatile("mov %%cr" #n ", %0" : "=r"(value));        \
+		return value;                                                \
+	}                                                                    \
+	static inline void write_cr##n(uint64_t value)                       \
+	{                                                                    \
+		__asm__ volatile("mov %0, %%cr" #n ::"r"(value) : "memory"); \
 	}
 CR_ACCESS(0)
 CR_ACCESS(2)
@@ -190,16 +190,16 @@ CR_ACCESS(4)
 CR_ACCESS(8)
 #undef CR_ACCESS
 
-#define DR_ACCESS(n)                                                                               \
-	static inline uint64_t read_dr##n(void)                                                    \
-	{                                                                                          \
-		uint64_t value;                                                                    \
-		__asm__ volatile("mov %%dr" #n ", %0" : "=r"(value));                              \
-		return value;                                                                      \
-	}                                                                                          \
-	static inline void write_dr##n(uint64_t value)                                             \
-	{                                                                                          \
-		__asm__ volatile("mov %0, %%dr" #n ::"r"(value));                                  \
+#define DR_ACCESS(n)                                                  \
+	static inline uint64_t read_dr##n(void)                       \
+	{                                                             \
+		uint64_t value;                                       \
+		__asm__ volatile("mov %%dr" #n ", %0" : "=r"(value)); \
+		return value;                                         \
+	}                                                             \
+	static inline void write_dr##n(uint64_t value)                \
+	{                                                             \
+		__asm__ volatile("mov %0, %%dr" #n ::"r"(value));     \
 	}
 DR_ACCESS(0)
 DR_ACCESS(1)

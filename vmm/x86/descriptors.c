@@ -49,7 +49,7 @@ void idt_init(void)
 
 struct descriptor_pointer idt_pointer(void)
 {
-	return (struct descriptor_pointer){ sizeof(idt) - 1, (uint64_t)idt };
+	return (struct descriptor_pointer){sizeof(idt) - 1, (uint64_t)idt};
 }
 
 void descriptors_init(struct vcpu *vcpu)
@@ -58,7 +58,7 @@ void descriptors_init(struct vcpu *vcpu)
 	uint64_t tss = (uint64_t)&vcpu->tss;
 	bool real = area >= LAYOUT_PERCPU_BASE;
 
-	vcpu->tss = (struct tss){ .io_map = sizeof(struct tss) };
+	vcpu->tss = (struct tss){.io_map = sizeof(struct tss)};
 	if (real) {
 		vcpu->tss.ist[IST_DOUBLE_FAULT - 1] = area + PERCPU_DF_STACK + 4096;
 		vcpu->tss.ist[IST_NMI - 1] = area + PERCPU_NMI_STACK + 4096;
@@ -68,19 +68,19 @@ void descriptors_init(struct vcpu *vcpu)
 		for (int i = 0; i < 3; i++)
 			vcpu->tss.ist[i] = (uint64_t)vcpu - 4096;
 	}
-	vcpu->gdt = (struct gdt){ {
+	vcpu->gdt = (struct gdt){{
 		0,
 		SEGMENT_CODE64,
 		SEGMENT_DATA,
 		(sizeof(struct tss) - 1) | (tss & 0xffffff) << 16 | SEGMENT_TSS_ACCESS << 40 |
 			(tss >> 24 & 0xff) << 56,
 		tss >> 32,
-	} };
+	}};
 }
 
 void descriptors_load(struct vcpu *vcpu)
 {
-	struct descriptor_pointer gdt = { sizeof(vcpu->gdt) - 1, (uint64_t)&vcpu->gdt };
+	struct descriptor_pointer gdt = {sizeof(vcpu->gdt) - 1, (uint64_t)&vcpu->gdt};
 	struct descriptor_pointer idt_now = idt_pointer();
 	uint64_t code = SELECTOR_CODE;
 
@@ -90,13 +90,12 @@ void descriptors_load(struct vcpu *vcpu)
 			 "lea 1f(%%rip), %%rax\n"
 			 "push %%rax\n"
 			 "lretq\n"
-			 "1:"
-			 ::"r"(code)
+			 "1:" ::"r"(code)
 			 : "rax", "memory");
 	__asm__ volatile("mov %0, %%ss" ::"r"(SELECTOR_DATA));
-	__asm__ volatile("mov %0, %%ds\n mov %0, %%es\n mov %1, %%fs\n mov %1, %%gs" ::"r"(
-				 SELECTOR_DATA),
-			 "r"(0));
+	__asm__ volatile(
+		"mov %0, %%ds\n mov %0, %%es\n mov %1, %%fs\n mov %1, %%gs" ::"r"(SELECTOR_DATA),
+		"r"(0));
 	__asm__ volatile("lldt %w0" ::"r"(0));
 	/* LTR wants a TSS that is not busy. */
 	vcpu->gdt.entry[SELECTOR_TSS / 8] &= ~(2ull << 40);
@@ -106,11 +105,11 @@ void descriptors_load(struct vcpu *vcpu)
 int segment_from_table(const struct descriptor_pointer *table, uint64_t cr3, uint64_t cr4,
 		       uint16_t selector, struct hadal_segment *out)
 {
-	uint64_t descriptor[2] = { 0, 0 };
+	uint64_t descriptor[2] = {0, 0};
 	uint32_t offset = selector & ~7u;
 	size_t bytes = 8;
 
-	*out = (struct hadal_segment){ .selector = selector };
+	*out = (struct hadal_segment){.selector = selector};
 	if (!offset || (selector & 4))
 		return 0;
 	if (offset + 7 > table->limit)

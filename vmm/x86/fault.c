@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Faults inside the image: an access that may fault names where to go on (FIXUP); after any other fault
- * the exit being handled is given up and the guest gets a #GP, or the start being made fails.
+ * Faults inside the image: an access that may fault names where to go on (FIXUP); after any other
+ * fault the exit being handled is given up and the guest gets a #GP, or the start being made fails.
  */
 #include "core/init.h"
 #include "core/log.h"
@@ -51,11 +51,12 @@ static void log_fault(const struct vcpu *vcpu, const struct fault_frame *frame)
 {
 	const struct gprs *r = &frame->regs;
 
-	log_line("fault %lu in the image, error %lx, address %lx, at image+%lx, exit kind %u of rip %lx",
+	log_line("fault %lu in the image, error %lx, address %lx, at image+%lx, exit kind %u of "
+		 "rip %lx",
 		 frame->vector, frame->error, read_cr2(), frame->rip - LAYOUT_IMAGE_BASE,
 		 vcpu->exit.kind, vcpu->rip);
-	log_line("  rax %lx rcx %lx rdx %lx rbx %lx rsp %lx rbp %lx rsi %lx rdi %lx", r->rax, r->rcx,
-		 r->rdx, r->rbx, frame->rsp, r->rbp, r->rsi, r->rdi);
+	log_line("  rax %lx rcx %lx rdx %lx rbx %lx rsp %lx rbp %lx rsi %lx rdi %lx", r->rax,
+		 r->rcx, r->rdx, r->rbx, frame->rsp, r->rbp, r->rsi, r->rdi);
 	log_line("  r8 %lx r9 %lx r10 %lx r11 %lx r12 %lx r13 %lx r14 %lx r15 %lx", r->r8, r->r9,
 		 r->r10, r->r11, r->r12, r->r13, r->r14, r->r15);
 }

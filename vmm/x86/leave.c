@@ -80,8 +80,8 @@ int entry_state_save(struct vcpu *vcpu, uint64_t cr3, uint64_t cr4)
 }
 
 /*
- * A GDT with the system's own segments, so that they are loaded without touching its memory: its GDT
- * is read-only to it, and LTR would set a busy bit that is set already.
+ * A GDT with the system's own segments, so that they are loaded without touching its memory: its
+ * GDT is read-only to it, and LTR would set a busy bit that is set already.
  */
 static void put_segment(uint64_t *gdt, const struct hadal_segment *segment, bool system)
 {
@@ -110,7 +110,7 @@ static void load_segments(struct vcpu *vcpu)
 {
 	const struct hadal_segment *segment = vcpu->entry.segment;
 	uint64_t *gdt = vcpu->leave_gdt;
-	struct descriptor_pointer pointer = { LEAVE_SELECTOR_LIMIT - 1, (uint64_t)gdt };
+	struct descriptor_pointer pointer = {LEAVE_SELECTOR_LIMIT - 1, (uint64_t)gdt};
 	uint16_t selector[SEG_COUNT];
 
 	memset(gdt, 0, LEAVE_SELECTOR_LIMIT);
@@ -159,8 +159,8 @@ _Noreturn void leave_to_system(struct vcpu *vcpu, bool gif_clear)
 		.rsi = entry->rsp,
 		.rdi = entry->rip,
 		.r8 = entry->rflags,
-		.r9 = entry->segment[SEG_CS].selector |
-		      (uint64_t)entry->segment[SEG_SS].selector << 16,
+		.r9 = entry->segment[SEG_CS].selector | (uint64_t)entry->segment[SEG_SS].selector
+								<< 16,
 		.r10 = entry->efer,
 		.r11 = (entry->cr3 & CR3_PCID_MASK) | (uint64_t)gif_clear << 63,
 		.gdtr = entry->gdtr,

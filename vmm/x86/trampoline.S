@@ -8,6 +8,8 @@
  */
 #include "core/layout.h"
 
+#define BASE_POOL_BYTES (4 << 20)
+
 #define CR4_KEPT   0x41640 /* MCE, OSFXSR, OSXMMEXCPT, LA57, OSXSAVE */
 #define CR4_NEEDED 0x20    /* PAE */
 
@@ -17,11 +19,11 @@ image_header:
 	.quad 0x4c4144414820494d
 	.long 1
 	.long image_enter - image_header
-	.quad image_file_end - image_start
-	.quad image_end - image_start
+	.quad image_file_bytes
+	.quad image_memory_bytes
 	.quad PERCPU_PAGES * 4096
 	.quad BASE_POOL_BYTES
-	.quad log_ring - image_start
+	.quad image_log_offset
 
 	.section .trampoline, "ax"
 /* long enter(op, boot_physical, root_physical, cpu); see hadal/boot.h */

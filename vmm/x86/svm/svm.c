@@ -9,8 +9,8 @@
 #include "x86/reset.h"
 #include "x86/svm/svm.h"
 
-#define CPUID_SVM            (1u << 2)  /* 0x80000001 ECX */
-#define CPUID_NESTED_PAGING  (1u << 0)  /* 0x8000000a EDX */
+#define CPUID_SVM            (1u << 2) /* 0x80000001 ECX */
+#define CPUID_NESTED_PAGING  (1u << 0) /* 0x8000000a EDX */
 #define CPUID_NEXT_RIP       (1u << 3)
 #define CPUID_FLUSH_BY_ASID  (1u << 6)
 #define CPUID_DECODE_ASSISTS (1u << 7)
@@ -74,17 +74,17 @@ static int check_cpu(const struct entry_state *entry)
 
 static struct svm_segment to_vmcb(const struct hadal_segment *segment)
 {
-	return (struct svm_segment){ segment->selector, segment->attributes, segment->limit,
-				     segment->base };
+	return (struct svm_segment){segment->selector, segment->attributes, segment->limit,
+				    segment->base};
 }
 
 static void fill_control(struct vcpu *vcpu)
 {
 	static const uint8_t always[] = {
-		SVM_INTERCEPT_NMI,    SVM_INTERCEPT_INVD,   SVM_INTERCEPT_MSR,
-		SVM_INTERCEPT_SHUTDOWN, SVM_INTERCEPT_VMRUN, SVM_INTERCEPT_VMMCALL,
-		SVM_INTERCEPT_VMLOAD, SVM_INTERCEPT_VMSAVE, SVM_INTERCEPT_STGI,
-		SVM_INTERCEPT_CLGI,   SVM_INTERCEPT_SKINIT, SVM_INTERCEPT_INVLPGA,
+		SVM_INTERCEPT_NMI,      SVM_INTERCEPT_INVD,   SVM_INTERCEPT_MSR,
+		SVM_INTERCEPT_SHUTDOWN, SVM_INTERCEPT_VMRUN,  SVM_INTERCEPT_VMMCALL,
+		SVM_INTERCEPT_VMLOAD,   SVM_INTERCEPT_VMSAVE, SVM_INTERCEPT_STGI,
+		SVM_INTERCEPT_CLGI,     SVM_INTERCEPT_SKINIT, SVM_INTERCEPT_INVLPGA,
 	};
 	struct vmcb *vmcb = svm_vmcb(vcpu);
 
@@ -110,8 +110,8 @@ static void fill_state(struct vcpu *vcpu)
 	vmcb->gs = to_vmcb(&entry->segment[SEG_GS]);
 	vmcb->ldtr = to_vmcb(&entry->segment[SEG_LDTR]);
 	vmcb->tr = to_vmcb(&entry->segment[SEG_TR]);
-	vmcb->gdtr = (struct svm_segment){ 0, 0, entry->gdtr.limit, entry->gdtr.base };
-	vmcb->idtr = (struct svm_segment){ 0, 0, entry->idtr.limit, entry->idtr.base };
+	vmcb->gdtr = (struct svm_segment){0, 0, entry->gdtr.limit, entry->gdtr.base};
+	vmcb->idtr = (struct svm_segment){0, 0, entry->idtr.limit, entry->idtr.base};
 	vmcb->cpl = 0;
 	vmcb->efer = entry->efer | EFER_SVME;
 	vmcb->cr0 = entry->cr0;
@@ -138,7 +138,8 @@ static int svm_start(struct vcpu *vcpu)
 	vcpu->arch_data[SVM_DATA_FLAGS] = 0;
 	wrmsr(MSR_EFER, vcpu->entry.efer | EFER_SVME);
 	wrmsr(MSR_VM_HSAVE_PA, vcpu->arch_physical[SVM_HOST_SAVE]);
-	/* The guest's VMCB takes the system call MSRs; the rest of what VMSAVE saves is replaced. */
+	/* The guest's VMCB takes the system call MSRs; the rest of what VMSAVE saves is replaced.
+	 */
 	__asm__ volatile("vmsave %0" ::"a"(vcpu->arch_physical[SVM_GUEST_VMCB]) : "memory");
 	__asm__ volatile("vmsave %0" ::"a"(vcpu->arch_physical[SVM_HOST_VMCB]) : "memory");
 	fill_control(vcpu);
@@ -153,8 +154,8 @@ static void save_segments(struct vcpu *vcpu)
 
 	for (int i = 0; i < SEG_COUNT; i++)
 		svm_get_segment(vcpu, i, &entry->segment[i]);
-	entry->gdtr = (struct descriptor_pointer){ vmcb->gdtr.limit, vmcb->gdtr.base };
-	entry->idtr = (struct descriptor_pointer){ vmcb->idtr.limit, vmcb->idtr.base };
+	entry->gdtr = (struct descriptor_pointer){vmcb->gdtr.limit, vmcb->gdtr.base};
+	entry->idtr = (struct descriptor_pointer){vmcb->idtr.limit, vmcb->idtr.base};
 }
 
 static void svm_stop(struct vcpu *vcpu)

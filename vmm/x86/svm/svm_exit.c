@@ -7,14 +7,14 @@
 #include "x86/cpu.h"
 #include "x86/svm/svm.h"
 
-#define VECTOR_OF 4
+#define VECTOR_OF  4
 #define KIND_TABLE 0x90
 
 static const uint8_t kind_of[KIND_TABLE] = {
-	[SVM_EXIT_CR_READ ... SVM_EXIT_CR_READ + 15] = HADAL_EXIT_CR_READ,
-	[SVM_EXIT_CR_WRITE ... SVM_EXIT_CR_WRITE + 15] = HADAL_EXIT_CR_WRITE,
-	[SVM_EXIT_DR_READ ... SVM_EXIT_DR_WRITE + 15] = HADAL_EXIT_DR_ACCESS,
-	[SVM_EXIT_EXCEPTION ... SVM_EXIT_EXCEPTION + 31] = HADAL_EXIT_EXCEPTION,
+	[SVM_EXIT_CR_READ... SVM_EXIT_CR_READ + 15] = HADAL_EXIT_CR_READ,
+	[SVM_EXIT_CR_WRITE... SVM_EXIT_CR_WRITE + 15] = HADAL_EXIT_CR_WRITE,
+	[SVM_EXIT_DR_READ... SVM_EXIT_DR_WRITE + 15] = HADAL_EXIT_DR_ACCESS,
+	[SVM_EXIT_EXCEPTION... SVM_EXIT_EXCEPTION + 31] = HADAL_EXIT_EXCEPTION,
 	[SVM_EXIT_INTR] = HADAL_EXIT_INTERRUPT,
 	[SVM_EXIT_NMI] = HADAL_EXIT_NMI,
 	[SVM_EXIT_SMI] = HADAL_EXIT_SMI,
@@ -33,7 +33,7 @@ static const uint8_t kind_of[KIND_TABLE] = {
 	[SVM_EXIT_SHUTDOWN] = HADAL_EXIT_SHUTDOWN,
 	[SVM_EXIT_VMRUN] = HADAL_EXIT_VIRT_INSN,
 	[SVM_EXIT_VMMCALL] = HADAL_EXIT_HYPERCALL,
-	[SVM_EXIT_VMLOAD ... SVM_EXIT_SKINIT] = HADAL_EXIT_VIRT_INSN,
+	[SVM_EXIT_VMLOAD... SVM_EXIT_SKINIT] = HADAL_EXIT_VIRT_INSN,
 	[SVM_EXIT_RDTSCP] = HADAL_EXIT_RDTSCP,
 	[SVM_EXIT_WBINVD] = HADAL_EXIT_WBINVD,
 	[SVM_EXIT_MONITOR] = HADAL_EXIT_MONITOR,
@@ -41,17 +41,17 @@ static const uint8_t kind_of[KIND_TABLE] = {
 };
 
 /* Kinds whose instruction the base handlers complete, so that its length is needed. */
-#define COMPLETED                                                                                  \
-	(1ull << HADAL_EXIT_CPUID | 1ull << HADAL_EXIT_HYPERCALL | 1ull << HADAL_EXIT_RDMSR |      \
-	 1ull << HADAL_EXIT_WRMSR | 1ull << HADAL_EXIT_CR_READ | 1ull << HADAL_EXIT_CR_WRITE |     \
-	 1ull << HADAL_EXIT_DR_ACCESS | 1ull << HADAL_EXIT_XSETBV | 1ull << HADAL_EXIT_INVD |      \
-	 1ull << HADAL_EXIT_WBINVD | 1ull << HADAL_EXIT_HLT | 1ull << HADAL_EXIT_RDTSC |           \
-	 1ull << HADAL_EXIT_RDTSCP | 1ull << HADAL_EXIT_RDPMC | 1ull << HADAL_EXIT_PAUSE |         \
+#define COMPLETED                                                                              \
+	(1ull << HADAL_EXIT_CPUID | 1ull << HADAL_EXIT_HYPERCALL | 1ull << HADAL_EXIT_RDMSR |  \
+	 1ull << HADAL_EXIT_WRMSR | 1ull << HADAL_EXIT_CR_READ | 1ull << HADAL_EXIT_CR_WRITE | \
+	 1ull << HADAL_EXIT_DR_ACCESS | 1ull << HADAL_EXIT_XSETBV | 1ull << HADAL_EXIT_INVD |  \
+	 1ull << HADAL_EXIT_WBINVD | 1ull << HADAL_EXIT_HLT | 1ull << HADAL_EXIT_RDTSC |       \
+	 1ull << HADAL_EXIT_RDTSCP | 1ull << HADAL_EXIT_RDPMC | 1ull << HADAL_EXIT_PAUSE |     \
 	 1ull << HADAL_EXIT_MONITOR | 1ull << HADAL_EXIT_MWAIT | 1ull << HADAL_EXIT_INVLPG)
 
 /*
- * An event whose delivery exited is delivered again. INT n, INT3 and INTO are executed again instead,
- * for RIP still points at them.
+ * An event whose delivery exited is delivered again. INT n, INT3 and INTO are executed again
+ * instead, for RIP still points at them.
  */
 static void requeue_event(struct vcpu *vcpu, const struct vmcb *vmcb)
 {
@@ -61,7 +61,7 @@ static void requeue_event(struct vcpu *vcpu, const struct vmcb *vmcb)
 		return;
 	if ((info & EVENT_TYPE) == EVENT_EXCEPTION && (vector == VECTOR_BP || vector == VECTOR_OF))
 		return;
-	vcpu->inject = (struct event){ .info = info, .error = vmcb->exit_interrupt >> 32 };
+	vcpu->inject = (struct event){.info = info, .error = vmcb->exit_interrupt >> 32};
 }
 
 static bool in_64bit_code(const struct vmcb *vmcb)
@@ -70,8 +70,8 @@ static bool in_64bit_code(const struct vmcb *vmcb)
 }
 
 /*
- * Length of the instruction at RIP where the processor does not tell it. Most often it lies in a page
- * seen at an earlier exit, and is a plain CPUID or VMMCALL. 0: leave the exit to the guest.
+ * Length of the instruction at RIP where the processor does not tell it. Most often it lies in a
+ * page seen at an earlier exit, and is a plain CPUID or VMMCALL. 0: leave the exit to the guest.
  */
 static uint32_t decoded_length(struct vcpu *vcpu, const struct vmcb *vmcb)
 {
@@ -107,15 +107,16 @@ static void decode_cr(struct vcpu *vcpu, struct exit *e, unsigned code)
 	case INSN_CLTS:
 		e->cr.value = vcpu_get(vcpu, REG_CR0) & ~8ull;
 		break;
-	case INSN_LMSW: /* sets PE, MP, EM, TS but never clears PE; memory operands read as 0 bits */
+	case INSN_LMSW: /* sets PE, MP, EM, TS but never clears PE; memory operands read as 0 bits
+			 */
 		e->cr.value = vcpu_get(vcpu, REG_CR0) & ~0xeull;
 		if (insn.rm != INSN_NO_REGISTER)
 			e->cr.value |= *vcpu_gpr(vcpu, insn.rm) & 0xf;
 		break;
 	default:
 		if (e->kind == HADAL_EXIT_CR_WRITE)
-			e->cr.value = insn.rm == 4 ? vcpu_get(vcpu, REG_RSP) :
-						     *vcpu_gpr(vcpu, insn.rm);
+			e->cr.value =
+				insn.rm == 4 ? vcpu_get(vcpu, REG_RSP) : *vcpu_gpr(vcpu, insn.rm);
 	}
 }
 
@@ -226,8 +227,7 @@ static bool length_found(struct vcpu *vcpu, const struct vmcb *vmcb)
 		return true;
 	if (e->length)
 		return true;
-	e->length = svm_features.next_rip ? vmcb->next_rip - vcpu->rip :
-					    decoded_length(vcpu, vmcb);
+	e->length = svm_features.next_rip ? vmcb->next_rip - vcpu->rip : decoded_length(vcpu, vmcb);
 	return e->length;
 }
 

@@ -6,7 +6,8 @@
 #include "x86/svm/svm.h"
 
 #define VM_CR_LOCK_SVMDIS 0x18ull
-/* EFER bits that some processor defines, without SVME: SCE LME LMA NXE LMSLE FFXSR TCE MCOMMIT INTWB UAIE AIBRSE */
+/* EFER bits that some processor defines, without SVME: SCE LME LMA NXE LMSLE FFXSR TCE MCOMMIT
+ * INTWB UAIE AIBRSE */
 #define EFER_DEFINED 0x36ed01ull
 #define MSR_RANGE    0x2000u
 
@@ -115,8 +116,8 @@ void svm_get_segment(struct vcpu *vcpu, enum vcpu_segment segment, struct hadal_
 {
 	struct vmcb *vmcb = svm_vmcb(vcpu);
 	const struct svm_segment *from[SEG_COUNT] = {
-		[SEG_ES] = &vmcb->es, [SEG_CS] = &vmcb->cs, [SEG_SS] = &vmcb->ss,
-		[SEG_DS] = &vmcb->ds, [SEG_FS] = &vmcb->fs, [SEG_GS] = &vmcb->gs,
+		[SEG_ES] = &vmcb->es,     [SEG_CS] = &vmcb->cs, [SEG_SS] = &vmcb->ss,
+		[SEG_DS] = &vmcb->ds,     [SEG_FS] = &vmcb->fs, [SEG_GS] = &vmcb->gs,
 		[SEG_LDTR] = &vmcb->ldtr, [SEG_TR] = &vmcb->tr,
 	};
 
@@ -176,7 +177,7 @@ void svm_intercept_exceptions(struct vcpu *vcpu, uint32_t vectors)
 /* Two bits an MSR, reads and writes, in three ranges (APM 15.11). */
 void svm_intercept_msr(uint32_t msr, bool read, bool write)
 {
-	static const uint32_t range[] = { 0, 0xc0000000, 0xc0010000 };
+	static const uint32_t range[] = {0, 0xc0000000, 0xc0010000};
 
 	for (unsigned i = 0; i < 3; i++) {
 		uint32_t index = msr - range[i];

@@ -82,8 +82,8 @@ enum svm_exit_code {
 /* QEMU zero-extends the exit code, hence 32 bits. */
 #define SVM_EXIT_INVALID 0xffffffffu
 
-#define SVM_TLB_NOTHING   0
-#define SVM_TLB_FLUSH_ALL 1
+#define SVM_TLB_NOTHING    0
+#define SVM_TLB_FLUSH_ALL  1
 #define SVM_TLB_FLUSH_ASID 3
 
 struct svm_segment {

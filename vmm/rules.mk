@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+#
+# The image: one freestanding program, linked at a fixed address, written out as a flat file.
+# EXT= names directories of extensions to link in, inside the tree or outside of it.
+
+VMM_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes \
+	-ffreestanding -fno-builtin -nostdlib -fno-stack-protector -fno-asynchronous-unwind-tables \
+	-fpie -mcmodel=small -mno-red-zone -mgeneral-regs-only -fcf-protection=none -fno-jump-tables \
+	-fno-strict-aliasing -fomit-frame-pointer -Ivmm -Iinclude -include vmm/core/visibility.h -MMD -MP
+
+EXT ?=
+VMM_DIRS := vmm/core vmm/x86 vmm/x86/svm vmm/x86/vmx
+VMM_SOURCES := $(foreach dir,$(VMM_DIRS),$(sort $(wildcard $(dir)/*.c $(dir)/*.S)))
+VMM_OBJECTS := $(addprefix $(BUILD)/,$(addsuffix .o,$(basename $(VMM_SOURCES))))
+EXT_SOURCES := $(foreach dir,$(EXT),$(sort $(wildcard $(dir)/*.c)))
+EXT_OBJECTS := $(foreach source,$(EXT_SOURCES),$(BUILD)/vmm/ext-objects/$(notdir \
+	$(patsubst %/,%,$(dir $(source))))-$(notdir $(basename $(source))).o)
+
+$(VMM_OBJECTS): $(BUILD)/%.o: $$(wildcard %.c %.S)
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(VMM_CFLAGS) -c -o $@ $<
+
+define ext_rule
+$(BUILD)/vmm/ext-objects/$(notdir $(patsubst %/,%,$(dir $(1))))-$(notdir $(basename $(1))).o: $(1)
+	$$(call say,CC,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(VMM_CFLAGS) -c -o $$@ $$<
+endef
+$(foreach source,$(EXT_SOURCES),$(eval $(call ext_rule,$(source))))
+
+# The list of extensions is part of what the image is made from.
+$(BUILD)/vmm/ext-list: FORCE
+	@mkdir -p $(@D)
+	@echo '$(EXT_OBJECTS)' | cmp -s - $@ || echo '$(EXT_OBJECTS)' > $@
+
+$(BUILD)/vmm/hadal.elf: vmm/image.ld $(VMM_OBJECTS) $(EXT_OBJECTS) $(BUILD)/vmm/ext-list
+	$(call say,LD,$@)
+	$(Q)ld $(VMM_LDFLAGS) -nostdlib -static -no-pie -z noexecstack -z max-page-size=4096 -T vmm/image.ld -o $@ \
+		$(VMM_OBJECTS) $(EXT_OBJECTS)
+
+$(BUILD)/hadal.bin: $(BUILD)/vmm/hadal.elf
+	$(call say,IMAGE,$@)
+	$(Q)objcopy -O binary $< $@
+
+ARTEFACTS += $(BUILD)/hadal.bin
+.PHONY: FORCE
+FORCE:
