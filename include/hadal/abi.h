@@ -31,8 +31,8 @@ enum hadal_call {
 	/* RDI: buffer, RSI: its size. Fills struct hadal_info. Returns 0, -EINVAL, -EFAULT. */
 	HADAL_CALL_INFO,
 	/*
-	 * Leave this CPU: it continues after the hypercall on bare hardware, RAX = 0; RCX, RDX,
-	 * RSI, RDI and R8 to R11 are lost. -EBUSY while pages are mapped (HADAL_CALL_MAP).
+	 * Leave this CPU: it continues after the hypercall on bare hardware, RAX = 0.
+	 * -EBUSY while pages are mapped (HADAL_CALL_MAP).
 	 */
 	HADAL_CALL_STOP,
 	/*

@@ -26,7 +26,7 @@ static __always_inline long hadal_call_inout(enum hadal_call call, u64 *first, u
 							    "2:\n" _ASM_EXTABLE(1b, 2b)
 		     : "+a"(result), "+D"(*first), "+S"(b), "+d"(c), "+r"(r8), "+r"(r9)
 		     :
-		     : "rcx", "r10", "r11", "memory", "cc");
+		     : "memory", "cc");
 	/* The -1000 is what KVM answers to a number it does not know. */
 	if (result == number || (long)result == -1000)
 		return -ENODEV;

@@ -10,7 +10,7 @@
 
 #define BASE_POOL_BYTES (4 << 20)
 
-#define CR4_KEPT   0x41640 /* MCE, OSFXSR, OSXMMEXCPT, LA57, OSXSAVE */
+#define CR4_KEPT   0x43640 /* MCE, OSFXSR, OSXMMEXCPT, LA57, OSXSAVE; VMXE, which may not be cleared */
 #define CR4_NEEDED 0x20    /* PAE */
 
 	.section .image_header, "a"
