@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: MIT
+# hadal: off
+# The command: what it says with and without Hadal, its exit codes, and what it reads.
+. lib.sh
+
+# exits STATUS COMMAND...: keeps the output in /tmp/out and the errors in /tmp/err.
+exits() {
+	expected=$1
+	shift
+	"$@" >/tmp/out 2>/tmp/err
+	status=$?
+	[ $status -eq "$expected" ] || fail "'$*' ended with $status: $(cat /tmp/out /tmp/err)"
+}
+
+exits 1 hadal regs
+grep -q 'sudo hadal start' /tmp/err || fail "no advice without Hadal: $(cat /tmp/err)"
+exits 1 hadal status --json
+grep -q '"running":false' /tmp/out || fail "status --json: $(cat /tmp/out)"
+exits 0 hadal stop
+exits 2 hadal
+exits 2 hadal nonsense
+exits 2 hadal read 0x1000
+exits 2 hadal read 0x1000 12q
+exits 2 hadal read 0x1000 16 --root 5
+exits 0 hadal translate --help
+
+exits 0 hadal start
+exits 0 hadal start
+grep -q already /tmp/out || fail "a second start says '$(cat /tmp/out)'"
+exits 0 hadal status
+exits 0 hadal log
+[ -s /tmp/out ] || fail "the log is empty"
+exits 0 hadal stats
+grep -q '^hypercall ' /tmp/out || fail "stats without hypercalls: $(cat /tmp/out)"
+exits 0 hadal regs -c 1
+grep -q '^CPU 1 ' /tmp/out || fail "regs: $(cat /tmp/out)"
+exits 1 hadal regs -c 255
+exits 0 hadal regs --json
+lstar=$(sed -n 's/.*"lstar":"\(.*\)".*/\1/p' /tmp/out | head -n 1)
+
+# The kernel's banner, by its virtual and by its physical address.
+banner=0x$(sed -n 's/ . linux_banner$//p' /proc/kallsyms)
+exits 0 hadal read --virtual "$banner" 13 --raw
+equal "the kernel's banner" "$(cat /tmp/out)" "Linux version"
+exits 0 hadal translate "$banner"
+physical=$(sed -n 's/.* is at physical \(0x[0-9a-f]*\) .*/\1/p' /tmp/out)
+exits 0 hadal read "$physical" 13 -o /tmp/banner
+equal "the banner read by $physical" "$(cat /tmp/banner)" "Linux version"
+exits 0 hadal read "$physical" 5 --json
+grep -q '"data":"4c696e7578"' /tmp/out || fail "read --json: $(cat /tmp/out)"
+exits 0 hadal translate "$lstar"
+tail -n 1 /tmp/out | grep -q -- '-x-)\|r-x-)' || fail "the kernel's entry: $(cat /tmp/out)"
+exits 1 hadal translate 0x1000
+exits 1 hadal read 0xfee00000 4
+grep -q 'not RAM' /tmp/err || fail "read of a device: $(cat /tmp/err)"
+
+# Written and back again.
+exits 0 hadal read "$physical" 5 --raw
+exits 0 hadal write "$physical" 'AB cd 00 ff 42'
+exits 0 hadal read "$physical" 5 --json
+grep -q '"data":"abcd00ff42"' /tmp/out || fail "read after write: $(cat /tmp/out)"
+printf Linux | hadal write --virtual "$banner" >/dev/null || fail "write from standard input"
+grep -q '^Linux version' /proc/version || fail "the banner is damaged"
+
+exits 0 hadal stop
+exits 0 hadal log
+[ -s /tmp/out ] || fail "the log is empty after a stop"
+exits 0 hadal stop --unload
+[ ! -e /dev/hadal ] || fail "the module is still loaded"
+exits 1 hadal log
