@@ -31,7 +31,8 @@ enum hadal_call {
 	/* RDI: buffer, RSI: its size. Fills struct hadal_info. Returns 0, -EINVAL, -EFAULT. */
 	HADAL_CALL_INFO,
 	/*
-	 * Leave this CPU: it continues after the hypercall on bare hardware, RAX = 0.
+	 * Leave this CPU: it continues after the hypercall on bare hardware, RAX = 0. Of the other
+	 * registers only RBX, RBP, RSP and R12 to R15 keep their values.
 	 * -EBUSY while pages are mapped (HADAL_CALL_MAP).
 	 */
 	HADAL_CALL_STOP,

@@ -12,6 +12,7 @@
 /*
  * The hypercall itself. *first is RDI, in and out. On a CPU without Hadal the instruction raises
  * #UD, or belongs to the hypervisor that the machine itself runs under: -ENODEV either way.
+ * HADAL_CALL_STOP keeps only the registers that a C function keeps.
  */
 static __always_inline long hadal_call_inout(enum hadal_call call, u64 *first, u64 b, u64 c, u64 d,
 					     u64 e)
@@ -26,7 +27,7 @@ static __always_inline long hadal_call_inout(enum hadal_call call, u64 *first, u
 							    "2:\n" _ASM_EXTABLE(1b, 2b)
 		     : "+a"(result), "+D"(*first), "+S"(b), "+d"(c), "+r"(r8), "+r"(r9)
 		     :
-		     : "memory", "cc");
+		     : "rcx", "r10", "r11", "memory", "cc");
 	/* The -1000 is what KVM answers to a number it does not know. */
 	if (result == number || (long)result == -1000)
 		return -ENODEV;
