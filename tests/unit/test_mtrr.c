@@ -201,6 +201,20 @@ static void empty_mask_holds_everything(void **unused)
 	assert_int_equal(mtrr_type(&mtrr, 0, 1ull << 36), MEMORY_WT);
 }
 
+/* Who builds a map of all memory asks about few places only. */
+static void ranges_told_are_long(void **unused)
+{
+	struct mtrr_state mtrr = state(MEMORY_WB);
+	unsigned steps = 0;
+	(void)unused;
+
+	add(&mtrr, 0, 3 * GIB, GIB, MEMORY_UC);
+	add(&mtrr, 1, 0x87654000, 0x1000, MEMORY_WC);
+	for (uint64_t end, at = 0; at < 1ull << 36; at = end, steps++)
+		mtrr_type_at(&mtrr, at, &end);
+	assert_in_range(steps, 4, 50);
+}
+
 /* The manual's words, slowly: no ends of ranges. */
 static int naive_type(const struct mtrr_state *mtrr, uint64_t physical)
 {
@@ -274,6 +288,7 @@ int main(void)
 		cmocka_unit_test(count_is_bounded),
 		cmocka_unit_test(bits_beyond_the_width_do_not_count),
 		cmocka_unit_test(empty_mask_holds_everything),
+		cmocka_unit_test(ranges_told_are_long),
 		cmocka_unit_test(random_ranges_agree_with_the_manual),
 	};
 

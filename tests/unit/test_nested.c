@@ -1,70 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Sources: vmm/core/nested.c vmm/core/mtrr.c vmm/core/pagetable.c vmm/core/pt_pool.c
-#include <stdbool.h>
-#include "pool.h"
 #include "random.h"
-#include "core/errno.h"
-#include "core/nested.h"
-
-#define RWX   (PT_READ | PT_WRITE | PT_EXEC)
-#define DUMMY 0x7777000ull
-
-struct fixture {
-	struct test_pool memory;
-	struct nested nested;
-	struct mtrr_state mtrr;
-};
-
-/* A usual PC: WB by default, UC from 3 to 4 GiB, fixed ranges with a hole for video memory. */
-static void usual_mtrrs(struct mtrr_state *mtrr)
-{
-	*mtrr = (struct mtrr_state){.cap = 0x508, .def_type = 0xc06, .physical_bits = 40};
-	for (unsigned i = 0; i < MTRR_FIXED_COUNT; i++)
-		mtrr->fixed[i] = i == 2 ? 0 : 0x0606060606060606;
-	mtrr->base[0] = 0xc0000000;
-	mtrr->mask[0] = 0xffc0000000 | 1 << 11;
-}
-
-static void start_with(struct fixture *f, const struct pt_format *format, unsigned largest,
-		       uint64_t end, size_t pages)
-{
-	test_pool_init(&f->memory, pages);
-	usual_mtrrs(&f->mtrr);
-	assert_int_equal(nested_init(&f->nested, format, &f->memory.pool,
-				     format == &pt_format_ept ? &f->mtrr : NULL, 40, 4, largest,
-				     end),
-			 0);
-}
-
-static void start(struct fixture *f)
-{
-	start_with(f, &pt_format_ept, 3, 8 * SIZE_1G, 64);
-}
-
-static void finish(struct fixture *f)
-{
-	nested_destroy(&f->nested);
-	assert_int_equal(f->memory.pool.reserve, 0);
-	test_pool_done(&f->memory);
-}
-
-static struct nested_page look(struct fixture *f, uint64_t gpa)
-{
-	struct nested_page page;
-
-	assert_true(nested_lookup(&f->nested, gpa, &page));
-	assert_int_equal(nested_gpa_to_hpa(&f->nested, gpa), page.hpa);
-	return page;
-}
-
-static uint64_t raw_entry(struct fixture *f, uint64_t gpa)
-{
-	uint64_t value;
-	unsigned level;
-
-	pt_lookup(&f->nested.pt, gpa, &value, &level);
-	return value;
-}
+#include "nested_fixture.h"
 
 static void identity_has_types_and_large_pages(void **unused)
 {
@@ -171,6 +108,12 @@ static void init_checks_its_arguments(void **unused)
 			 -EINVAL);
 	assert_int_equal(nested_init(&nested, &pt_format_npt, &memory.pool, NULL, 40, 3, 3, 0),
 			 -EINVAL);
+	assert_int_equal(nested_init(&nested, &pt_format_npt, &memory.pool, NULL, 40, 6, 3, 0),
+			 -EINVAL);
+	memory.pool.reserve = 8; /* of somebody else */
+	assert_int_equal(nested_init(&nested, &pt_format_npt, &memory.pool, NULL, 40, 4, 3, 0),
+			 -ENOMEM);
+	memory.pool.reserve = 0;
 	/* 4 levels reach 48 bits only; 5 reach all */
 	assert_int_equal(nested_init(&nested, &pt_format_npt, &memory.pool, NULL, 52, 4, 3, 1), 0);
 	assert_int_equal(nested.limit, 1ull << 48);
@@ -283,15 +226,37 @@ static void exhaustion_changes_nothing(void **unused)
 	start_with(&f, &pt_format_ept, 3, 4 * SIZE_1G, 4 + NESTED_RESERVE + 1);
 	assert_int_equal(nested_set(&f.nested, SIZE_1G, DUMMY, RWX), -ENOMEM); /* takes 2 */
 	assert_int_equal(look(&f, SIZE_1G).level, 3);
-	assert_int_equal(nested_set(&f.nested, SIZE_2M, DUMMY, RWX), 0); /* takes 1 */
-	assert_int_equal(nested_set(&f.nested, 2 * SIZE_2M, DUMMY, RWX), -ENOMEM);
-	assert_int_equal(look(&f, 2 * SIZE_2M).level, 2);
 	f.mtrr.base[1] = SIZE_1G;
 	f.mtrr.mask[1] = 0xfffff00000 | 1 << 11; /* 1 MiB of UC: takes 2 */
+	f.mtrr.base[2] = 0;
+	f.mtrr.mask[2] = 0xffffe00000 | 1 << 11; /* what could be done before that */
 	assert_int_equal(nested_rebuild_types(&f.nested), -ENOMEM);
 	assert_int_equal(look(&f, SIZE_1G).type, MEMORY_WB);
 	assert_int_equal(look(&f, SIZE_1G).level, 3);
+	assert_int_equal(look(&f, 0x100000).type, MEMORY_WB);
+	f.mtrr.mask[1] = 0;
+	f.mtrr.mask[2] = 0;
+	assert_int_equal(nested_set(&f.nested, SIZE_2M, DUMMY, RWX), 0); /* takes 1 */
+	assert_int_equal(nested_set(&f.nested, 2 * SIZE_2M, DUMMY, RWX), -ENOMEM);
+	assert_int_equal(look(&f, 2 * SIZE_2M).level, 2);
 	assert_int_equal(f.nested.overrides, 1);
+	finish(&f);
+}
+
+static void changes_never_hold_the_reserve(void **unused)
+{
+	struct fixture f;
+	uint64_t bar = 0x4000000000;
+	(void)unused;
+
+	start_with(&f, &pt_format_ept, 2, 4 * SIZE_1G, 7 + NESTED_RESERVE);
+	f.mtrr.base[1] = bar | MEMORY_WC;
+	f.mtrr.mask[1] = 0xfffff00000 | 1 << 11;
+	assert_int_equal(nested_fault_in(&f.nested, bar), 0);
+	assert_int_equal(f.memory.pool.free_pages, NESTED_RESERVE - 2);
+	assert_int_equal(look(&f, bar).level, 1); /* no more table would be needed */
+	assert_int_equal(nested_set(&f.nested, bar, DUMMY, RWX), -ENOMEM);
+	assert_int_equal(look(&f, bar).hpa, bar);
 	finish(&f);
 }
 
@@ -425,91 +390,6 @@ static void on_demand_mapping_never_runs_dry(void **unused)
 	finish(&f);
 }
 
-#define MODEL_PAGES 1536u
-#define MODEL_BASE  (SIZE_1G - SIZE_2M)
-struct model_page {
-	bool changed;
-	uint64_t hpa;
-	uint32_t rights;
-};
-
-static void compare(struct fixture *f, const struct model_page *model)
-{
-	for (unsigned i = 0; i < MODEL_PAGES; i++) {
-		uint64_t gpa = MODEL_BASE + i * PAGE_BYTES;
-		struct nested_page page = look(f, gpa);
-
-		assert_int_equal(page.is_override, model[i].changed);
-		assert_int_equal(page.hpa, model[i].changed ? model[i].hpa : gpa);
-		assert_int_equal(page.rights, model[i].changed ? model[i].rights : RWX);
-		assert_int_equal(page.type, mtrr_type(&f->mtrr, page.hpa, PAGE_BYTES));
-	}
-}
-
-static void random_mtrr(struct fixture *f, uint64_t *seed)
-{
-	static const unsigned types[] = {MEMORY_UC, MEMORY_WC, MEMORY_WT, MEMORY_WP, MEMORY_WB};
-	unsigned n = 1 + random_below(seed, 4);
-	uint64_t mask = 0xfffffff000 << random_below(seed, 14);
-
-	f->mtrr.base[n] = ((MODEL_BASE + random_below(seed, MODEL_PAGES) * PAGE_BYTES) & mask) |
-			  types[random_below(seed, 5)];
-	f->mtrr.mask[n] = (mask & 0xfffffff000) | (random_below(seed, 2) ? 1 << 11 : 0);
-	if (random_below(seed, 8) == 0)
-		f->mtrr.def_type ^= 0x800;
-}
-
-static void random_changes_agree_with_a_model(void **unused)
-{
-	static const uint32_t rights[] = {0, PT_READ, PT_READ | PT_WRITE, PT_READ | PT_EXEC, RWX};
-	static struct model_page model[MODEL_PAGES];
-	struct fixture f;
-	uint64_t seed = 99;
-	size_t before;
-	(void)unused;
-
-	start_with(&f, &pt_format_ept, 3, 4 * SIZE_1G, 40);
-	before = f.memory.pool.free_pages;
-	for (unsigned step = 0; step < 4000; step++) {
-		unsigned i = random_below(&seed, MODEL_PAGES);
-		uint64_t gpa = MODEL_BASE + i * PAGE_BYTES;
-		uint64_t hpa = random_below(&seed, 1ull << 28) * PAGE_BYTES;
-		uint32_t right = rights[random_below(&seed, 5)];
-
-		switch (random_below(&seed, 20)) {
-		case 0:
-			random_mtrr(&f, &seed);
-			assert_int_equal(nested_rebuild_types(&f.nested), 0);
-			break;
-		case 1 ... 6:
-			assert_int_equal(nested_set(&f.nested, gpa, hpa, right), 0);
-			model[i] = (struct model_page){true, hpa, right};
-			break;
-		default:
-			assert_int_equal(nested_reset(&f.nested, gpa),
-					 model[i].changed ? 0 : -ENOENT);
-			model[i].changed = false;
-			break;
-		}
-		if (step % 20 == 0)
-			compare(&f, model);
-		nested_flushed(&f.nested);
-	}
-	compare(&f, model);
-
-	/* All back: then the tables must be as at the start. */
-	for (unsigned i = 0; i < MODEL_PAGES; i++) {
-		if (model[i].changed)
-			assert_int_equal(nested_reset(&f.nested, MODEL_BASE + i * PAGE_BYTES), 0);
-	}
-	usual_mtrrs(&f.mtrr);
-	assert_int_equal(nested_rebuild_types(&f.nested), 0);
-	nested_flushed(&f.nested);
-	assert_int_equal(f.memory.pool.free_pages, before);
-	assert_int_equal(f.nested.overrides, 0);
-	finish(&f);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -524,12 +404,12 @@ int main(void)
 		cmocka_unit_test(reset_brings_large_pages_back),
 		cmocka_unit_test(contiguous_changes_are_not_merged),
 		cmocka_unit_test(exhaustion_changes_nothing),
+		cmocka_unit_test(changes_never_hold_the_reserve),
 		cmocka_unit_test(rebuild_keeps_changed_pages),
 		cmocka_unit_test(rebuild_follows_disabling_and_enabling),
 		cmocka_unit_test(far_addresses_are_mapped_on_demand),
 		cmocka_unit_test(far_types_are_exact),
 		cmocka_unit_test(on_demand_mapping_never_runs_dry),
-		cmocka_unit_test(random_changes_agree_with_a_model),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -143,16 +143,12 @@ static void find(const struct pagetable *pt, uint64_t va, struct path *path)
 
 uint64_t *pt_lookup(const struct pagetable *pt, uint64_t va, uint64_t *value, unsigned *level)
 {
-	uint64_t *table = pt->root;
+	struct path path;
 
-	for (*level = pt->levels;; (*level)--) {
-		uint64_t *slot = &table[pt_index(va, *level)];
-
-		*value = entry_read(slot);
-		if (!pt_in_use(pt->format, *value) || pt_is_leaf(*value, *level))
-			return slot;
-		table = table_of(pt, *value);
-	}
+	find(pt, va, &path);
+	*value = path.value;
+	*level = path.level;
+	return path.slot[path.level];
 }
 
 int pt_init(struct pagetable *pt, const struct pt_format *format, struct pt_pool *pool,
