@@ -168,10 +168,11 @@ static int find_member(struct member_search *search, const struct btf_type *type
 
 	if (!type || !btf_is_composite(type) || depth > MAX_DEPTH)
 		return -ENOENT;
-	for (unsigned i = 0; i < btf_vlen(type) && search->budget; i++, search->budget--) {
+	for (unsigned i = 0; i < btf_vlen(type) && search->budget; i++) {
 		const char *member = btf__name_by_offset(btf, btf_members(type)[i].name_off);
 		struct hadal_field inside = *field;
 
+		search->budget--;
 		if (!member)
 			continue;
 		if (!strcmp(member, search->name)) {

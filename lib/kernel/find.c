@@ -64,12 +64,14 @@ static int find_base(struct hadal_space *space, uint64_t text, struct hadal_loca
 }
 
 /*
- * Goes up from the base through text and read-only data. Both must be there, and writable data
- * after them: a user root of KPTI maps no kernel data.
+ * Goes up from the base through text and read-only data. Writable data must come after them: a user
+ * root of KPTI maps no kernel data. Where read-only data is mapped like other (rodata=off), it is
+ * left out.
  */
 static int find_rodata(struct hadal_space *space, struct hadal_location *location)
 {
 	uint64_t va = location->base, gap = 0, size, pa = 0;
+	bool data = false;
 
 	location->rodata = 0;
 	location->rodata_size = 0;
@@ -80,6 +82,7 @@ static int find_rodata(struct hadal_space *space, struct hadal_location *locatio
 		gap += size;
 		if (mapping == MAPPING_DATA && location->rodata)
 			return 0;
+		data = data || mapping == MAPPING_DATA;
 		if (mapping == MAPPING_TEXT)
 			gap = 0;
 		if (mapping == MAPPING_RODATA && pa == location->physical + (va - location->base)) {
@@ -90,7 +93,7 @@ static int find_rodata(struct hadal_space *space, struct hadal_location *locatio
 		}
 		va += size;
 	}
-	return -ENOENT;
+	return data && !location->rodata ? 0 : -ENOENT;
 }
 
 /* The handler of one interrupt gate, SDM volume 3 chapter 6.14.1; 0 when it cannot be read. */
