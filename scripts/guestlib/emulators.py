@@ -11,14 +11,22 @@ from .initramfs import SetupError
 BOCHS_SHARE = Path("/usr/share/bochs")
 GRUB_MODULES = Path("/usr/lib/grub/i386-pc")
 
-# What --cpu accepts: the emulator and its CPU model.
+# What --cpu accepts: the emulator, its CPU model, and kernel arguments that the model needs.
 CPUS = {
-    "amd": ("qemu", "EPYC,+svm"),
-    "intel": ("bochs", "broadwell_ult"),
-    "ryzen": ("bochs", "ryzen"),
+    "amd": ("qemu", "EPYC,+svm", ""),
+    "intel": ("bochs", "broadwell_ult", ""),
+    # Bochs does not count down the timer of MWAITX, which Linux uses to wait.
+    "ryzen": ("bochs", "ryzen", "clearcpuid=mwaitx"),
 }
 # The self-tests of the crypto API take half of the boot in Bochs.
 COMMAND_LINE = "console=ttyS0,115200 loglevel=5 rdinit=/init cryptomgr.notests"
+
+
+def kernel_arguments(options):
+    arguments = [COMMAND_LINE, CPUS[options.cpu][2], options.append]
+    if options.verbose:
+        arguments.append("loglevel=8")
+    return " ".join(filter(None, arguments))
 
 
 def need(program):
@@ -36,13 +44,10 @@ def qemu(options, model, kernel, initramfs, console, output, tmp):
         accel = "tcg,thread=single"
     else:
         accel = "tcg,thread=multi"
-    append = f"{COMMAND_LINE} panic=-1 {options.append}"
-    if options.verbose:
-        append += " loglevel=8"
     command = [
         need("qemu-system-x86_64"), "-nodefaults", "-no-user-config", "-display", "none",
         "-accel", accel, "-cpu", model, "-smp", str(options.smp), "-m", str(options.mem),
-        "-kernel", kernel, "-initrd", initramfs, "-append", append,
+        "-kernel", kernel, "-initrd", initramfs, "-append", "panic=-1 " + kernel_arguments(options),
         "-serial", f"file:{console}", "-serial", f"file:{output}",
     ]  # fmt: skip
     if not options.reboots:
@@ -91,10 +96,7 @@ def bochs(options, model, kernel, initramfs, console, output, tmp):
     """The command that boots the guest in Bochs; RDTSC counts instructions in it."""
     if options.accel != "tcg" or options.mem_file or options.monitor or options.icount:
         raise SetupError("--accel kvm, --icount, --mem-file and --monitor are for --cpu amd only")
-    append = f"{COMMAND_LINE} {options.append}"
-    if options.verbose:
-        append += " loglevel=8"
-    bootable_iso(tmp / "boot.iso", kernel, initramfs, append, tmp)
+    bootable_iso(tmp / "boot.iso", kernel, initramfs, kernel_arguments(options), tmp)
     (tmp / "bochsrc").write_text(f"""\
 memory: guest={options.mem}, host={options.mem}
 romimage: file={BOCHS_SHARE}/BIOS-bochs-latest, options=fastboot
@@ -113,7 +115,8 @@ panic: action=fatal
 error: action=report
 info: action=ignore
 """)
-    (tmp / "debugger").write_text("c\n")
+    # The debugger stops at each reset; unless told to go on it ends Bochs there.
+    (tmp / "debugger").write_text("c\n" * (100 if options.reboots else 1))
     return [need("bochs"), "-q", "-f", tmp / "bochsrc", "-rc", tmp / "debugger"]
 
 
