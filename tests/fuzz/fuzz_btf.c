@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+// Sources: lib/error.c lib/kernel/btf.c tests/unit/machine_btf.c
+// Libraries: -lbpf -lelf -lz
+#include <bpf/libbpf.h>
+#include <stdlib.h>
+
+#include "kernel/btf.h"
+#include "machine.h"
+#include "patch.h"
+
+static void use(const uint8_t *data, size_t len)
+{
+	static const char *const paths[] = {"tasks.next", "mem[1].size", "core_layout.base",
+					    "comm[3]", "name[0][0]"};
+	struct hadal_types *types;
+	struct hadal_field field;
+	uint8_t copy[256] = {0};
+	size_t at, size;
+	int64_t value;
+
+	if (hadal_btf_search(data, len, &at, &size) && (at > len || size > len - at))
+		abort();
+	if (hadal_types_load(data, len, &types, NULL))
+		return;
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		if (!hadal_types_field(types, "task_struct", paths[i], &field))
+			hadal_field_value(&field, copy, 0, sizeof(copy));
+		if (!hadal_types_field(types, "module", paths[i], &field))
+			hadal_field_value(&field, copy, 64, sizeof(copy));
+	}
+	hadal_types_size(types, "cred");
+	hadal_types_enum(types, "NOTHING", &value);
+	hadal_types_free(types);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *input, size_t len)
+{
+	static uint8_t *blob;
+	static uint32_t size;
+	struct patches patches;
+
+	if (!blob) {
+		libbpf_set_print(NULL);
+		blob = machine_btf(true, &size);
+	}
+	if (!len)
+		return 0;
+	if (input[0] % 4 == 3) {
+		use(input + 1, len - 1);
+		return 0;
+	}
+	patches_apply(&patches, blob, size, input + 1, len - 1);
+	use(blob, size);
+	patches_undo(&patches);
+	return 0;
+}
