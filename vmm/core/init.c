@@ -67,7 +67,7 @@ static int init_vendor(void)
 	}
 	err = vendor->probe();
 	if (!err)
-		err = memory_init_nested(vendor->nested_is_ept);
+		err = memory_init_nested(vendor->nested_is_ept, vendor->nested_has_1g());
 	if (!err)
 		err = msr_init();
 	if (!err)

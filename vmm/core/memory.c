@@ -14,7 +14,7 @@ extern char image_start[], image_text_end[], image_rodata_end[], image_end[];
 /* What the guest sees in place of the image and its pool. */
 static uint8_t hidden_page[4096] __attribute__((aligned(4096)));
 
-static bool has_1g_pages(void)
+bool memory_has_1g(void)
 {
 	return cpuid(0x80000001, 0).edx & BIT(26);
 }
@@ -224,7 +224,7 @@ int memory_init(const struct hadal_boot *boot, uint64_t cr4)
 
 	if (!err)
 		err = pt_init(&machine.host, &pt_format_host, &machine.pool, paging_levels(cr4),
-			      has_1g_pages() ? 3 : 2);
+			      memory_has_1g() ? 3 : 2);
 	if (!err)
 		err = map_image();
 	if (!err)
@@ -244,7 +244,7 @@ static int hide(const struct hadal_range *range)
 	return err;
 }
 
-int memory_init_nested(bool ept)
+int memory_init_nested(bool ept, bool has_1g)
 {
 	uint64_t end = BIT(32);
 	int err;
@@ -254,7 +254,7 @@ int memory_init_nested(bool ept)
 	mtrr_read(&machine.mtrr, machine.physical_bits);
 	err = nested_init(&machine.nested, ept ? &pt_format_ept : &pt_format_npt, &machine.pool,
 			  ept ? &machine.mtrr : NULL, machine.physical_bits,
-			  ept ? 4 : paging_levels(read_cr4()), has_1g_pages() ? 3 : 2, end);
+			  ept ? 4 : paging_levels(read_cr4()), has_1g ? 3 : 2, end);
 	for (uint32_t i = 0; !err && i < machine.own_count; i++)
 		err = hide(&machine.own[i]);
 	return err;

@@ -35,7 +35,10 @@ extern struct machine machine;
 /* Take over the boot data and build the image's own tables. -EINVAL, -ENOMEM. */
 int memory_init(const struct hadal_boot *boot, uint64_t cr4);
 /* Build the guest-physical map, with the image and its pool hidden. -ENOMEM. */
-int memory_init_nested(bool ept);
+int memory_init_nested(bool ept, bool has_1g);
+
+/* Whether the processor has 1 GiB pages. */
+bool memory_has_1g(void);
 
 /* CR3 of the image's own tables. */
 uint64_t memory_root(void);

@@ -19,6 +19,8 @@ struct vendor {
 	int (*probe)(void);
 	/* True when the nested tables are EPT, false for NPT. */
 	bool nested_is_ept;
+	/* Whether the nested tables may have 1 GiB pages, which need not be so for the host's. */
+	bool (*nested_has_1g)(void);
 	/*
 	 * Turn virtualization on and fill the control structures so that the guest goes on as
 	 * vcpu->entry says. Runs on the image's stack with the image's tables. -EBUSY, -EPERM,

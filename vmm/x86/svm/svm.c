@@ -187,6 +187,7 @@ const struct vendor svm_vendor = {
 	.id = HADAL_VENDOR_AMD,
 	.name = "AMD SVM",
 	.nested_is_ept = false,
+	.nested_has_1g = memory_has_1g, /* NPT has the host's format */
 	.stop_clears_gif = true,
 	.probe = svm_probe,
 	.start = svm_start,

@@ -207,11 +207,17 @@ static uint64_t vmx_cr4_allowed(struct vcpu *vcpu)
 	return vmx_cpu(vcpu)->caps.cr4_fixed1;
 }
 
+static bool ept_has_1g(void)
+{
+	return rdmsr(MSR_VMX_EPT_VPID) & EPT_1G;
+}
+
 const struct vendor vmx_vendor = {
 	.id = HADAL_VENDOR_INTEL,
 	.name = "Intel VT-x",
 	.probe = vmx_probe,
 	.nested_is_ept = true,
+	.nested_has_1g = ept_has_1g,
 	.start = vmx_start,
 	.enter = vmx_enter,
 	.resume = vmx_resume,
