@@ -7,6 +7,7 @@ import shlex
 import shutil
 import stat
 import subprocess
+import tempfile
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
@@ -46,6 +47,15 @@ class Cpio:
         source = Path(source)
         mode = stat.S_IMODE(source.stat().st_mode)
         self.add(path, stat.S_IFREG | mode, source.read_bytes())
+
+    def strip(self, path):
+        """Takes debug information out of an ELF file that was added: it slows the boot down."""
+        mode, data, device = self.entries[path]
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(data)
+            file.flush()
+            subprocess.run(["strip", "--strip-debug", file.name], check=True)
+            self.entries[path] = (mode, Path(file.name).read_bytes(), device)
 
     def tree(self, top):
         """Adds everything below a directory; symbolic links stay links."""
@@ -167,16 +177,13 @@ def build(path, build_dir, release, modules_dir, options, nonce):
 
 def add_hadal(cpio, build_dir, release, required):
     module = build_dir / "module" / release / "hadal.ko"
-    if not module.exists():
-        module = build_dir / "hadal.ko"
     parts = [(module, f"lib/modules/{release}/hadal.ko"), (build_dir / "hadal", "bin/hadal")]
     for source, target in parts:
         if source.exists():
             add_program(cpio, source, target)
+            cpio.strip(target)
         elif required:
             raise SetupError(f"{source} is not there; run make first")
-    if (build_dir / "hadal.bin").exists():
-        cpio.copy(build_dir / "hadal.bin", "lib/firmware/hadal.bin")
     programs = build_dir / "guest-bin"
     for program in sorted(programs.iterdir()) if programs.is_dir() else []:
         add_program(cpio, program, f"bin/{program.name}")
