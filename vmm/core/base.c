@@ -11,26 +11,37 @@
 #define CPUID_7_ECX_OSPKE   (1u << 4)
 #define CR4_PKE             (1ull << 22)
 
+#define CR4_LEAVES (1u << 1 | 1u << 7)
+
 /* The two leaves that tell bits of CR4 must tell the guest's. */
+static __attribute__((noinline)) void cpuid_of_cr4(struct vcpu *vcpu, uint32_t leaf,
+						   uint32_t subleaf)
+{
+	uint64_t cr4 = vcpu_get(vcpu, REG_CR4), *ecx = &vcpu->regs.rcx;
+
+	if (leaf == 1) {
+		*ecx &= ~(uint64_t)CPUID_1_ECX_OSXSAVE;
+		*ecx |= cr4 & CR4_OSXSAVE ? CPUID_1_ECX_OSXSAVE : 0;
+	} else if (leaf == 7 && !subleaf) {
+		*ecx &= ~(uint64_t)CPUID_7_ECX_OSPKE;
+		*ecx |= cr4 & CR4_PKE ? CPUID_7_ECX_OSPKE : 0;
+	}
+}
+
+/* The most frequent exit: the registers go from the instruction to their places. */
 static enum verdict base_cpuid(struct vcpu *vcpu)
 {
 	struct gprs *regs = &vcpu->regs;
-	uint32_t leaf = regs->rax;
-	struct cpuid_result r = cpuid(leaf, regs->rcx);
+	uint32_t leaf = regs->rax, subleaf = regs->rcx;
+	uint64_t rax = leaf, rbx, rcx = subleaf, rdx;
 
-	if (leaf == 1) {
-		r.ecx &= ~CPUID_1_ECX_OSXSAVE;
-		if (vcpu_get(vcpu, REG_CR4) & CR4_OSXSAVE)
-			r.ecx |= CPUID_1_ECX_OSXSAVE;
-	} else if (leaf == 7 && (uint32_t)regs->rcx == 0) {
-		r.ecx &= ~CPUID_7_ECX_OSPKE;
-		if (vcpu_get(vcpu, REG_CR4) & CR4_PKE)
-			r.ecx |= CPUID_7_ECX_OSPKE;
-	}
-	regs->rax = r.eax;
-	regs->rbx = r.ebx;
-	regs->rcx = r.ecx;
-	regs->rdx = r.edx;
+	__asm__ volatile("cpuid" : "+a"(rax), "=b"(rbx), "+c"(rcx), "=d"(rdx));
+	regs->rax = rax;
+	regs->rbx = rbx;
+	regs->rcx = rcx;
+	regs->rdx = rdx;
+	if (__builtin_expect(CR4_LEAVES >> leaf % 32 & 1, 0))
+		cpuid_of_cr4(vcpu, leaf, subleaf);
 	return VERDICT_DONE;
 }
 

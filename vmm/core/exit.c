@@ -1,39 +1,23 @@
 // SPDX-License-Identifier: MIT
 /* The way of an exit from its description to the point where the guest goes on. */
-#include "core/base.h"
+#include "core/dispatch.h"
 #include "core/request.h"
 #include "core/vendor.h"
 #include "x86/cpu.h"
 
-/* The one place where RIP moves. */
-static void advance_rip(struct vcpu *vcpu)
+void vcpu_advance_near_4g(struct vcpu *vcpu)
 {
 	uint64_t old = vcpu->rip, next = old + vcpu->exit.length;
 
-	if (__builtin_expect((old ^ next) >> 32 && !vcpu_long_mode(vcpu), 0))
+	if ((old ^ next) >> 32 && !vcpu_long_mode(vcpu))
 		next = (uint32_t)next;
 	vcpu->rip = next;
-	vendor->clear_shadow(vcpu);
-	if (__builtin_expect(vcpu->rflags & RFLAGS_TF, 0) &&
-	    !(vcpu_get(vcpu, REG_DEBUGCTL) & DEBUGCTL_BTF))
-		vendor->pend_single_step(vcpu);
 }
 
-void vcpu_dispatch(struct vcpu *vcpu)
+void vcpu_step_done(struct vcpu *vcpu)
 {
-	enum hadal_exit_kind kind = vcpu->exit.kind;
-	enum verdict verdict = VERDICT_PASS;
-
-	vcpu->in_handler = true;
-	vcpu->stats.exits[kind]++;
-	if (__builtin_expect(extension_handlers[kind], 0))
-		verdict = extensions_dispatch(vcpu);
-	if (verdict == VERDICT_PASS)
-		verdict = base_handler[kind](vcpu);
-	if (verdict == VERDICT_DONE)
-		advance_rip(vcpu);
-	if (__builtin_expect(vcpu->nmi_pending, 0))
-		vcpu_attend(vcpu);
+	if (!(vcpu_get(vcpu, REG_DEBUGCTL) & DEBUGCTL_BTF))
+		vendor->pend_single_step(vcpu);
 }
 
 void vcpu_abandon_exit(struct vcpu *vcpu)
@@ -58,6 +42,7 @@ void vcpu_attend(struct vcpu *vcpu)
 		request_take_nmis(vcpu);
 	if (vcpu->requests)
 		vcpu_serve_requests(vcpu);
+	__atomic_fetch_and(&vcpu->requests, ~REQUEST_NMI, __ATOMIC_RELAXED);
 	if (vcpu->nmi_pending)
 		deliver_nmi(vcpu);
 }
@@ -65,6 +50,7 @@ void vcpu_attend(struct vcpu *vcpu)
 void vcpu_inject_nmi(struct vcpu *vcpu)
 {
 	vcpu->nmi_pending = true;
+	__atomic_fetch_or(&vcpu->requests, REQUEST_NMI, __ATOMIC_RELAXED);
 }
 
 /* Exceptions that make a double fault of a second one (SDM 6.15, APM 8.2.9). */

@@ -52,7 +52,7 @@ struct exit {
 			uint8_t vector;
 		} sipi;
 	};
-	/* The processor's own words, for the log. */
+	/* The processor's own words, for the log; not set for the commonest instructions. */
 	uint64_t raw_reason;
 	uint64_t raw_info[2];
 };

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "core/base.h"
 #include "core/errno.h"
 #include "core/log.h"
 #include "core/memory.h"
@@ -6,7 +7,7 @@
 
 extern const struct hadal_extension *const extensions_start[], *const extensions_end[];
 
-uint8_t extension_handlers[HADAL_EXIT_KIND_COUNT];
+base_handler_fn exit_handlers[HADAL_EXIT_KIND_COUNT];
 
 static size_t extension_count(void)
 {
@@ -40,6 +41,8 @@ int extensions_init(void)
 {
 	uint32_t bytes = 0;
 
+	for (int kind = 0; kind < HADAL_EXIT_KIND_COUNT; kind++)
+		exit_handlers[kind] = base_handler[kind];
 	if (extension_count() > EXTENSION_MAX) {
 		log_line("more than %d extensions", EXTENSION_MAX);
 		return -ENOSPC;
@@ -54,7 +57,8 @@ int extensions_init(void)
 		}
 		bytes += (e->vcpu_data_bytes + 15) & ~15u;
 		for (int kind = 0; kind < HADAL_EXIT_KIND_COUNT; kind++)
-			extension_handlers[kind] += !!e->on[kind];
+			if (e->on[kind])
+				exit_handlers[kind] = extensions_dispatch;
 	}
 	if (bytes > sizeof(((struct vcpu *)0)->extension_pool)) {
 		log_line("extensions want %u bytes for each vCPU", bytes);
@@ -125,7 +129,7 @@ enum verdict extensions_dispatch(struct vcpu *vcpu)
 		if (verdict != VERDICT_PASS)
 			return verdict;
 	}
-	return VERDICT_PASS;
+	return base_handler[kind](vcpu);
 }
 
 int vcpu_intercept(struct vcpu *vcpu, enum hadal_exit_kind kind)

@@ -54,13 +54,10 @@ void vcpu_release_exception(struct vcpu *vcpu, uint8_t vector);
 int msr_intercept(uint32_t msr, unsigned access);
 void msr_release(uint32_t msr, unsigned access);
 
-/* For vmm/core: run the handlers for vcpu->exit.kind in order. */
+/* For vmm/core: run the handlers for vcpu->exit.kind in order, at last the base handler. */
 enum verdict extensions_dispatch(struct vcpu *vcpu);
 int extensions_init(void);
 int extensions_vcpu_start(struct vcpu *vcpu);
 void extensions_vcpu_stop(struct vcpu *vcpu);
-
-/* How many extensions have a handler for a kind: the dispatch loop is skipped for none. */
-extern uint8_t extension_handlers[HADAL_EXIT_KIND_COUNT];
 
 #endif

@@ -124,7 +124,7 @@ enum verdict base_hypercall(struct vcpu *vcpu)
 {
 	uint64_t number = vcpu->regs.rax - HADAL_CALL_BASE;
 
-	if (number >= HADAL_CALL_COUNT || vcpu_get(vcpu, REG_CPL) || !vcpu_long_mode(vcpu)) {
+	if (number >= HADAL_CALL_COUNT || !vendor->in_kernel(vcpu)) {
 		vcpu_inject_ud(vcpu);
 		return VERDICT_RETRY;
 	}

@@ -4,7 +4,6 @@
 #include "core/vendor.h"
 #include "x86/cpu.h"
 
-#define SEGMENT_LONG 0x200 /* CS.L in struct hadal_segment.attributes */
 #define SEGMENT_BIG  0x400 /* CS.D */
 
 uint64_t vcpu_get(struct vcpu *vcpu, enum vcpu_reg reg)

@@ -46,6 +46,7 @@ enum vcpu_reg {
 	REG_CPL, /* 0 to 3, read only */
 };
 
+#define SEGMENT_LONG 0x200 /* CS.L in struct hadal_segment.attributes */
 enum vcpu_segment { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SEG_TR, SEG_COUNT };
 
 struct insn;
@@ -69,6 +70,7 @@ struct event {
 /* Requests that other CPUs post to a vCPU; served before the next entry. */
 #define REQUEST_FLUSH 1u /* drop cached nested translations */
 #define REQUEST_REGS  2u /* store the registers for the asker */
+#define REQUEST_NMI   4u /* its own: see to nmi_pending */
 
 /* What the trampoline saves of the system that START is called from. */
 struct entry_state {
@@ -158,8 +160,6 @@ void vcpu_paging(struct vcpu *vcpu, struct guest_paging *paging);
 bool vcpu_long_mode(struct vcpu *vcpu);
 void vcpu_registers(struct vcpu *vcpu, struct hadal_regs *out);
 
-/* Called by the vendor's exit path, between decode and encode. */
-void vcpu_dispatch(struct vcpu *vcpu);
 /* After a fault inside the image: the guest gets a #GP for what it did. */
 void vcpu_abandon_exit(struct vcpu *vcpu);
 /* Called by the vendor's exit path right before entry while vcpu->attention is not 0. */

@@ -5,7 +5,7 @@
  *
  * The exit path is the vendor's: its stub saves the registers into vcpu->regs and calls its own C
  * function, which decodes into vcpu->exit (setting vcpu->rip, vcpu->rflags and a re-delivery of an
- * interrupted event in vcpu->inject), calls vcpu_dispatch(), and encodes (rip, inject, flush).
+ * interrupted event in vcpu->inject), calls vcpu_dispatch() of core/dispatch.h, and encodes (rip, inject, flush).
  */
 #ifndef HADAL_CORE_VENDOR_H
 #define HADAL_CORE_VENDOR_H
@@ -44,6 +44,8 @@ struct vendor {
 	bool stop_clears_gif;
 
 	uint64_t (*get)(struct vcpu *vcpu, enum vcpu_reg reg);
+	/* In ring 0 of 64-bit mode, where hypercalls are made from. */
+	bool (*in_kernel)(struct vcpu *vcpu);
 	void (*set)(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value);
 	void (*get_segment)(struct vcpu *vcpu, enum vcpu_segment segment,
 			    struct hadal_segment *out);

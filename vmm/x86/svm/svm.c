@@ -195,6 +195,7 @@ const struct vendor svm_vendor = {
 	.resume = svm_resume,
 	.stop = svm_stop,
 	.get = svm_get,
+	.in_kernel = svm_in_kernel,
 	.set = svm_set,
 	.get_segment = svm_get_segment,
 	.intercept = svm_intercept,

@@ -58,6 +58,7 @@ void svm_resume(void);
 
 /* The parts of struct vendor. */
 uint64_t svm_get(struct vcpu *vcpu, enum vcpu_reg reg);
+bool svm_in_kernel(struct vcpu *vcpu);
 void svm_set(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value);
 void svm_get_segment(struct vcpu *vcpu, enum vcpu_segment segment, struct hadal_segment *out);
 int svm_intercept(struct vcpu *vcpu, enum hadal_exit_kind kind, bool on);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* From the VMCB's exit code to struct exit, and from struct vcpu to the next entry. */
+#include "core/dispatch.h"
 #include "core/init.h"
 #include "core/insn.h"
 #include "core/log.h"
@@ -273,6 +274,8 @@ uint64_t svm_exit(struct vcpu *vcpu)
 		requeue_event(vcpu, vmcb);
 	decode(vcpu, vmcb);
 	if (length_found(vcpu, vmcb))
-		vcpu_dispatch(vcpu);
+		vcpu_dispatch(vcpu, svm_clear_shadow);
+	if (__builtin_expect(vcpu->nmi_pending, 0))
+		vcpu_attend(vcpu);
 	return svm_encode(vcpu);
 }

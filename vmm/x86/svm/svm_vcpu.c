@@ -79,6 +79,13 @@ uint64_t svm_get(struct vcpu *vcpu, enum vcpu_reg reg)
 	}
 }
 
+bool svm_in_kernel(struct vcpu *vcpu)
+{
+	const struct vmcb *vmcb = svm_vmcb(vcpu);
+
+	return !vmcb->cpl && (vmcb->cs.attributes & SEGMENT_LONG) && (vmcb->efer & EFER_LMA);
+}
+
 void svm_set(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value)
 {
 	struct vmcb *vmcb = svm_vmcb(vcpu);

@@ -61,6 +61,7 @@ bool vmx_can_intercept(const struct vmx_caps *caps, enum hadal_exit_kind kind);
 
 /* The VMCS's access rights (SDM 25.4.1) and the attributes of struct hadal_segment. */
 #define RIGHTS_UNUSABLE 0x10000u
+#define RIGHTS_LONG     0x02000u /* CS.L */
 
 static inline uint32_t vmx_rights(uint16_t attributes)
 {

@@ -1,50 +1,47 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The way into the guest and out of it. HOST_RSP is the end of vcpu->regs, so that the pushes fill it and
- * leave RSP at the vCPU, below which its stack begins.
+ * The way into the guest and out of it. HOST_RSP is the vCPU, which begins with its registers and has its
+ * stack below it.
  *
  * An NMI that hits between the check of vcpu->attention and the entry would wait until the next exit: the
- * NMI handler sends the CPU back from there (.restart_table). The vCPU is page-aligned, so RSP tells it
- * wherever the pops were interrupted, and these leave vcpu->regs as it was.
+ * NMI handler sends the CPU back from there (.restart_table).
  */
 #include "x86/vmx/offsets.h"
 
 	.macro save_registers
-	push %r15
-	push %r14
-	push %r13
-	push %r12
-	push %r11
-	push %r10
-	push %r9
-	push %r8
-	push %rdi
-	push %rsi
-	push %rbp
-	lea -8(%rsp), %rsp
-	push %rbx
-	push %rdx
-	push %rcx
-	push %rax
+	mov %rax, 0(%rsp)
+	mov %rcx, 8(%rsp)
+	mov %rdx, 16(%rsp)
+	mov %rbx, 24(%rsp)
+	mov %rbp, 40(%rsp)
+	mov %rsi, 48(%rsp)
+	mov %rdi, 56(%rsp)
+	mov %r8, 64(%rsp)
+	mov %r9, 72(%rsp)
+	mov %r10, 80(%rsp)
+	mov %r11, 88(%rsp)
+	mov %r12, 96(%rsp)
+	mov %r13, 104(%rsp)
+	mov %r14, 112(%rsp)
+	mov %r15, 120(%rsp)
 	.endm
 
 	.macro load_registers
-	pop %rax
-	pop %rcx
-	pop %rdx
-	pop %rbx
-	pop %rbp
-	pop %rbp
-	pop %rsi
-	pop %rdi
-	pop %r8
-	pop %r9
-	pop %r10
-	pop %r11
-	pop %r12
-	pop %r13
-	pop %r14
-	pop %r15
+	mov 0(%rsp), %rax
+	mov 8(%rsp), %rcx
+	mov 16(%rsp), %rdx
+	mov 24(%rsp), %rbx
+	mov 40(%rsp), %rbp
+	mov 48(%rsp), %rsi
+	mov 56(%rsp), %rdi
+	mov 64(%rsp), %r8
+	mov 72(%rsp), %r9
+	mov 80(%rsp), %r10
+	mov 88(%rsp), %r11
+	mov 96(%rsp), %r12
+	mov 104(%rsp), %r13
+	mov 112(%rsp), %r14
+	mov 120(%rsp), %r15
 	.endm
 
 	.text
@@ -61,12 +58,9 @@ enter:
 	load_registers
 	vmresume
 enter_end:
-	and $-4096, %rsp
 	mov %rsp, %rdi
 	call vmx_entry_failed
 
-enter_again:
-	and $-4096, %rsp
 attend:
 	mov %rsp, %rdi
 	call vmx_attend
@@ -105,12 +99,10 @@ launch:
 	load_registers
 	vmlaunch
 launch_end:
-	and $-4096, %rsp
 launch_failed:
 	mov $-1, %eax
 	jmp launch_return
 launch_again:
-	and $-4096, %rsp
 	mov $1, %eax
 launch_return:
 	mov VCPU_UNUSED_RSP(%rsp), %rsp
@@ -123,5 +115,5 @@ launch_return:
 	ret
 
 	.section .restart_table, "a"
-	.quad enter, enter_end, enter_again
+	.quad enter, enter_end, attend
 	.quad launch, launch_end, launch_again

@@ -17,7 +17,7 @@ enum {
 	REASON_IO = 30,
 	REASON_EPT_VIOLATION = 48,
 	REASON_EPT_MISCONFIG = 49,
-	REASON_COUNT = 72,
+	REASON_COUNT = 128,
 };
 
 /* What to read of the VMCS beside the reason. */
@@ -32,7 +32,8 @@ struct vmx_reason {
 	uint8_t detail; /* enum vmx_detail */
 };
 
-/* Reasons that do not come with the controls that Hadal sets are HADAL_EXIT_UNKNOWN. */
+/* By the low 7 bits, which all of today's reasons fit in. Those that do not come with the controls
+ * that Hadal sets are HADAL_EXIT_UNKNOWN. */
 extern const struct vmx_reason vmx_reasons[REASON_COUNT];
 
 #endif

@@ -145,6 +145,7 @@
 /* Guest interruptibility state (SDM 25.4.2). */
 #define BLOCKING_STI    (1u << 0)
 #define BLOCKING_MOV_SS (1u << 1)
+#define BLOCKING_SHADOW (BLOCKING_STI | BLOCKING_MOV_SS)
 #define BLOCKING_NMI    (1u << 3)
 
 #define ACTIVITY_ACTIVE    0
@@ -154,6 +155,7 @@
 
 /* Bit of an exit reason: the entry failed instead (SDM 27.8). */
 #define REASON_ENTRY_FAILED (1u << 31)
+#define REASON_BASIC        0x7fu
 
 /* Bits of the event fields beside EVENT_* of core/vcpu.h. */
 #define EVENT_PRIVILEGED_SOFT_EXC (5u << 8)  /* INT1 */
@@ -167,6 +169,12 @@ static inline uint64_t vmread(uint64_t field)
 
 	__asm__ volatile("vmread %1, %0" : "=rm"(value) : "r"(field) : "cc");
 	return value;
+}
+
+/* Straight to where it is kept. */
+static inline void vmread_to(uint64_t *to, uint64_t field)
+{
+	__asm__ volatile("vmread %1, %0" : "=m"(*to) : "r"(field) : "cc");
 }
 
 static inline void vmwrite(uint64_t field, uint64_t value)

@@ -52,6 +52,7 @@ static int vmx_probe(void)
 	struct vmx_caps caps;
 	struct vmx_controls controls;
 
+	vmx_intercept_msr(MSR_FEATURE_CONTROL, true, true);
 	return check_features(&caps, &controls);
 }
 
@@ -223,6 +224,7 @@ const struct vendor vmx_vendor = {
 	.resume = vmx_resume,
 	.stop = vmx_stop,
 	.get = vmx_get,
+	.in_kernel = vmx_in_kernel,
 	.set = vmx_set,
 	.get_segment = vmx_get_segment,
 	.intercept = vmx_intercept,

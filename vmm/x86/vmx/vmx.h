@@ -54,6 +54,7 @@ int vmx_launch(struct vcpu *vcpu);
 void vmx_setup(struct vcpu *vcpu);
 
 /* vmx_exit.c: called by entry.S. */
+void vmx_clear_shadow(struct vcpu *vcpu);
 void vmx_handle_exit(struct vcpu *vcpu);
 bool vmx_first_exit(struct vcpu *vcpu);
 void vmx_attend(struct vcpu *vcpu);
@@ -65,6 +66,7 @@ void vmx_log_entry_failure(struct vcpu *vcpu);
 
 /* vmx_vcpu.c */
 uint64_t vmx_get(struct vcpu *vcpu, enum vcpu_reg reg);
+bool vmx_in_kernel(struct vcpu *vcpu);
 void vmx_set(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value);
 void vmx_get_segment(struct vcpu *vcpu, enum vcpu_segment segment, struct hadal_segment *out);
 void vmx_set_segment(enum vcpu_segment segment, const struct hadal_segment *value);
@@ -73,7 +75,6 @@ void vmx_flush_virtual(struct vcpu *vcpu);
 void vmx_flush_nested(struct vcpu *vcpu);
 
 /* vmx_event.c: interrupts, NMIs, INIT and what blocks them. */
-void vmx_clear_shadow(struct vcpu *vcpu);
 void vmx_pend_single_step(struct vcpu *vcpu);
 void vmx_reinject_exception(struct vcpu *vcpu);
 bool vmx_nmi_allowed(struct vcpu *vcpu);

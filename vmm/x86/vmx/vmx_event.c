@@ -4,22 +4,11 @@
 #include "x86/cpu.h"
 #include "x86/vmx/vmx.h"
 
-#define SHADOW (BLOCKING_STI | BLOCKING_MOV_SS)
-
 #define DR6_AFTER_RESET 0xffff0ff0ull
 #define DR7_AFTER_RESET 0x400ull
 #define DR7_GD          (1ull << 13)
 #define DR6_TRAPS       0xfull /* B0 to B3 */
 #define DR6_RTM         (1ull << 16)
-
-void vmx_clear_shadow(struct vcpu *vcpu)
-{
-	uint64_t state = vmread(VMCS_INTERRUPTIBILITY);
-
-	(void)vcpu;
-	if (__builtin_expect(state & SHADOW, 0))
-		vmwrite(VMCS_INTERRUPTIBILITY, state & ~SHADOW);
-}
 
 void vmx_pend_single_step(struct vcpu *vcpu)
 {
@@ -57,8 +46,8 @@ void vmx_reinject_exception(struct vcpu *vcpu)
 bool vmx_nmi_allowed(struct vcpu *vcpu)
 {
 	(void)vcpu;
-	return !(vmread(VMCS_INTERRUPTIBILITY) & (SHADOW | BLOCKING_NMI)) &&
-	       vmread(VMCS_ACTIVITY) <= ACTIVITY_HLT;
+	return !(vmread(VMCS_INTERRUPTIBILITY) & (BLOCKING_SHADOW | BLOCKING_NMI)) &&
+	       !(vmread(VMCS_ENTRY_EVENT) & EVENT_VALID) && vmread(VMCS_ACTIVITY) <= ACTIVITY_HLT;
 }
 
 /*

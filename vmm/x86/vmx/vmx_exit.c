@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* An exit's description out of the VMCS, and the entry that answers it back in. */
-#include "core/log.h"
+#include "core/dispatch.h"
+#include "core/init.h"
 #include "x86/cpu.h"
-#include "x86/reset.h"
 #include "x86/vmx/offsets.h"
 #include "x86/vmx/reasons.h"
 #include "x86/vmx/vmx.h"
@@ -140,14 +140,12 @@ static void decode_window(struct vcpu *vcpu)
 }
 
 /* All that is not an instruction without operands. */
-static __attribute__((noinline)) void decode_more(struct vcpu *vcpu, uint64_t reason)
+static void decode_more(struct vcpu *vcpu, uint64_t reason)
 {
 	uint64_t qualification = vmread(VMCS_QUALIFICATION);
 
 	vcpu->exit.raw_info[0] = qualification;
 	vcpu->exit.raw_info[1] = 0;
-	if (reason & REASON_ENTRY_FAILED)
-		vmx_entry_failed(vcpu);
 	switch (reason) {
 	case REASON_EXCEPTION:
 		decode_exception(vcpu, qualification);
@@ -180,47 +178,65 @@ static __attribute__((noinline)) void decode_more(struct vcpu *vcpu, uint64_t re
 	}
 }
 
-static inline void decode(struct vcpu *vcpu, uint64_t reason)
+void vmx_clear_shadow(struct vcpu *vcpu)
 {
-	struct vmx_reason known = {HADAL_EXIT_UNKNOWN, DETAIL_MORE};
+	uint64_t state = vmread(VMCS_INTERRUPTIBILITY);
 
-	if (__builtin_expect(reason < REASON_COUNT, 1))
-		known = vmx_reasons[reason];
-	vcpu->exit.kind = known.kind;
-	vcpu->exit.length = 0;
-	if (__builtin_expect(known.detail == DETAIL_LENGTH, 1))
-		vcpu->exit.length = vmread(VMCS_LENGTH);
-	else if (known.detail == DETAIL_MORE)
-		decode_more(vcpu, reason);
+	(void)vcpu;
+	if (__builtin_expect(state & BLOCKING_SHADOW, 0))
+		vmwrite(VMCS_INTERRUPTIBILITY, state & ~BLOCKING_SHADOW);
+}
+
+static inline __attribute__((always_inline)) void encode(struct vcpu *vcpu)
+{
+	vmwrite(VMCS_RIP, vcpu->rip);
+	vmwrite(VMCS_RFLAGS, vcpu->rflags);
+	if (__builtin_expect(vcpu->inject.info, 0)) {
+		vmwrite(VMCS_ENTRY_EVENT, vcpu->inject.info);
+		vmwrite(VMCS_ENTRY_ERROR, vcpu->inject.error);
+		vmwrite(VMCS_ENTRY_LENGTH, vcpu->inject.length);
+		vcpu->inject.info = 0;
+	}
 }
 
 void vmx_encode(struct vcpu *vcpu)
 {
-	uint32_t event = vcpu->inject.info;
-
-	vmwrite(VMCS_RIP, vcpu->rip);
-	vmwrite(VMCS_RFLAGS, vcpu->rflags);
-	if (__builtin_expect(event, 0)) {
-		vmwrite(VMCS_ENTRY_EVENT, event);
-		vmwrite(VMCS_ENTRY_ERROR, vcpu->inject.error);
-		vmwrite(VMCS_ENTRY_LENGTH, vcpu->inject.length);
-	}
+	encode(vcpu);
 }
 
-void vmx_handle_exit(struct vcpu *vcpu)
+/* Exits that have more to them, and may have interrupted the delivery of an event. */
+static __attribute__((noinline)) void handle_more(struct vcpu *vcpu)
 {
 	uint64_t reason = vmread(VMCS_REASON);
 	uint32_t vectoring = vmread(VMCS_VECTORING_EVENT);
 
-	vcpu->rip = vmread(VMCS_RIP);
-	vcpu->rflags = vmread(VMCS_RFLAGS);
+	vcpu->exit.length = 0;
 	vcpu->exit.raw_reason = reason;
-	vcpu->inject.info = 0;
-	if (__builtin_expect(vectoring & EVENT_VALID, 0))
+	if (reason & REASON_ENTRY_FAILED)
+		vmx_entry_failed(vcpu);
+	if (vectoring & EVENT_VALID)
 		redeliver(vcpu, vectoring);
-	decode(vcpu, reason);
-	vcpu_dispatch(vcpu);
-	vmx_encode(vcpu);
+	decode_more(vcpu, reason & REASON_BASIC);
+	vcpu_dispatch(vcpu, vmx_clear_shadow);
+	if (vcpu->nmi_pending)
+		vcpu_attend(vcpu);
+	encode(vcpu);
+}
+
+void vmx_handle_exit(struct vcpu *vcpu)
+{
+	const struct vmx_reason *known = &vmx_reasons[vmread(VMCS_REASON) & REASON_BASIC];
+
+	vmread_to(&vcpu->rip, VMCS_RIP);
+	vmread_to(&vcpu->rflags, VMCS_RFLAGS);
+	vcpu->exit.kind = known->kind;
+	if (__builtin_expect(known->detail != DETAIL_LENGTH, 0)) {
+		handle_more(vcpu);
+		return;
+	}
+	vcpu->exit.length = vmread(VMCS_LENGTH);
+	vcpu_dispatch(vcpu, vmx_clear_shadow);
+	encode(vcpu);
 }
 
 bool vmx_first_exit(struct vcpu *vcpu)
@@ -228,6 +244,7 @@ bool vmx_first_exit(struct vcpu *vcpu)
 	if (vmread(VMCS_REASON) & REASON_ENTRY_FAILED)
 		return false;
 	vmx_cpu(vcpu)->state = VMX_ENTERED;
+	vcpu->in_handler = true; /* from here on: between exits no code of the image runs */
 	vmwrite(VMCS_HOST_RIP, (uint64_t)vmx_exit_stub);
 	return true;
 }
@@ -238,10 +255,8 @@ void vmx_attend(struct vcpu *vcpu)
 	vmx_encode(vcpu);
 }
 
-/* The state that the processor refuses is the system's own: there is nothing to go on with. */
 _Noreturn void vmx_entry_failed(struct vcpu *vcpu)
 {
 	vmx_log_entry_failure(vcpu);
-	machine_reset(vcpu);
-	__builtin_unreachable();
+	vcpu_entry_failed(vcpu);
 }

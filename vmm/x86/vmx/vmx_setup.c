@@ -57,7 +57,7 @@ static void setup_host(struct vcpu *vcpu)
 	vmwrite(VMCS_HOST_SYSENTER_CS, 0);
 	vmwrite(VMCS_HOST_SYSENTER_ESP, 0);
 	vmwrite(VMCS_HOST_SYSENTER_EIP, 0);
-	vmwrite(VMCS_HOST_RSP, (uint64_t)(&vcpu->regs + 1));
+	vmwrite(VMCS_HOST_RSP, (uint64_t)vcpu);
 }
 
 static void setup_guest(struct vcpu *vcpu)

@@ -78,6 +78,14 @@ uint64_t vmx_get(struct vcpu *vcpu, enum vcpu_reg reg)
 	}
 }
 
+/* In 64-bit mode the CPL is that of CS's selector. */
+bool vmx_in_kernel(struct vcpu *vcpu)
+{
+	(void)vcpu;
+	return !(vmread(VMCS_SELECTOR(SEG_CS)) & 3) &&
+	       (vmread(VMCS_RIGHTS(SEG_CS)) & RIGHTS_LONG) && (vmread(VMCS_GUEST_EFER) & EFER_LMA);
+}
+
 /* CD and NW are neither loaded by entries nor changed by exits (SDM 27.3.2.1): the live ones count.
  */
 static void set_cr0(struct vcpu *vcpu, uint64_t value)
