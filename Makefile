@@ -63,8 +63,10 @@ test: setup
 	@$(MAKE) --no-print-directory test-programs
 	@$(MAKE) --no-print-directory run-tests
 
-bench: setup
-	@$(MAKE) --no-print-directory guest-programs
+# Its standard output is the figures alone, for JSON=1.
+bench:
+	@scripts/setup >&2
+	@$(MAKE) --no-print-directory guest-programs bench-programs >&2
 	@bench/run $(if $(JSON),--json)
 
 run-tests:

@@ -1,0 +1,73 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# guest.sh amd|intel PART...: measures in a guest that bench/run has started; prints lines
+# "SECTION NAME NUMBER...", or stops with an error.
+set -e
+here=/bench
+release=$(uname -r)
+module=/lib/modules/$release/hadal.ko
+
+# section NAME COMMAND...: every line of the command's output, after the section's name
+section() {
+	name=$1
+	shift
+	"$@" >/tmp/section || exit 1
+	sed "s/^/$name /" /tmp/section
+}
+
+# instructions SECTION: single instructions in ring 0
+instructions() {
+	section "$1" cat /proc/hadal_bench
+}
+
+# with_image MODULE: loads Hadal as this module has it, and starts it
+with_image() {
+	insmod "$1"
+	hadal start >/dev/null
+}
+
+without_image() {
+	hadal stop >/dev/null
+	rmmod hadal
+}
+
+part_native() {
+	instructions native
+}
+
+part_hadal() {
+	with_image "$module"
+	instructions hadal
+	section hadal $here/bench_read
+	section hadal $here/bench_ps
+	without_image
+}
+
+# Without, with and without again: the two without tell how far the same work differs from itself.
+part_workload() {
+	section native $here/bench_workload
+	with_image "$module"
+	section hadal $here/bench_workload
+	without_image
+	section after $here/bench_workload
+}
+
+part_images() {
+	for image in $here/image-*.ko; do
+		with_image "$image"
+		instructions "$(basename "$image" .ko)"
+		without_image
+	done
+}
+
+part_kvm() {
+	section kvm $here/bench_kvm "$vendor"
+}
+
+vendor=$1
+shift
+insmod $here/hadal_bench.ko
+for part in "$@"; do
+	part_"$part"
+done

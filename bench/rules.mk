@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: MIT
+# The benchmark: programs for the guest, a module that times single instructions, and images with
+# extensions that have CPUID intercepted. bench/run puts them together.
+
+BENCH_SHARED := bench/samples.c
+BENCH_PROGRAMS := $(patsubst bench/%.c,$(BUILD)/bench/bin/bench_%,\
+	$(filter-out $(BENCH_SHARED),$(wildcard bench/*.c)))
+BENCH_MODULE_SOURCES := $(wildcard bench/module/*)
+BENCH_MODULE := $(BUILD)/bench/module/hadal_bench.ko
+BENCH_IMAGES := $(patsubst bench/ext/%/,%,$(wildcard bench/ext/*/))
+bench_image_module = $(BUILD)/bench/image/$(1)/module/$(GUEST_RELEASE)/hadal.ko
+
+$(BENCH_PROGRAMS): $(BUILD)/bench/bin/bench_%: bench/%.c $(BENCH_SHARED) $(BUILD)/libhadal.a
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(LIB_CPPFLAGS) -MF $(BUILD)/bench/$(@F).d -o $@ $^ $(LIB_LIBS)
+
+$(BENCH_MODULE): $(BENCH_MODULE_SOURCES) bench/sample.h include/hadal/abi.h
+	$(call say,MODULE,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)ln -sf $(abspath $(BENCH_MODULE_SOURCES)) $(@D)/
+	$(Q)env -u MAKEFLAGS -u CFLAGS -u CPPFLAGS $(MAKE) -s -C $(GUEST_KDIR) M=$(abspath $(@D)) \
+		CONFIG_DEBUG_INFO_BTF_MODULES= HADAL_TOP=$(CURDIR) modules
+
+# The module with another image: a build of its own below this one.
+define bench_image_rule
+$(call bench_image_module,$(1)): FORCE
+	$$(Q)$$(MAKE) --no-print-directory BUILD=$$(BUILD)/bench/image/$(1) EXT=bench/ext/$(1) \
+		GUEST_RELEASE=$$(GUEST_RELEASE) KDIR=$$(GUEST_KDIR) $$@
+endef
+$(foreach image,$(BENCH_IMAGES),$(eval $(call bench_image_rule,$(image))))
+
+.PHONY: bench-programs
+bench-programs: $(BENCH_PROGRAMS) $(BENCH_MODULE) $(foreach image,$(BENCH_IMAGES),\
+	$(call bench_image_module,$(image)))
