@@ -10,15 +10,16 @@ HADAL_IMAGE ?= $(BUILD)/hadal.bin
 module_release = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' $(1)/include/generated/utsrelease.h 2>/dev/null)
 MODULE_RELEASE := $(call module_release,$(KDIR))
 
+# $(call kbuild,KDIR,DIR,SOURCES,VARIABLES): modules of SOURCES, one of which is their Kbuild, in DIR
+kbuild = mkdir -p $(2) && ln -sf $(abspath $(3)) $(2)/ && env -u MAKEFLAGS -u CFLAGS -u CPPFLAGS $(MAKE) -s -C $(1) \
+	M=$(abspath $(2)) CONFIG_DEBUG_INFO_BTF_MODULES= HADAL_TOP=$(CURDIR) $(4) modules
+
 # $(call module_rules,RELEASE,KDIR)
 define module_rules
 ARTEFACTS += $(BUILD)/module/$(1)/hadal.ko
 $(BUILD)/module/$(1)/hadal.ko: $(MODULE_SOURCES) $(MODULE_HEADERS) $(HADAL_IMAGE)
 	$$(call say,MODULE,$$@)
-	$$(Q)mkdir -p $$(@D)
-	$$(Q)ln -sf $(abspath $(MODULE_SOURCES)) $$(@D)/
-	$$(Q)env -u MAKEFLAGS -u CFLAGS -u CPPFLAGS $(MAKE) -s -C $(2) M=$(abspath $(BUILD)/module/$(1)) \
-		CONFIG_DEBUG_INFO_BTF_MODULES= HADAL_TOP=$(CURDIR) HADAL_IMAGE=$(abspath $(HADAL_IMAGE)) modules
+	$$(Q)$$(call kbuild,$(2),$$(@D),$(MODULE_SOURCES),HADAL_IMAGE=$(abspath $(HADAL_IMAGE)))
 endef
 
 # Without the image's own makefile there is nothing to load.

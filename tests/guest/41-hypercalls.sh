@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: MIT
+# hadal: on
+# Every hypercall from ring 0, with each of its errors.
+. lib.sh
+
+[ -e /dev/hadal_test ] || insmod /bin/hadal_test.ko || fail "hadal_test.ko cannot be loaded"
+test_hypercalls || fail "test_hypercalls: see above"
+hadal status | grep -q 'running' || fail "Hadal does not run any more: $(hadal status)"
