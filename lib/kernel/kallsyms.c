@@ -129,24 +129,66 @@ static bool name_is(const struct hadal_kallsyms *kallsyms, size_t at, size_t len
 	return !*name;
 }
 
+/* What most names are told apart by without expanding them: the token that follows the type. */
+struct first_filter {
+	/* May a name with this first token be one that is wanted? */
+	bool first[KALLSYMS_TOKENS];
+	/* Does the first token hold nothing but the type, so that the second one tells? */
+	bool only_type[KALLSYMS_TOKENS];
+	bool second[KALLSYMS_TOKENS];
+};
+
+static bool token_begins(const char *token, const char *name)
+{
+	return !strncmp(token, name, strlen(token));
+}
+
+static void make_filter(const struct hadal_kallsyms *kallsyms, const struct hadal_lookup *lookups,
+			size_t count, struct first_filter *filter)
+{
+	*filter = (struct first_filter){0};
+	for (size_t i = 0; i < KALLSYMS_TOKENS; i++) {
+		const char *token = kallsyms->tokens[i];
+
+		filter->only_type[i] = *token && !token[1];
+		for (size_t j = 0; j < count; j++) {
+			filter->first[i] |= !*token || token_begins(token + 1, lookups[j].name);
+			filter->second[i] |= token_begins(token, lookups[j].name);
+		}
+	}
+}
+
+static bool filter_passes(const struct first_filter *filter, const uint8_t *codes, size_t length)
+{
+	if (filter->only_type[codes[0]])
+		return length > 1 && filter->second[codes[1]];
+	return filter->first[codes[0]];
+}
+
 size_t hadal_kallsyms_lookup(const struct hadal_kallsyms *kallsyms, struct hadal_lookup *lookups,
 			     size_t count)
 {
 	const struct kallsyms_tables *tables = &kallsyms->tables;
 	size_t at = tables->names, found = 0;
+	struct first_filter filter;
 
 	for (size_t j = 0; j < count; j++)
 		lookups[j].address = 0;
+	make_filter(kallsyms, lookups, count, &filter);
 	for (size_t i = 0; i < tables->count && found < count; i++) {
 		size_t length = kallsyms_name_length(tables->data, &at);
 
+		size_t name = at;
+
+		at += length;
+		if (!filter_passes(&filter, tables->data + name, length))
+			continue;
 		for (size_t j = 0; j < count; j++) {
-			if (lookups[j].address || !name_is(kallsyms, at, length, lookups[j].name))
+			if (lookups[j].address || !name_is(kallsyms, name, length, lookups[j].name))
 				continue;
 			lookups[j].address = kallsyms_symbol_address(tables, i);
 			found++;
 		}
-		at += length;
 	}
 	return found;
 }
