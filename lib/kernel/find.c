@@ -5,11 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The kernel image is linked and moved inside these addresses (x86-64 __START_KERNEL_map). */
-#define IMAGE_MIN   0xffffffff80000000ull
-#define IMAGE_MAX   0xffffffffc0000000ull
-#define IMAGE_ALIGN (2ull << 20)
-
 /* No distribution's kernel comes near this; it bounds what a hostile page table can make us do. */
 #define IMAGE_MAX_SIZE (256ull << 20)
 /* Linux frees the padding around read-only data: it is then writable or, with KPTI, not mapped. */
@@ -30,7 +25,7 @@ static enum mapping mapping_at(struct hadal_space *space, uint64_t va, uint64_t 
 		unsigned level = walk.step_count ? walk.step[walk.step_count - 1].level : 1;
 
 		/* One step of a missing table at most, so that no page beside it is passed over. */
-		*size = level == 1 ? HADAL_PAGE_SIZE : IMAGE_ALIGN;
+		*size = level == 1 ? HADAL_PAGE_SIZE : HADAL_IMAGE_ALIGN;
 		return MAPPING_NONE;
 	}
 	*size = walk.page_bytes;
@@ -43,17 +38,17 @@ static enum mapping mapping_at(struct hadal_space *space, uint64_t va, uint64_t 
 /* Goes down from an address in the kernel's text to the first 2 MiB that belong to it. */
 static int find_base(struct hadal_space *space, uint64_t text, struct hadal_location *location)
 {
-	uint64_t va = text & ~(IMAGE_ALIGN - 1);
+	uint64_t va = text & ~(HADAL_IMAGE_ALIGN - 1);
 	uint64_t lower, size, pa;
 
-	if (mapping_at(space, va, &size, &pa) == MAPPING_NONE || pa % IMAGE_ALIGN)
+	if (mapping_at(space, va, &size, &pa) == MAPPING_NONE || pa % HADAL_IMAGE_ALIGN)
 		return -ENOENT;
-	for (lower = va - IMAGE_ALIGN; lower >= IMAGE_MIN && va - lower <= IMAGE_MAX_SIZE;
-	     lower -= IMAGE_ALIGN) {
+	for (lower = va - HADAL_IMAGE_ALIGN;
+	     lower >= HADAL_IMAGE_MIN && va - lower <= IMAGE_MAX_SIZE; lower -= HADAL_IMAGE_ALIGN) {
 		uint64_t lower_pa;
 
 		if (mapping_at(space, lower, &size, &lower_pa) == MAPPING_NONE ||
-		    lower_pa != pa - IMAGE_ALIGN)
+		    lower_pa != pa - HADAL_IMAGE_ALIGN)
 			break;
 		va = lower;
 		pa = lower_pa;
@@ -75,7 +70,7 @@ static int find_rodata(struct hadal_space *space, struct hadal_location *locatio
 
 	location->rodata = 0;
 	location->rodata_size = 0;
-	while (va < IMAGE_MAX && va - location->base < IMAGE_MAX_SIZE && gap < MAX_GAP) {
+	while (va < HADAL_IMAGE_MAX && va - location->base < IMAGE_MAX_SIZE && gap < MAX_GAP) {
 		enum mapping mapping = mapping_at(space, va, &size, &pa);
 
 		size -= va % size;
@@ -120,7 +115,7 @@ static int find_under_root(struct hadal_page_cache *cache, const struct hadal_tr
 	for (size_t i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++)
 		entries[i + 1] = gate_handler(&space, traces->idt_base, vectors[i]);
 	for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
-		if (entries[i] < IMAGE_MIN || entries[i] >= IMAGE_MAX)
+		if (entries[i] < HADAL_IMAGE_MIN || entries[i] >= HADAL_IMAGE_MAX)
 			continue;
 		if (!find_base(&space, entries[i], location) && !find_rodata(&space, location))
 			return 0;

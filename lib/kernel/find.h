@@ -5,6 +5,11 @@
 #include "kallsyms.h"
 #include "space.h"
 
+/* The kernel image is linked and moved inside these addresses (x86-64 __START_KERNEL_map). */
+#define HADAL_IMAGE_MIN   0xffffffff80000000ull
+#define HADAL_IMAGE_MAX   0xffffffffc0000000ull
+#define HADAL_IMAGE_ALIGN (2ull << 20)
+
 /* Where the kernel's image is; virtual and physical addresses in bytes. */
 struct hadal_location {
 	uint64_t base;        /* virtual address of its first byte */

@@ -14,14 +14,14 @@ struct hadal_kallsyms {
 	size_t next_at;
 };
 
-int hadal_kallsyms_find(const uint8_t *data, size_t len, struct hadal_kallsyms **kallsyms,
-			struct hadal_error *error)
+int hadal_kallsyms_find(const uint8_t *data, size_t len, uint64_t va,
+			struct hadal_kallsyms **kallsyms, struct hadal_error *error)
 {
 	struct hadal_kallsyms *found = calloc(1, sizeof(*found));
 
 	if (!found)
 		return hadal_fail(error, ENOMEM, "Out of memory");
-	if (!kallsyms_find_tables(data, len, &found->tables)) {
+	if (!kallsyms_find_tables(data, len, va, &found->tables)) {
 		free(found);
 		return hadal_fail(
 			error, ENOENT,
@@ -47,9 +47,9 @@ size_t hadal_kallsyms_count(const struct hadal_kallsyms *kallsyms)
 	return kallsyms->tables.count;
 }
 
-uint64_t hadal_kallsyms_base(const struct hadal_kallsyms *kallsyms)
+void hadal_kallsyms_set_va(struct hadal_kallsyms *kallsyms, uint64_t va)
 {
-	return kallsyms->tables.relative_base;
+	kallsyms->tables.va = va;
 }
 
 void hadal_kallsyms_extent(const struct hadal_kallsyms *kallsyms, size_t *start, size_t *end)

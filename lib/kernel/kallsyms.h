@@ -22,18 +22,21 @@ struct hadal_kallsyms;
 
 /*
  * Finds the tables in a copy of the kernel's read-only data (or of its whole image) by their
- * structure and checks every entry. The data must outlive the result. Knows the orders of the
- * tables of 5.10 to 6.1, of 6.2 to 6.3 and of 6.4 and later, with and without absolute per-CPU
- * symbols. Returns 0, -ENOENT (not there), -ENOMEM.
+ * structure and checks every entry. va is the virtual address of the data, which must outlive the
+ * result. Knows the orders of the tables of 5.10 to 6.1, of 6.2 to 6.3, of 6.4 and later and of
+ * 7.x, with and without absolute per-CPU symbols. Returns 0, -ENOENT (not there), -ENOMEM.
  */
-int hadal_kallsyms_find(const uint8_t *data, size_t len, struct hadal_kallsyms **kallsyms,
-			struct hadal_error *error);
+int hadal_kallsyms_find(const uint8_t *data, size_t len, uint64_t va,
+			struct hadal_kallsyms **kallsyms, struct hadal_error *error);
 void hadal_kallsyms_free(struct hadal_kallsyms *kallsyms);
 
 size_t hadal_kallsyms_count(const struct hadal_kallsyms *kallsyms);
 
-/* The address all others are stored relative to; the kernel's first, in all kernels known. */
-uint64_t hadal_kallsyms_base(const struct hadal_kallsyms *kallsyms);
+/*
+ * Tells the virtual address of the data when that was not yet known (va 0) at finding: addresses
+ * are relative to the data until then in 7.x, and right from the beginning in earlier kernels.
+ */
+void hadal_kallsyms_set_va(struct hadal_kallsyms *kallsyms, uint64_t va);
 
 /* Where in the data the tables begin and end. */
 void hadal_kallsyms_extent(const struct hadal_kallsyms *kallsyms, size_t *start, size_t *end);

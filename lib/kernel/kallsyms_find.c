@@ -6,9 +6,11 @@
  *   5.10 - 6.1  offsets, relative_base, num_syms, names, markers, token_table, token_index
  *   6.2 - 6.3   offsets, relative_base, num_syms, names, markers, seqs, token_table, token_index
  *   6.4 -       num_syms, names, markers, token_table, token_index, offsets, relative_base, seqs
+ *   7.x         the same without relative_base: each offset counts from its own place
  *
- * Each table is aligned to 8 bytes. The tokens give the place, since every digit occurs in some
- * symbol and therefore stands for itself; from there the others are reached backwards.
+ * Each table is aligned to 8 bytes, to 4 in 7.x. The tokens give the place, since every digit
+ * occurs in some symbol and therefore stands for itself; from there the others are reached
+ * backwards.
  */
 #include "kallsyms_tables.h"
 
@@ -16,7 +18,6 @@
 #define IMAGE_MIN 0xffffffff80000000ull
 #define IMAGE_MAX 0xffffffffc0000000ull
 
-#define ALIGNMENT        8
 #define MAX_NAME_BYTES   (512 + 2)
 #define MAX_MARKER_STEP  (KALLSYMS_MARKER_EVERY * MAX_NAME_BYTES)
 #define MIN_MARKER_STEP  (KALLSYMS_MARKER_EVERY * 2)
@@ -25,9 +26,9 @@
 #define FIRST_DIGIT      '0'
 #define TOKEN_INDEX_SIZE (KALLSYMS_TOKENS * sizeof(uint16_t))
 
-static size_t align_up(size_t value)
+static size_t align_up(const struct kallsyms_tables *tables, size_t value)
 {
-	return (value + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+	return (value + tables->alignment - 1) & ~(tables->alignment - 1);
 }
 
 /* Does the index at token_index describe exactly the strings from token_table to end? */
@@ -61,7 +62,7 @@ static bool find_tokens(struct kallsyms_tables *tables, size_t digits)
 			return false;
 		end = nul - tables->data + 1;
 	}
-	tables->token_index = align_up(end);
+	tables->token_index = align_up(tables, end);
 	if (tables->token_index + TOKEN_INDEX_SIZE > tables->len)
 		return false;
 	tables->token_table =
@@ -103,10 +104,10 @@ static bool find_markers_before_seqs(struct kallsyms_tables *tables, size_t *fro
 	const uint8_t *data = tables->data;
 	size_t lowest = tables->token_table > MAX_SEQS ? tables->token_table - MAX_SEQS : 0;
 
-	while (*from >= lowest + ALIGNMENT) {
+	while (*from >= lowest + tables->alignment) {
 		size_t end, seqs, most;
 
-		*from -= ALIGNMENT;
+		*from -= tables->alignment;
 		if (kallsyms_u32(data, *from) || !is_marker_step(0, kallsyms_u32(data, *from + 4)))
 			continue;
 		for (end = *from + 8; end + 4 <= tables->token_table; end += 4)
@@ -114,8 +115,8 @@ static bool find_markers_before_seqs(struct kallsyms_tables *tables, size_t *fro
 				break;
 		tables->markers = *from;
 		tables->marker_count = (end - *from) / 4;
-		seqs = tables->token_table - align_up(end);
-		most = align_up(SEQ_BYTES * KALLSYMS_MARKER_EVERY * tables->marker_count);
+		seqs = tables->token_table - align_up(tables, end);
+		most = align_up(tables, SEQ_BYTES * KALLSYMS_MARKER_EVERY * tables->marker_count);
 		if (seqs <= most && seqs + SEQ_BYTES * KALLSYMS_MARKER_EVERY > most)
 			return true;
 	}
@@ -142,82 +143,97 @@ static bool names_match(struct kallsyms_tables *tables)
 		at += length;
 	}
 	tables->names_end = at;
-	return align_up(at) == tables->markers;
+	return align_up(tables, at) == tables->markers;
 }
 
 /* The number of symbols lies before the names, whose start the last marker bounds. */
 static bool find_names(struct kallsyms_tables *tables)
 {
 	size_t last = kallsyms_u32(tables->data, tables->markers + 4 * (tables->marker_count - 1));
-	size_t highest, lowest;
+	size_t step = tables->alignment, highest, lowest = step;
 
-	if (last + 2 * ALIGNMENT > tables->markers)
+	if (last + 2 * step > tables->markers)
 		return false;
-	highest = (tables->markers - last) & ~(size_t)(ALIGNMENT - 1);
-	lowest = highest > MAX_MARKER_STEP + 2 * ALIGNMENT ? highest - MAX_MARKER_STEP - ALIGNMENT
-							   : ALIGNMENT;
-	for (size_t at = highest; at >= lowest; at -= ALIGNMENT) {
+	highest = (tables->markers - last) & ~(step - 1);
+	if (highest > MAX_MARKER_STEP + 2 * step)
+		lowest = highest - MAX_MARKER_STEP - step;
+	for (size_t at = highest; at >= lowest; at -= step) {
 		tables->names = at;
-		tables->count = kallsyms_u32(tables->data, at - ALIGNMENT);
+		tables->count = kallsyms_u32(tables->data, at - step);
+		/* The four bytes of padding after it, where there are any, are zero. */
 		if (((size_t)tables->count + KALLSYMS_MARKER_EVERY - 1) / KALLSYMS_MARKER_EVERY ==
 			    tables->marker_count &&
-		    !kallsyms_u32(tables->data, at - ALIGNMENT + 4) && names_match(tables))
+		    (step == 4 || !kallsyms_u32(tables->data, at - 4)) && names_match(tables))
 			return true;
 	}
 	return false;
 }
 
-/* Takes the offsets at the given place if they are a rising row of addresses. */
-static bool offsets_match(struct kallsyms_tables *tables, size_t offsets, size_t relative_base)
+/* Are these offsets a rising row of addresses that are close together? */
+static bool offsets_rise(const struct kallsyms_tables *tables)
 {
-	uint64_t last = 0;
+	uint64_t last = kallsyms_symbol_address(tables, 0), first = last;
 
-	if (offsets + 4ull * tables->count > tables->len ||
-	    relative_base + sizeof(uint64_t) > tables->len)
-		return false;
-	memcpy(&tables->relative_base, tables->data + relative_base, sizeof(uint64_t));
-	if (tables->relative_base < IMAGE_MIN || tables->relative_base >= IMAGE_MAX)
-		return false;
-	tables->offsets = offsets;
-	tables->relative_base_at = relative_base;
-	tables->absolute_percpu =
-		(int32_t)kallsyms_u32(tables->data, offsets + 4ull * (tables->count - 1)) < 0;
-	for (size_t i = 0; i < tables->count; i++) {
+	for (size_t i = 1; i < tables->count; i++) {
 		uint64_t address = kallsyms_symbol_address(tables, i);
 
-		if (address < last)
+		if ((int64_t)(address - last) < 0 &&
+		    (tables->encoding != KALLSYMS_ABSOLUTE_PERCPU || address < last))
 			return false;
 		last = address;
 	}
-	return last >= tables->relative_base;
+	if (tables->encoding == KALLSYMS_PC_RELATIVE)
+		return last - first < IMAGE_MAX - IMAGE_MIN;
+	return last >= tables->relative_base && last < IMAGE_MAX;
+}
+
+/* Takes the offsets at the given place if they fit the base at another. */
+static bool relative_offsets_match(struct kallsyms_tables *tables, size_t offsets, size_t base)
+{
+	if (offsets + 4ull * tables->count > tables->len || base + sizeof(uint64_t) > tables->len)
+		return false;
+	memcpy(&tables->relative_base, tables->data + base, sizeof(uint64_t));
+	if (tables->relative_base < IMAGE_MIN || tables->relative_base >= IMAGE_MAX)
+		return false;
+	tables->offsets = offsets;
+	tables->encoding = KALLSYMS_RELATIVE;
+	if ((int32_t)kallsyms_u32(tables->data, offsets + 4ull * (tables->count - 1)) < 0)
+		tables->encoding = KALLSYMS_ABSOLUTE_PERCPU;
+	return offsets_rise(tables);
 }
 
 static bool find_offsets(struct kallsyms_tables *tables)
 {
-	size_t size = align_up(4ull * tables->count);
-	size_t num_syms = tables->names - ALIGNMENT;
-	size_t after = align_up(tables->token_index + TOKEN_INDEX_SIZE);
+	size_t size = align_up(tables, 4ull * tables->count);
+	size_t num_syms = tables->names - tables->alignment;
+	size_t after = align_up(tables, tables->token_index + TOKEN_INDEX_SIZE);
 
-	if (num_syms >= size + ALIGNMENT &&
-	    offsets_match(tables, num_syms - ALIGNMENT - size, num_syms - ALIGNMENT))
+	if (tables->alignment == 4) {
+		tables->encoding = KALLSYMS_PC_RELATIVE;
+		tables->offsets = after;
+		return after + size <= tables->len && offsets_rise(tables);
+	}
+	if (num_syms >= size + 8 &&
+	    relative_offsets_match(tables, num_syms - 8 - size, num_syms - 8))
 		return true;
-	return offsets_match(tables, after, after + size);
+	return relative_offsets_match(tables, after, after + size);
 }
 
 static bool find_around_tokens(struct kallsyms_tables *tables)
 {
-	size_t from = tables->token_table & ~(size_t)(ALIGNMENT - 1);
+	size_t from = tables->token_table & ~(tables->alignment - 1);
 
 	if (find_markers_before(tables, tables->token_table) && find_names(tables) &&
 	    find_offsets(tables))
 		return true;
-	while (find_markers_before_seqs(tables, &from))
+	while (tables->alignment == 8 && find_markers_before_seqs(tables, &from))
 		if (find_names(tables) && find_offsets(tables))
 			return true;
 	return false;
 }
 
-bool kallsyms_find_tables(const uint8_t *data, size_t len, struct kallsyms_tables *tables)
+bool kallsyms_find_tables(const uint8_t *data, size_t len, uint64_t va,
+			  struct kallsyms_tables *tables)
 {
 	static const char digits[] = "0\0"
 				     "1\0"
@@ -236,9 +252,12 @@ bool kallsyms_find_tables(const uint8_t *data, size_t len, struct kallsyms_table
 
 		if (!hit)
 			return false;
-		*tables = (struct kallsyms_tables){.data = data, .len = len};
-		if (find_tokens(tables, hit - data) && find_around_tokens(tables))
-			return true;
+		for (size_t alignment = 8; alignment >= 4; alignment -= 4) {
+			*tables = (struct kallsyms_tables){
+				.data = data, .len = len, .va = va, .alignment = alignment};
+			if (find_tokens(tables, hit - data) && find_around_tokens(tables))
+				return true;
+		}
 		at = hit - data + 1;
 	}
 	return false;

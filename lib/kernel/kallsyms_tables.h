@@ -10,10 +10,19 @@
 #define KALLSYMS_TOKENS       256
 #define KALLSYMS_MARKER_EVERY 256
 
+/* What the numbers in kallsyms_offsets are. */
+enum kallsyms_encoding {
+	KALLSYMS_RELATIVE,        /* from relative_base up */
+	KALLSYMS_ABSOLUTE_PERCPU, /* the same but negative; others are absolute (per-CPU) */
+	KALLSYMS_PC_RELATIVE,     /* from the place of the number itself */
+};
+
 /* Where the tables lie; all offsets are into data and checked to be inside it. */
 struct kallsyms_tables {
 	const uint8_t *data;
 	size_t len;
+	uint64_t va;      /* virtual address of data */
+	size_t alignment; /* of each table */
 	size_t token_table;
 	size_t token_index;
 	size_t markers;
@@ -21,11 +30,9 @@ struct kallsyms_tables {
 	size_t names;
 	size_t names_end;
 	size_t offsets;
-	size_t relative_base_at;
 	uint32_t count;
+	enum kallsyms_encoding encoding;
 	uint64_t relative_base;
-	/* Offsets that are not negative are absolute (per-CPU) addresses. */
-	bool absolute_percpu;
 };
 
 static inline uint32_t kallsyms_u32(const uint8_t *data, size_t at)
@@ -47,9 +54,12 @@ static inline uint16_t kallsyms_u16(const uint8_t *data, size_t at)
 /* The address of symbol index, which must be below count. */
 static inline uint64_t kallsyms_symbol_address(const struct kallsyms_tables *tables, size_t index)
 {
-	int32_t offset = kallsyms_u32(tables->data, tables->offsets + 4 * index);
+	size_t at = tables->offsets + 4 * index;
+	int32_t offset = kallsyms_u32(tables->data, at);
 
-	if (!tables->absolute_percpu)
+	if (tables->encoding == KALLSYMS_PC_RELATIVE)
+		return tables->va + at + offset;
+	if (tables->encoding == KALLSYMS_RELATIVE)
 		return tables->relative_base + (uint32_t)offset;
 	return offset >= 0 ? (uint64_t)offset : tables->relative_base - 1 - offset;
 }
@@ -67,7 +77,10 @@ static inline size_t kallsyms_name_length(const uint8_t *data, size_t *at)
 	return length;
 }
 
-/* Finds and checks all tables in data. Returns false when they are not there. */
-bool kallsyms_find_tables(const uint8_t *data, size_t len, struct kallsyms_tables *tables);
+/*
+ * Finds and checks all tables in data, which lies at va. Returns false when they are not there.
+ */
+bool kallsyms_find_tables(const uint8_t *data, size_t len, uint64_t va,
+			  struct kallsyms_tables *tables);
 
 #endif

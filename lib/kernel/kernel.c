@@ -28,12 +28,25 @@ struct hadal_kernel {
 	char vmcoreinfo[4096];
 };
 
-enum own_symbol { BANNER, TOP_PGT, VMCOREINFO, VMCOREINFO_SIZE, NOTES, NOTES_END, OWN_SYMBOLS };
+enum own_symbol {
+	TEXT,
+	BANNER,
+	TOP_PGT,
+	VMCOREINFO,
+	VMCOREINFO_SIZE,
+	NOTES,
+	NOTES_END,
+	OWN_SYMBOLS
+};
 
 static const struct hadal_lookup own_symbols[OWN_SYMBOLS] = {
-	[BANNER] = {.name = "linux_banner"},        [TOP_PGT] = {.name = "init_top_pgt"},
-	[VMCOREINFO] = {.name = "vmcoreinfo_data"}, [VMCOREINFO_SIZE] = {.name = "vmcoreinfo_size"},
-	[NOTES] = {.name = "__start_notes"},        [NOTES_END] = {.name = "__stop_notes"},
+	[TEXT] = {.name = "_text"},
+	[BANNER] = {.name = "linux_banner"},
+	[TOP_PGT] = {.name = "init_top_pgt"},
+	[VMCOREINFO] = {.name = "vmcoreinfo_data"},
+	[VMCOREINFO_SIZE] = {.name = "vmcoreinfo_size"},
+	[NOTES] = {.name = "__start_notes"},
+	[NOTES_END] = {.name = "__stop_notes"},
 };
 
 /* Copies physical memory; what is not RAM becomes zeros. */
@@ -62,7 +75,8 @@ static int load_symbols(struct hadal_kernel *kernel, struct hadal_error *error)
 		copy_physical(hadal_page_cache_memory(kernel->cache), pa, where->rodata_size);
 	if (!kernel->rodata)
 		return hadal_fail(error, ENOMEM, "Out of memory");
-	return hadal_kallsyms_find(kernel->rodata, where->rodata_size, &kernel->symbols, error);
+	return hadal_kallsyms_find(kernel->rodata, where->rodata_size, where->rodata,
+				   &kernel->symbols, error);
 }
 
 static int open_by_traces(struct hadal_kernel *kernel, const struct hadal_traces *traces,
@@ -87,27 +101,43 @@ static int open_by_traces(struct hadal_kernel *kernel, const struct hadal_traces
 	return 0;
 }
 
-/* With the banner's two addresses known, the rest of the location follows. */
-static int locate_by_banner(struct hadal_kernel *kernel, uint64_t banner_pa)
+/* The virtual address at which a root maps the kernel's physical base; 0 when it does not. */
+static uint64_t find_mapping(struct hadal_kernel *kernel, uint64_t physical)
+{
+	uint64_t pa;
+
+	for (uint64_t va = HADAL_IMAGE_MIN; va < HADAL_IMAGE_MAX; va += HADAL_IMAGE_ALIGN)
+		if (!hadal_space_address(&kernel->space, va, &pa) && pa == physical)
+			return va;
+	return 0;
+}
+
+/*
+ * With the banner's place known, the rest of the location follows: symbols tell how far the others
+ * lie from it in physical memory, and the kernel's own page tables where that is mapped.
+ */
+static int locate_by_banner(struct hadal_kernel *kernel, uint64_t banner_pa, uint64_t data_pa)
 {
 	struct hadal_location *where = &kernel->info.where;
 	struct hadal_lookup found[OWN_SYMBOLS];
-	uint64_t pa;
+	uint64_t to_physical;
 
 	memcpy(found, own_symbols, sizeof(found));
 	hadal_kallsyms_lookup(kernel->symbols, found, OWN_SYMBOLS);
 	if (!found[BANNER].address || !found[TOP_PGT].address)
 		return -ENOENT;
-	where->base = hadal_kallsyms_base(kernel->symbols);
-	where->physical = banner_pa - (found[BANNER].address - where->base);
-	where->rodata += found[BANNER].address;
-	where->root = where->physical + (found[TOP_PGT].address - where->base);
+	to_physical = banner_pa - found[BANNER].address;
+	where->physical = found[TEXT].address + to_physical;
+	where->root = found[TOP_PGT].address + to_physical;
 	for (where->levels = 4; where->levels <= 5; where->levels++) {
 		hadal_space_init(&kernel->space, kernel->cache, where->root, where->levels);
-		if (!hadal_space_address(&kernel->space, where->base, &pa) && pa == where->physical)
-			return 0;
+		where->base = find_mapping(kernel, where->physical);
+		if (where->base)
+			break;
 	}
-	return -ENOENT;
+	where->rodata = where->base + (data_pa - where->physical);
+	hadal_kallsyms_set_va(kernel->symbols, where->rodata);
+	return where->base ? 0 : -ENOENT;
 }
 
 static int open_by_search(struct hadal_kernel *kernel, struct hadal_error *error)
@@ -117,16 +147,16 @@ static int open_by_search(struct hadal_kernel *kernel, struct hadal_error *error
 	uint64_t banner = 0;
 
 	for (; !hadal_find_banner(memory, &banner); banner++) {
-		uint64_t before = banner < BEFORE_BANNER ? banner : BEFORE_BANNER;
+		uint64_t start = banner < BEFORE_BANNER ? 0 : banner - BEFORE_BANNER;
 
-		/* Addresses relative to the banner's until that is known. */
-		*where = (struct hadal_location){.physical = banner,
-						 .rodata = -before,
-						 .rodata_size = before + AFTER_BANNER};
-		if (!load_symbols(kernel, error) && !locate_by_banner(kernel, banner))
-			return 0;
+		start -= start % HADAL_PAGE_SIZE;
+		/* Physical addresses, until the virtual ones are known. */
+		*where = (struct hadal_location){.physical = start,
+						 .rodata_size = banner - start + AFTER_BANNER};
 		hadal_kallsyms_free(kernel->symbols);
 		kernel->symbols = NULL;
+		if (!load_symbols(kernel, error) && !locate_by_banner(kernel, banner, start))
+			return 0;
 	}
 	return hadal_fail(error, ENOENT,
 			  "No Linux kernel found in this memory; it must be x86-64 Linux 5.10 or "

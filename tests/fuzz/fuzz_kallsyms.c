@@ -25,7 +25,12 @@ static void build_tables(void)
 		snprintf(symbols[i].name, sizeof(symbols[i].name), "symbol_%zu_%zx", i, i * 40503);
 	}
 	for (int order = 0; order < KALLSYMS_ORDERS; order++) {
-		struct kallsyms_plan plan = {symbols, SYMBOLS, order, true, 0xffffffff81000000ull};
+		struct kallsyms_plan plan = {symbols,
+					     SYMBOLS,
+					     order,
+					     true,
+					     0xffffffff81000000ull,
+					     0xffffffff81000000ull};
 		uint8_t *buffer = calloc(1, SIZE);
 
 		/* Cut to size, so that the first byte read behind it is seen. */
@@ -40,7 +45,7 @@ static void use(const uint8_t *data, size_t len)
 	struct hadal_kallsyms *kallsyms;
 	struct hadal_symbol symbol;
 
-	if (hadal_kallsyms_find(data, len, &kallsyms, NULL))
+	if (hadal_kallsyms_find(data, len, 0xffffffff81000000ull, &kallsyms, NULL))
 		return;
 	for (size_t i = 0; !hadal_kallsyms_get(kallsyms, i, &symbol); i++)
 		if (!memchr(symbol.name, '\0', sizeof(symbol.name)))

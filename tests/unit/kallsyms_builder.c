@@ -101,7 +101,9 @@ static void put(struct builder *builder, const void *data, size_t len)
 
 static size_t align(struct builder *builder)
 {
-	builder->at = (builder->at + 7) & ~(size_t)7;
+	size_t to = builder->plan->order == KALLSYMS_7 ? 4 : 8;
+
+	builder->at = (builder->at + to - 1) & ~(to - 1);
 	return builder->at;
 }
 
@@ -128,7 +130,9 @@ static void put_offsets(struct builder *builder, struct kallsyms_places *places)
 	for (size_t i = 0; i < plan->count; i++) {
 		uint64_t address = plan->symbols[i].address;
 
-		if (!plan->absolute_percpu)
+		if (plan->order == KALLSYMS_7)
+			put_u32(builder, address - plan->va - builder->at);
+		else if (!plan->absolute_percpu)
 			put_u32(builder, address - plan->relative_base);
 		else if (address < plan->relative_base)
 			put_u32(builder, address);
@@ -136,7 +140,8 @@ static void put_offsets(struct builder *builder, struct kallsyms_places *places)
 			put_u32(builder, plan->relative_base - 1 - address);
 	}
 	places->base = align(builder);
-	put(builder, &plan->relative_base, sizeof(plan->relative_base));
+	if (plan->order != KALLSYMS_7)
+		put(builder, &plan->relative_base, sizeof(plan->relative_base));
 }
 
 static void put_names(struct builder *builder, struct kallsyms_places *places)
@@ -200,13 +205,13 @@ size_t kallsyms_build(const struct kallsyms_plan *plan, uint8_t *out, size_t siz
 	need(builder.names);
 	take_names(&builder);
 	compress(&builder);
-	if (plan->order != KALLSYMS_6_4)
+	if (plan->order < KALLSYMS_6_4)
 		put_offsets(&builder, places);
 	put_names(&builder, places);
 	if (plan->order == KALLSYMS_6_2)
 		put_seqs(&builder);
 	put_tokens(&builder, places);
-	if (plan->order == KALLSYMS_6_4) {
+	if (plan->order >= KALLSYMS_6_4) {
 		put_offsets(&builder, places);
 		put_seqs(&builder);
 	}

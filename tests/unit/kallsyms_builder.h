@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 /* Orders of the tables, named by the first kernel version that has them. */
-enum kallsyms_order { KALLSYMS_5_10, KALLSYMS_6_2, KALLSYMS_6_4, KALLSYMS_ORDERS };
+enum kallsyms_order { KALLSYMS_5_10, KALLSYMS_6_2, KALLSYMS_6_4, KALLSYMS_7, KALLSYMS_ORDERS };
 
 struct builder_symbol {
 	uint64_t address;
@@ -21,6 +21,7 @@ struct kallsyms_plan {
 	enum kallsyms_order order;
 	bool absolute_percpu; /* symbols below relative_base are stored as they are */
 	uint64_t relative_base;
+	uint64_t va; /* of the tables, of KALLSYMS_7 only */
 };
 
 /* Where the builder put its tables, as offsets from the beginning, so that tests can damage them.

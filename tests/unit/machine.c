@@ -81,7 +81,10 @@ static ssize_t ram_read(void *ctx, uint64_t pa, void *buf, size_t len)
 static void write_symbols(struct machine *machine, uint32_t btf_size)
 {
 	struct builder_symbol *symbols = calloc(FILLERS + 16, sizeof(*symbols));
-	struct kallsyms_plan plan = {.symbols = symbols, .relative_base = machine->base};
+	struct kallsyms_plan plan = {.symbols = symbols,
+				     .relative_base = machine->base,
+				     .order = machine->options.kallsyms_order,
+				     .va = machine->base + KALLSYMS};
 	struct kallsyms_places places;
 	const struct {
 		uint64_t offset;
@@ -104,6 +107,7 @@ static void write_symbols(struct machine *machine, uint32_t btf_size)
 		snprintf(symbols[plan.count].name, sizeof(symbols->name), "filler_%zu",
 			 plan.count * 7);
 	}
+	strcpy(symbols[0].name, "_text");
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		symbols[plan.count].address = machine->base + known[i].offset;
 		strcpy(symbols[plan.count++].name, known[i].name);

@@ -77,6 +77,7 @@ struct machine_options {
 	bool odd_root;       /* without KPTI, CR3's page number is odd */
 	bool no_rodata;      /* all of the image is mapped writable and executable */
 	bool no_btf_symbols; /* __start_BTF is not among the symbols */
+	int kallsyms_order;  /* enum kallsyms_order */
 	bool new_modules;    /* struct module has mem[] instead of core_layout */
 	uint64_t base;       /* of the kernel; 0 takes one with a slide */
 	int hole_at;         /* a page of the direct map's tasks that is not RAM; 0: none */

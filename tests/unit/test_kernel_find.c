@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kallsyms_builder.h"
 #include "kernel/kernel.h"
 #include "machine.h"
 #include "unit.h"
@@ -50,6 +51,8 @@ static void every_way_to_map_it_is_found(void **state)
 			{.levels = levels, .base = 0xffffffff81000000ull},
 			{.levels = levels, .base = 0xffffffffbf800000ull, .kpti = true},
 			{.levels = levels, .no_btf_symbols = true},
+			{.levels = levels, .kallsyms_order = KALLSYMS_6_4},
+			{.levels = levels, .kallsyms_order = KALLSYMS_7, .kpti = true},
 		};
 
 		for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
@@ -82,7 +85,8 @@ static void memory_is_searched_without_traces(void **state)
 {
 	(void)state;
 	for (unsigned levels = 4; levels <= 5; levels++) {
-		struct machine *machine = machine_new(&(struct machine_options){.levels = levels});
+		struct machine *machine = machine_new(&(struct machine_options){
+			.levels = levels, .kallsyms_order = levels == 4 ? KALLSYMS_7 : 0});
 		struct hadal_traces wrong = {.cr3 = 0x1000, .lstar = 0xffffffff81000000ull};
 
 		/* A copy in a log, and one with nothing behind it. */
