@@ -1,0 +1,66 @@
+# hadal: on
+# timeout: 600
+# SPDX-License-Identifier: MIT
+# What is read from below agrees with what the kernel itself says: base, symbols, modules and
+# processes, also with one hidden from /proc and one with an odd name.
+. lib.sh
+
+# "PID NAME" of each process of /proc, names as the task has them: 15 characters, and without what
+# /proc adds for a worker.
+kernel_processes() {
+	cat /proc/[0-9]*/stat 2>/dev/null | grep -a -v '^[0-9]* (odd' |
+		sed -n 's/^\([0-9]*\) (\(.*\)) . .*/\1 \2/p' | sed 's,^\([0-9]* kworker/[^-+]*\)[-+].*,\1,' |
+		sed 's/^\([0-9]* .\{15\}\).*/\1/' | sort
+}
+processes_below() {
+	hadal ps --json >/tmp/ps.json || fail "hadal ps: $(cat /tmp/ps.json)"
+	sed -n 's/.*"pid": *\([0-9]*\).*"name": *"\([^"]*\)".*/\1 \2/p' /tmp/ps.json | sort
+}
+
+base=$(sed -n '/ T _text$/{s/ .*//p;q}' /proc/kallsyms)
+hadal symbols --kernel >/tmp/kernel || fail "hadal symbols --kernel does not find the kernel"
+grep -q "^base  *0x$base$" /tmp/kernel || fail "base 0x$base, but: $(cat /tmp/kernel)"
+grep -q -F "$(cat /proc/version)" /tmp/kernel || fail "the version differs: $(cat /tmp/kernel)"
+
+# Symbols of the kernel proper; those of modules are not the kernel's own.
+hadal symbols | sort >/tmp/symbols.below
+grep -v '\[' /proc/kallsyms | sort >/tmp/symbols.kernel
+[ "$(wc -l </tmp/symbols.kernel)" -gt 50000 ] || fail "/proc/kallsyms is short"
+cmp -s /tmp/symbols.below /tmp/symbols.kernel ||
+	fail "symbols differ: $(diff /tmp/symbols.below /tmp/symbols.kernel | head -n 5)"
+
+modules=$(cut -d ' ' -f 1,2 /proc/modules | sort)
+equal "the list of modules" "$(hadal modules | awk 'NR > 1 { print $1, $2 }' | sort)" "$modules"
+
+sleep 1000 &
+hidden=$!
+odd='/tmp/odd) R 1 ("'
+printf '#!/bin/sh\nread never </tmp/fifo\n' >"$odd"
+chmod +x "$odd"
+mkfifo /tmp/fifo
+"$odd" &
+named=$!
+mkdir -p /tmp/empty
+mount --bind /tmp/empty /proc/$hidden || fail "cannot hide a process"
+[ -e /proc/$hidden/stat ] && fail "the process is not hidden"
+
+round=1
+while [ $round -le 3 ]; do
+	# Only processes that live while both lists are taken can be compared.
+	kernel_processes >/tmp/before
+	processes_below >/tmp/below
+	kernel_processes >/tmp/after
+	grep -F -x -f /tmp/before /tmp/after >/tmp/both
+	[ "$(wc -l </tmp/both)" -gt 20 ] || fail "/proc shows few processes: $(cat /tmp/both)"
+	grep -F -x -v -f /tmp/below /tmp/both >/tmp/missing
+	[ ! -s /tmp/missing ] || fail "not seen from below: $(cat /tmp/missing)"
+	grep -q "^$hidden sleep$" /tmp/below || fail "the hidden process is not seen from below"
+	# And nothing that is not there: no more than came and went meanwhile.
+	grep -F -x -v -f /tmp/before /tmp/below | grep -F -x -v -f /tmp/after |
+		grep -v -E "^$hidden |^$named | hadal$| sh$| sed$| sort$" >/tmp/invented
+	[ ! -s /tmp/invented ] || fail "seen from below only: $(cat /tmp/invented)"
+	round=$((round + 1))
+done
+grep -q -F 'odd) R 1 (\"' /tmp/ps.json || fail "the odd name is not shown as it is: $(tail -n 4 /tmp/ps.json)"
+umount /proc/$hidden
+kill $hidden $named
