@@ -19,12 +19,12 @@ Q := $(if $(filter 0,$(V)),@)
 # Prints what is being made, one short line each: $(call say,CC,$@)
 say = @printf '  %-7s %s\n' '$(1)' '$(patsubst $(BUILD)/%,%,$(2))'
 
-# The kernel of the guests is fetched by scripts/setup; the module is built for it and for the
-# running kernel, each into $(BUILD)/module/RELEASE/hadal.ko.
-GUEST_RELEASE := $(shell cat $(BUILD)/kernel/release 2>/dev/null || \
+# The kernels of the guests are fetched by scripts/setup; the module is built for each of them and
+# for the running kernel, into $(BUILD)/module/RELEASE/hadal.ko.
+GUEST_RELEASES := $(shell cat $(BUILD)/kernel*/release 2>/dev/null || \
 	ls /lib/modules 2>/dev/null | grep cloud-amd64 | sort -V | tail -n 1)
-GUEST_KDIR := /lib/modules/$(GUEST_RELEASE)/build
-KDIR ?= $(firstword $(wildcard /lib/modules/$(shell uname -r)/build) $(GUEST_KDIR))
+GUEST_KDIRS := $(GUEST_RELEASES:%=/lib/modules/%/build)
+KDIR ?= $(firstword $(wildcard /lib/modules/$(shell uname -r)/build) $(GUEST_KDIRS))
 
 CC := gcc
 CFLAGS ?= -O2 -g
@@ -91,4 +91,4 @@ help:
 	@echo 'make clean      remove $(BUILD)/'
 	@echo 'Variables: V=1 show commands, KDIR= kernel headers for the module, EXT=dir an extension to link in'
 
--include $(shell find $(BUILD) -name '*.d' -not -path '$(BUILD)/kernel/*' -not -path '$(BUILD)/module/*' 2>/dev/null)
+-include $(shell find $(BUILD) -name '*.d' -not -path '$(BUILD)/kernel*/*' -not -path '$(BUILD)/module/*' 2>/dev/null)

@@ -23,7 +23,7 @@ $(BUILD)/module/$(1)/hadal.ko: $(MODULE_SOURCES) $(MODULE_HEADERS) $(HADAL_IMAGE
 endef
 
 # Without the image's own makefile there is nothing to load.
-MODULE_KDIRS := $(if $(wildcard vmm/rules.mk),$(sort $(KDIR) $(GUEST_KDIR)))
+MODULE_KDIRS := $(if $(wildcard vmm/rules.mk),$(sort $(KDIR) $(GUEST_KDIRS)))
 $(foreach kdir,$(MODULE_KDIRS),$(if $(call module_release,$(kdir)),\
 	$(eval $(call module_rules,$(call module_release,$(kdir)),$(kdir)))))
 
