@@ -181,7 +181,6 @@ static int memory_error(struct hadal_error *error, int code, const char *verb, u
 		{EFAULT, "nothing is mapped there"},
 		{EACCES, "it belongs to the hypervisor"},
 		{ENXIO, "it is not RAM (--mmio accesses it all the same)"},
-		{EROFS, "it is read-only"},
 		{EINVAL, "no such address, or range and options do not fit"},
 	};
 

@@ -90,7 +90,7 @@ int hadal_regs(struct hadal *hadal, unsigned int cpu, struct hadal_regs *regs,
 
 /*
  * Reads or writes `length` bytes of physical memory. flags: HADAL_MEM_MMIO to also touch what is
- * not RAM. *done (may be NULL) is how far it came, also on failure: -EFAULT, -EROFS, -EACCES (the
+ * not RAM. *done (may be NULL) is how far it came, also on failure: -EFAULT, -EACCES (the
  * hypervisor's own), -ENXIO (not RAM), -EINTR.
  */
 int hadal_read(struct hadal *hadal, uint64_t address, void *buffer, size_t length, uint32_t flags,

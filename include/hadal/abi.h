@@ -46,15 +46,15 @@ enum hadal_call {
 	 * Translate a virtual address. RDI: address, RSI: root (a CR3 value; HADAL_ROOT_CURRENT for
 	 * the caller's), RDX: buffer, R8: its size, R9: HADAL_MEM_LA57 or _LA48 or 0. Fills struct
 	 * hadal_translation, also when the translation itself fails (result member). Returns 0,
-	 * -EINVAL, -EFAULT.
+	 * -EINVAL (also for a root beyond the processor's physical addresses), -EFAULT.
 	 */
 	HADAL_CALL_TRANSLATE,
 	/*
 	 * Read or write memory. RDI: address, RSI: length (1 to HADAL_TRANSFER_MAX), RDX: buffer,
 	 * R8: HADAL_MEM_* flags, R9: root for HADAL_MEM_VIRTUAL. Returns the bytes done, less than
 	 * asked when a page on the way is absent, not RAM or refused; when it is the first: -EFAULT
-	 * (absent), -EACCES (the hypervisor's own), -ENXIO (not RAM), -EROFS. -EINVAL for bad
-	 * arguments.
+	 * (absent, or the buffer is no memory to use), -EACCES (the hypervisor's own), -ENXIO (not
+	 * RAM). -EINVAL for bad arguments. Rights in page tables are not looked at.
 	 */
 	HADAL_CALL_READ,
 	HADAL_CALL_WRITE,
@@ -71,6 +71,7 @@ enum hadal_call {
 	/*
 	 * Read the log. RDI: position to read from (0 for the oldest kept), RSI: buffer, RDX: its
 	 * size. Returns the bytes of text copied (0 at the end), RDI = position to go on from.
+	 * -EINVAL (no size), -EFAULT.
 	 */
 	HADAL_CALL_LOG,
 	/* RDI: vCPU index, RSI: buffer, RDX: its size. Fills struct hadal_stats. 0, -ENXIO,
@@ -91,8 +92,8 @@ enum hadal_call {
 #define HADAL_MEM_PHYSICAL 0u
 #define HADAL_MEM_VIRTUAL  1u /* the address is virtual, under the root in R9 */
 #define HADAL_MEM_MMIO     2u /* do not refuse what is not RAM (physical only) */
-#define HADAL_MEM_LA57     4u /* the root has 5 levels; else as the caller's CR4 says */
-#define HADAL_MEM_LA48     8u /* the root has 4 levels; else as the caller's CR4 says */
+#define HADAL_MEM_LA57     4u /* virtual: the root has 5 levels; else as the caller's CR4 says */
+#define HADAL_MEM_LA48     8u /* virtual: the root has 4 levels; else as the caller's CR4 says */
 
 /* Flags of HADAL_CALL_MAP. */
 #define HADAL_MAP_WRITE 1u /* writes to the page reach the page shown; else they are refused */

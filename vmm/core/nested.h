@@ -89,13 +89,13 @@ int nested_fault_in(struct nested *nested, uint64_t gpa);
 /* All CPUs have flushed: tables taken out are free. */
 void nested_flushed(struct nested *nested);
 
-/* Host address of a guest's, whatever its rights. gpa: below the limit. */
+/* Host address of a guest's, whatever its rights; from the limit on the address itself. */
 static inline uint64_t nested_gpa_to_hpa(const struct nested *nested, uint64_t gpa)
 {
 	uint64_t entry;
 	unsigned level;
 
-	if (!nested->overrides)
+	if (!nested->overrides || gpa >= nested->limit)
 		return gpa;
 	pt_lookup(&nested->pt, gpa, &entry, &level);
 	if (!pt_in_use(nested->pt.format, entry))

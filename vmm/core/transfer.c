@@ -6,7 +6,8 @@
 #include "core/vendor.h"
 #include "x86/cpu.h"
 
-#define MEM_FLAGS (HADAL_MEM_VIRTUAL | HADAL_MEM_MMIO | HADAL_MEM_LA57 | HADAL_MEM_LA48)
+#define MEM_LEVELS (HADAL_MEM_LA57 | HADAL_MEM_LA48)
+#define MEM_FLAGS  (HADAL_MEM_VIRTUAL | HADAL_MEM_MMIO | MEM_LEVELS)
 
 _Static_assert(HADAL_STEP_READ == WALK_READ && HADAL_STEP_WRITE == WALK_WRITE &&
 		       HADAL_STEP_EXECUTE == WALK_EXEC && HADAL_STEP_USER == WALK_USER,
@@ -31,9 +32,10 @@ static int client_paging(struct vcpu *vcpu, uint64_t root, uint32_t flags,
 		paging->cr4 |= CR4_LA57;
 	if (flags & HADAL_MEM_LA48)
 		paging->cr4 &= ~CR4_LA57;
-	if (root != HADAL_ROOT_CURRENT)
-		paging->cr3 = root & PT_ADDRESS;
-	return 0;
+	if (root == HADAL_ROOT_CURRENT)
+		return 0;
+	paging->cr3 = root & PT_ADDRESS;
+	return paging->cr3 >> paging->physical_bits ? -EINVAL : 0;
 }
 
 /* Physical address of the byte at t->address + done. */
@@ -106,7 +108,7 @@ static int64_t transfer(struct vcpu *vcpu, bool write)
 	if ((regs->r8 & ~(uint64_t)MEM_FLAGS) || !t.length || t.length > HADAL_TRANSFER_MAX ||
 	    t.address + t.length < t.address || t.buffer + t.length < t.buffer)
 		return -EINVAL;
-	if ((t.flags & HADAL_MEM_VIRTUAL) && (t.flags & HADAL_MEM_MMIO))
+	if (t.flags & (t.flags & HADAL_MEM_VIRTUAL ? HADAL_MEM_MMIO : MEM_LEVELS))
 		return -EINVAL;
 	if (t.flags & HADAL_MEM_VIRTUAL) {
 		err = client_paging(vcpu, regs->r9, t.flags, &t.paging);
@@ -159,13 +161,15 @@ int64_t hypercall_translate(struct vcpu *vcpu)
 	struct guest_walk walk;
 	int err;
 
-	if (regs->r9 & ~(uint64_t)(HADAL_MEM_LA57 | HADAL_MEM_LA48))
+	if (regs->r9 & ~(uint64_t)MEM_LEVELS)
 		return -EINVAL;
 	err = client_paging(vcpu, regs->rsi, regs->r9, &paging);
 	if (err)
 		return err;
 	memset(&walk, 0, sizeof(walk));
 	err = guest_walk(&paging, regs->rdi, WALK_ANY, memory_walk_table, NULL, &walk);
+	if (err == -EFAULT && (walk.fault & PF_RESERVED))
+		err = -EINVAL;
 	describe(&walk, err, &out);
 	return hypercall_answer(regs->rdx, regs->r8, &out, sizeof(out));
 }
