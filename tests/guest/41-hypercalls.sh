@@ -5,4 +5,5 @@
 
 [ -e /dev/hadal_test ] || insmod /bin/hadal_test.ko || fail "hadal_test.ko cannot be loaded"
 test_hypercalls || fail "test_hypercalls: see above"
+test_hypercalls_memory || fail "test_hypercalls_memory: see above"
 hadal status | grep -q 'running' || fail "Hadal does not run any more: $(hadal status)"
