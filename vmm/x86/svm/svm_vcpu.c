@@ -257,14 +257,17 @@ static bool swapped_value_allowed(uint32_t msr, uint64_t value)
 	return is_canonical(value, read_cr4() & CR4_LA57);
 }
 
-/* To the guest SVM is there but disabled and locked by the firmware, so nobody tries to use it. */
+/*
+ * To the guest's kernel SVM is disabled by the firmware, and in use, so that a hypervisor loaded later
+ * refuses, and one loaded before does not switch on its VMs (KVM looks at EFER for that).
+ */
 enum verdict svm_read_msr(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 {
 	uint64_t native = 0, *field;
 
 	switch (msr) {
 	case MSR_EFER:
-		*value = svm_get(vcpu, REG_EFER);
+		*value = svm_vmcb(vcpu)->efer;
 		return VERDICT_DONE;
 	case MSR_VM_CR:
 		rdmsr_safe(msr, &native);
@@ -286,7 +289,7 @@ static enum verdict write_efer(struct vcpu *vcpu, uint64_t value)
 {
 	uint64_t old = svm_get(vcpu, REG_EFER);
 
-	if ((value & ~EFER_DEFINED) ||
+	if ((value & ~(EFER_DEFINED | EFER_SVME)) ||
 	    (((old ^ value) & EFER_LME) && (vcpu_get(vcpu, REG_CR0) & CR0_PG))) {
 		vcpu_inject_gp(vcpu);
 		return VERDICT_RETRY;
