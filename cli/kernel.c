@@ -3,6 +3,9 @@
 
 #include "image.h"
 
+/* What is known about builds of the kernel; removing it costs time and nothing else. */
+#define CACHE_DIRECTORY "/var/cache/hadal"
+
 /* The device as memory, and the registers of the first CPU that tells its own. */
 static int open_device(struct cli_kernel *source, struct hadal_traces *traces,
 		       struct hadal_error *error)
@@ -36,7 +39,8 @@ bool cli_kernel_open(struct cli_kernel *source, const char *image)
 	result = image ? hadal_image_open(image, &source->memory, &error)
 		       : open_device(source, &traces, &error);
 	if (!result)
-		source->kernel = hadal_kernel_open(&source->memory, image ? NULL : &traces, &error);
+		source->kernel = hadal_kernel_open_cached(&source->memory, image ? NULL : &traces,
+							  image ? NULL : CACHE_DIRECTORY, &error);
 	if (source->kernel)
 		return true;
 	cli_fail(&error);

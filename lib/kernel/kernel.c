@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "kernel.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "facts.h"
+#include "identity.h"
 
 /* Where Linux is linked to run: __START_KERNEL_map plus the default CONFIG_PHYSICAL_START. */
 #define LINK_BASE 0xffffffff81000000ull
@@ -15,8 +19,6 @@
 #define AFTER_BANNER  (64ull << 20)
 #define IMAGE_SIZE    (128ull << 20)
 
-#define NOTE_BUILD_ID 3 /* NT_GNU_BUILD_ID */
-
 struct hadal_kernel {
 	struct hadal_page_cache *cache;
 	struct hadal_space space;
@@ -25,7 +27,9 @@ struct hadal_kernel {
 	uint8_t *rodata;
 	struct hadal_kallsyms *symbols;
 	struct hadal_types *types;
-	char vmcoreinfo[4096];
+	char vmcoreinfo[HADAL_VMCOREINFO_MAX];
+	struct hadal_facts facts;
+	char *facts_directory; /* NULL: they are not kept */
 };
 
 enum own_symbol {
@@ -79,26 +83,16 @@ static int load_symbols(struct hadal_kernel *kernel, struct hadal_error *error)
 				   &kernel->symbols, error);
 }
 
-static int open_by_traces(struct hadal_kernel *kernel, const struct hadal_traces *traces,
-			  struct hadal_error *error)
+/* Loads the symbol tables from read-only data, or where that is not told apart, from the image. */
+static int load_tables(struct hadal_kernel *kernel, struct hadal_error *error)
 {
 	struct hadal_location *where = &kernel->info.where;
-	int code = hadal_find_by_traces(kernel->cache, traces, where);
 
-	if (code)
-		return hadal_fail(error, -code,
-				  "The registers given do not lead to a kernel (CR3 %#" PRIx64
-				  ", LSTAR %#" PRIx64 ", IDT %#" PRIx64 ")",
-				  traces->cr3, traces->lstar, traces->idt_base);
-	if (!where->rodata_size || load_symbols(kernel, error)) {
-		/* Read-only data is not told apart (rodata=off): take all of the image. */
-		where->rodata = where->base;
-		where->rodata_size = IMAGE_SIZE;
-		code = load_symbols(kernel, error);
-		if (code)
-			return code;
-	}
-	return 0;
+	if (where->rodata_size && !load_symbols(kernel, error))
+		return 0;
+	where->rodata = where->base;
+	where->rodata_size = IMAGE_SIZE;
+	return load_symbols(kernel, error);
 }
 
 /* The virtual address at which a root maps the kernel's physical base; 0 when it does not. */
@@ -177,118 +171,126 @@ static void use_own_root(struct hadal_kernel *kernel, uint64_t top_pgt)
 		hadal_space_init(&kernel->space, kernel->cache, where->root, where->levels);
 }
 
-static void read_banner(struct hadal_kernel *kernel, uint64_t address)
-{
-	struct hadal_kernel_info *info = &kernel->info;
-
-	if (!address || hadal_space_read_string(&kernel->space, address, info->banner,
-						sizeof(info->banner)) < 0)
-		return;
-	/* Up to its newline, and only as far as it is text. */
-	for (char *c = info->banner;; c++) {
-		if (*c < ' ' || *c > '~') {
-			*c = '\0';
-			break;
-		}
-	}
-	sscanf(info->banner, "Linux version %64s", info->release);
-}
-
-/* ELF notes: name size, description size, type, then both padded to 4 bytes. */
-static void read_build_id(struct hadal_kernel *kernel, uint64_t start, uint64_t end)
-{
-	uint8_t notes[1024];
-	size_t len = end - start, at = 0;
-
-	if (!start || end <= start)
-		return;
-	if (len > sizeof(notes))
-		len = sizeof(notes);
-	if (hadal_space_read_exact(&kernel->space, start, notes, len))
-		return;
-	while (at + 12 <= len) {
-		uint32_t header[3];
-		uint64_t description, next;
-
-		memcpy(header, notes + at, sizeof(header));
-		description = at + 12 + ((header[0] + 3ull) & ~3ull);
-		next = description + ((header[1] + 3ull) & ~3ull);
-		if (next > len)
-			return;
-		if (header[2] == NOTE_BUILD_ID && header[0] == 4 && header[1] == 20 &&
-		    !memcmp(notes + at + 12, "GNU", 4)) {
-			for (int i = 0; i < 20; i++)
-				sprintf(kernel->info.build_id + 2 * i, "%02x",
-					notes[description + i]);
-			return;
-		}
-		at = next;
-	}
-}
-
-/* Reads VMCOREINFO, which Linux keeps for crash dumps, and compares what it tells. */
-static void read_vmcoreinfo(struct hadal_kernel *kernel, uint64_t data, uint64_t size)
-{
-	struct hadal_kernel_info *info = &kernel->info;
-	char *text = kernel->vmcoreinfo, release[65] = "";
-	const char *line;
-	uint64_t address, len, offset = 0;
-
-	if (!data || !size || hadal_space_read_u64(&kernel->space, data, &address) ||
-	    hadal_space_read_u64(&kernel->space, size, &len) || len >= sizeof(kernel->vmcoreinfo) ||
-	    hadal_space_read_exact(&kernel->space, address, text, len)) {
-		text[0] = '\0';
-		return;
-	}
-	text[len] = '\0';
-	sscanf(text, "OSRELEASE=%64s", release);
-	line = strstr(text, "\nKERNELOFFSET=");
-	if (line)
-		offset = strtoull(line + strlen("\nKERNELOFFSET="), NULL, 16);
-	info->vmcoreinfo_agrees =
-		line && offset == (uint64_t)info->slide && !strcmp(release, info->release);
-}
-
+/* Says what is known of the kernel, from the addresses of the symbols for that. */
 static int describe(struct hadal_kernel *kernel, struct hadal_error *error)
 {
+	struct hadal_kernel_info *info = &kernel->info;
 	struct hadal_lookup found[OWN_SYMBOLS];
 
 	memcpy(found, own_symbols, sizeof(found));
-	hadal_kallsyms_lookup(kernel->symbols, found, OWN_SYMBOLS);
+	/* Those that this kernel does not have stay 0. */
+	hadal_kernel_lookup(kernel, found, OWN_SYMBOLS, NULL);
 	use_own_root(kernel, found[TOP_PGT].address);
-	kernel->info.slide = kernel->info.where.base - LINK_BASE;
-	read_banner(kernel, found[BANNER].address);
-	if (!kernel->info.release[0])
+	info->slide = info->where.base - LINK_BASE;
+	hadal_identity_banner(&kernel->space, found[BANNER].address, info);
+	if (!info->release[0])
 		return hadal_fail(error, ENOENT,
 				  "The symbols found in memory lead to no \"Linux version\"");
-	read_build_id(kernel, found[NOTES].address, found[NOTES_END].address);
-	read_vmcoreinfo(kernel, found[VMCOREINFO].address, found[VMCOREINFO_SIZE].address);
+	if (!kernel->facts.build_id_at) {
+		uint64_t at =
+			hadal_identity_build_id(&kernel->space, found[NOTES].address,
+						found[NOTES_END].address, kernel->facts.build_id);
+
+		kernel->facts.build_id_at = at ? at - info->where.base : 0;
+	}
+	for (int i = 0; kernel->facts.build_id_at && i < HADAL_BUILD_ID_BYTES; i++)
+		sprintf(info->build_id + 2 * i, "%02x", kernel->facts.build_id[i]);
+	hadal_identity_vmcoreinfo(&kernel->space, found[VMCOREINFO].address,
+				  found[VMCOREINFO_SIZE].address, info, kernel->vmcoreinfo);
 	return 0;
+}
+
+/* Facts are about this kernel when its build id is in memory where they say. */
+static bool facts_fit(struct hadal_kernel *kernel, const struct hadal_facts *facts)
+{
+	uint8_t build_id[HADAL_BUILD_ID_BYTES];
+
+	return facts->build_id_at && facts->build_id_at < IMAGE_SIZE &&
+	       !hadal_space_read_exact(&kernel->space, kernel->info.where.base + facts->build_id_at,
+				       build_id, sizeof(build_id)) &&
+	       !memcmp(build_id, facts->build_id, sizeof(build_id));
+}
+
+/* Takes the facts about the kernel at hand from the directory, if they are there. */
+static bool take_facts(struct hadal_kernel *kernel)
+{
+	const struct hadal_location *where = &kernel->info.where;
+	DIR *directory = kernel->facts_directory ? opendir(kernel->facts_directory) : NULL;
+	struct dirent *entry;
+	bool taken = false;
+
+	hadal_space_init(&kernel->space, kernel->cache, where->root, where->levels);
+	while (directory && !taken && (entry = readdir(directory))) {
+		struct hadal_facts facts;
+		char *path;
+
+		if (entry->d_name[0] == '.' ||
+		    asprintf(&path, "%s/%s", kernel->facts_directory, entry->d_name) < 0)
+			continue;
+		if (!hadal_facts_load(&facts, path)) {
+			taken = facts_fit(kernel, &facts);
+			if (taken)
+				kernel->facts = facts;
+			else
+				hadal_facts_clear(&facts);
+		}
+		free(path);
+	}
+	if (directory)
+		closedir(directory);
+	return taken;
+}
+
+static int open_by_traces(struct hadal_kernel *kernel, const struct hadal_traces *traces,
+			  struct hadal_error *error)
+{
+	int code = hadal_find_by_traces(kernel->cache, traces, &kernel->info.where);
+
+	if (code)
+		return code;
+	if (take_facts(kernel)) {
+		if (!describe(kernel, error))
+			return 0;
+		hadal_facts_clear(&kernel->facts);
+	}
+	code = load_tables(kernel, error);
+	return code ? code : describe(kernel, error);
+}
+
+struct hadal_kernel *hadal_kernel_open_cached(struct hadal_memory *memory,
+					      const struct hadal_traces *traces,
+					      const char *directory, struct hadal_error *error)
+{
+	struct hadal_kernel *kernel = calloc(1, sizeof(*kernel));
+
+	if (kernel) {
+		kernel->cache = hadal_page_cache_new(memory);
+		kernel->facts_directory = directory ? strdup(directory) : NULL;
+	}
+	if (!kernel || !kernel->cache || (directory && !kernel->facts_directory))
+		hadal_fail(error, ENOMEM, "Out of memory");
+	else if ((traces && !open_by_traces(kernel, traces, error)) ||
+		 (!open_by_search(kernel, error) && !describe(kernel, error)))
+		return kernel;
+	hadal_kernel_close(kernel);
+	return NULL;
 }
 
 struct hadal_kernel *hadal_kernel_open(struct hadal_memory *memory,
 				       const struct hadal_traces *traces, struct hadal_error *error)
 {
-	struct hadal_kernel *kernel = calloc(1, sizeof(*kernel));
-
-	if (kernel)
-		kernel->cache = hadal_page_cache_new(memory);
-	if (!kernel || !kernel->cache) {
-		free(kernel);
-		hadal_fail(error, ENOMEM, "Out of memory");
-		return NULL;
-	}
-	if ((traces && !open_by_traces(kernel, traces, error) && !describe(kernel, error)) ||
-	    (!open_by_search(kernel, error) && !describe(kernel, error)))
-		return kernel;
-	hadal_kernel_close(kernel);
-	return NULL;
+	return hadal_kernel_open_cached(memory, traces, NULL, error);
 }
 
 void hadal_kernel_close(struct hadal_kernel *kernel)
 {
 	if (!kernel)
 		return;
+	/* A cache that cannot be written costs time at the next start and nothing else. */
+	if (kernel->facts_directory && kernel->facts.build_id_at && kernel->facts.changed)
+		hadal_facts_save(&kernel->facts, kernel->facts_directory);
+	hadal_facts_clear(&kernel->facts);
+	free(kernel->facts_directory);
 	hadal_types_free(kernel->types);
 	hadal_kallsyms_free(kernel->symbols);
 	hadal_page_cache_free(kernel->cache);
@@ -308,7 +310,8 @@ struct hadal_space *hadal_kernel_space(struct hadal_kernel *kernel)
 
 struct hadal_kallsyms *hadal_kernel_symbols(struct hadal_kernel *kernel, struct hadal_error *error)
 {
-	(void)error;
+	if (!kernel->symbols)
+		load_tables(kernel, error);
 	return kernel->symbols;
 }
 
@@ -339,6 +342,8 @@ const struct hadal_types *hadal_kernel_types(struct hadal_kernel *kernel, struct
 
 	if (kernel->types)
 		return kernel->types;
+	if (!hadal_kernel_symbols(kernel, error))
+		return NULL;
 	if (!find_btf(kernel, &at, &size)) {
 		hadal_fail(error, ENOENT,
 			   "This kernel has no type information in memory; it must be built with "
@@ -349,22 +354,75 @@ const struct hadal_types *hadal_kernel_types(struct hadal_kernel *kernel, struct
 	return kernel->types;
 }
 
+/* Fills in what is known already; true when that is all. */
+static bool lookup_facts(const struct hadal_kernel *kernel, struct hadal_lookup *lookups,
+			 size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct hadal_fact_symbol *symbol =
+			hadal_facts_symbol(&kernel->facts, lookups[i].name);
+
+		if (!symbol)
+			return false;
+		lookups[i].address = kernel->info.where.base + symbol->offset;
+	}
+	return true;
+}
+
 int hadal_kernel_lookup(struct hadal_kernel *kernel, struct hadal_lookup *lookups, size_t count,
 			struct hadal_error *error)
 {
-	if (hadal_kallsyms_lookup(kernel->symbols, lookups, count) == count)
+	uint64_t base = kernel->info.where.base;
+	const char *missing = NULL;
+
+	if (lookup_facts(kernel, lookups, count))
 		return 0;
-	while (count && lookups->address) {
-		lookups++;
-		count--;
+	if (!hadal_kernel_symbols(kernel, error))
+		return -ENOENT;
+	hadal_kallsyms_lookup(kernel->symbols, lookups, count);
+	for (size_t i = 0; i < count; i++) {
+		if (!lookups[i].address && !missing)
+			missing = lookups[i].name;
+		/* Per-CPU symbols are not in the image. */
+		if (lookups[i].address >= base)
+			hadal_facts_add_symbol(&kernel->facts, lookups[i].name,
+					       lookups[i].address - base);
 	}
-	return hadal_fail(error, ENOENT, "This kernel has no symbol %s", lookups->name);
+	if (missing)
+		return hadal_fail(error, ENOENT, "This kernel has no symbol %s", missing);
+	return 0;
+}
+
+/* Members are known by the first path that a request has for them. */
+static bool field_facts(const struct hadal_kernel *kernel,
+			const struct hadal_field_request *requests, size_t count,
+			struct hadal_field *fields)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct hadal_fact_field *known =
+			hadal_facts_field(&kernel->facts, requests[i].type, requests[i].paths[0]);
+
+		if (!known)
+			return false;
+		fields[i] = known->field;
+	}
+	return true;
 }
 
 int hadal_kernel_fields(struct hadal_kernel *kernel, const struct hadal_field_request *requests,
 			size_t count, struct hadal_field *fields, struct hadal_error *error)
 {
-	const struct hadal_types *types = hadal_kernel_types(kernel, error);
+	const struct hadal_types *types;
+	int result;
 
-	return types ? hadal_types_resolve(types, requests, count, fields, error) : -ENOENT;
+	if (field_facts(kernel, requests, count, fields))
+		return 0;
+	types = hadal_kernel_types(kernel, error);
+	if (!types)
+		return -ENOENT;
+	result = hadal_types_resolve(types, requests, count, fields, error);
+	for (size_t i = 0; !result && i < count; i++)
+		hadal_facts_add_field(&kernel->facts, requests[i].type, requests[i].paths[0],
+				      &fields[i]);
+	return result;
 }

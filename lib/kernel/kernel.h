@@ -29,6 +29,17 @@ struct hadal_kernel_info {
 struct hadal_kernel *hadal_kernel_open(struct hadal_memory *memory,
 				       const struct hadal_traces *traces,
 				       struct hadal_error *error);
+
+/*
+ * The same, but what is found out about this build of the kernel is kept in a file in directory
+ * and used at the next start, after the build id in memory has been found to be that of the file.
+ * A file that others than this user may write is not used.
+ */
+struct hadal_kernel *hadal_kernel_open_cached(struct hadal_memory *memory,
+					      const struct hadal_traces *traces,
+					      const char *directory, struct hadal_error *error);
+
+/* Also writes what was newly found to the cache; NULL is fine. */
 void hadal_kernel_close(struct hadal_kernel *kernel);
 
 const struct hadal_kernel_info *hadal_kernel_info(const struct hadal_kernel *kernel);
