@@ -9,6 +9,8 @@
 #include <asm/cpufeatures.h>
 #include <hadal/abi.h>
 
+#define HYPERCALL ALTERNATIVE("vmcall", "vmmcall", X86_FEATURE_VMMCALL)
+
 /*
  * The hypercall itself. *first is RDI, in and out. On a CPU without Hadal the instruction raises
  * #UD, or belongs to the hypervisor that the machine itself runs under: -ENODEV either way.
@@ -22,9 +24,7 @@ static __always_inline long hadal_call_inout(enum hadal_call call, u64 *first, u
 	u64 number = HADAL_CALL_BASE + call;
 	u64 result = number;
 
-	asm volatile("1: " ALTERNATIVE("vmcall", "vmmcall",
-				       X86_FEATURE_VMMCALL) "\n"
-							    "2:\n" _ASM_EXTABLE(1b, 2b)
+	asm volatile("1: " HYPERCALL "\n2:\n" _ASM_EXTABLE(1b, 2b)
 		     : "+a"(result), "+D"(*first), "+S"(b), "+d"(c), "+r"(r8), "+r"(r9)
 		     :
 		     : "rcx", "r10", "r11", "memory", "cc");
