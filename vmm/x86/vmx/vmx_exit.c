@@ -23,6 +23,28 @@ static void count_nmi(struct vcpu *vcpu)
 }
 
 /*
+ * An exit by an NMI blocks NMIs as the NMI's delivery would (SDM 28.5.5), until an IRET. The next
+ * entry may lift that, but does not on every processor; without it no further NMI would come.
+ */
+static void unblock_nmis(void)
+{
+	__asm__ volatile("mov %%ss, %%eax\n\t"
+			 "push %%rax\n\t"
+			 "lea 8(%%rsp), %%rax\n\t"
+			 "push %%rax\n\t"
+			 "pushfq\n\t"
+			 "mov %%cs, %%eax\n\t"
+			 "push %%rax\n\t"
+			 "lea 1f(%%rip), %%rax\n\t"
+			 "push %%rax\n\t"
+			 "iretq\n"
+			 "1:"
+			 :
+			 :
+			 : "rax", "memory", "cc");
+}
+
+/*
  * The delivery of an event was under way: it starts over with the next entry (SDM 28.2.4). An NMI
  * has blocked NMIs already, which its second delivery must not find so.
  */
@@ -51,6 +73,7 @@ static void decode_exception(struct vcpu *vcpu, uint64_t qualification)
 	if (type == EVENT_NMI) {
 		e->kind = HADAL_EXIT_NMI;
 		count_nmi(vcpu);
+		unblock_nmis();
 		return;
 	}
 	e->exception.vector = event & EVENT_VECTOR;
