@@ -20,12 +20,16 @@ $(BUILD)/libhadal.a: $(LIB_OBJECTS)
 	$(Q)$(AR) rcs $@ $^
 
 # Programs include <libhadal/hadal.h> and link with -lhadal and LIB_LIBS.
-LIB_HEADERS := lib/hadal.h lib/error.h lib/memory.h
+LIB_HEADERS := lib/hadal.h lib/error.h lib/memory.h lib/image.h
+LIB_KERNEL_HEADERS := $(addprefix lib/kernel/,btf.h find.h kallsyms.h kernel.h list.h module.h \
+	process.h space.h)
 install:: all
 	install -d $(DESTDIR)$(PREFIX)/include/hadal $(DESTDIR)$(PREFIX)/include/libhadal \
 		$(DESTDIR)$(PREFIX)/lib
 	install -m 644 include/hadal/*.h $(DESTDIR)$(PREFIX)/include/hadal
 	install -m 644 $(LIB_HEADERS) $(DESTDIR)$(PREFIX)/include/libhadal
+	install -d $(DESTDIR)$(PREFIX)/include/libhadal/kernel
+	install -m 644 $(LIB_KERNEL_HEADERS) $(DESTDIR)$(PREFIX)/include/libhadal/kernel
 	install -m 644 $(BUILD)/libhadal.a $(DESTDIR)$(PREFIX)/lib
 
 uninstall::

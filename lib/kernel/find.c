@@ -16,38 +16,82 @@
 
 enum mapping { MAPPING_NONE, MAPPING_TEXT, MAPPING_RODATA, MAPPING_DATA };
 
+/* A copy of the last table of 4 KiB pages met, so that going up through it reads it once. */
+struct table_copy {
+	uint64_t va;     /* of the 2 MiB that it maps; 0: none */
+	uint32_t rights; /* what the entries above it allow */
+	uint64_t entries[512];
+};
+
+/* Copies the table that a walk ended in, if it was one of 4 KiB pages. */
+static void copy_table(struct hadal_space *space, const struct hadal_translation *walk, uint64_t va,
+		       struct table_copy *table)
+{
+	const struct hadal_step *last;
+
+	table->va = 0;
+	if (!walk->step_count)
+		return;
+	last = &walk->step[walk->step_count - 1];
+	if (last->level != 1 ||
+	    hadal_page_cache_read(space->cache, last->entry_address & HADAL_PTE_ADDRESS,
+				  table->entries, sizeof(table->entries)) != sizeof(table->entries))
+		return;
+	table->va = va & ~(HADAL_IMAGE_ALIGN - 1);
+	table->rights = ~0u;
+	for (const struct hadal_step *step = walk->step; step < last; step++)
+		table->rights &= step->rights;
+}
+
+static enum mapping mapping_of(uint32_t rights)
+{
+	if (rights & HADAL_STEP_EXECUTE)
+		return MAPPING_TEXT;
+	return rights & HADAL_STEP_WRITE ? MAPPING_DATA : MAPPING_RODATA;
+}
+
 /* What va is mapped as, and how many bytes from its page's beginning are alike. */
-static enum mapping mapping_at(struct hadal_space *space, uint64_t va, uint64_t *size, uint64_t *pa)
+static enum mapping mapping_at(struct hadal_space *space, struct table_copy *table, uint64_t va,
+			       uint64_t *size, uint64_t *pa)
 {
 	struct hadal_translation walk;
+	int error;
 
-	if (hadal_space_translate(space, va, &walk)) {
-		unsigned level = walk.step_count ? walk.step[walk.step_count - 1].level : 1;
+	if (table->va && table->va == (va & ~(HADAL_IMAGE_ALIGN - 1))) {
+		uint64_t entry = table->entries[va / HADAL_PAGE_SIZE % 512];
 
+		*size = HADAL_PAGE_SIZE;
+		*pa = (entry & HADAL_PTE_ADDRESS) | va % HADAL_PAGE_SIZE;
+		if (!(entry & HADAL_PTE_PRESENT))
+			return MAPPING_NONE;
+		return mapping_of(table->rights & hadal_entry_rights(entry));
+	}
+	error = hadal_space_translate(space, va, &walk);
+	copy_table(space, &walk, va, table);
+	if (error) {
 		/* One step of a missing table at most, so that no page beside it is passed over. */
-		*size = level == 1 ? HADAL_PAGE_SIZE : HADAL_IMAGE_ALIGN;
+		*size = table->va ? HADAL_PAGE_SIZE : HADAL_IMAGE_ALIGN;
 		return MAPPING_NONE;
 	}
 	*size = walk.page_bytes;
 	*pa = walk.physical;
-	if (walk.rights & HADAL_STEP_EXECUTE)
-		return MAPPING_TEXT;
-	return walk.rights & HADAL_STEP_WRITE ? MAPPING_DATA : MAPPING_RODATA;
+	return mapping_of(walk.rights);
 }
 
 /* Goes down from an address in the kernel's text to the first 2 MiB that belong to it. */
 static int find_base(struct hadal_space *space, uint64_t text, struct hadal_location *location)
 {
 	uint64_t va = text & ~(HADAL_IMAGE_ALIGN - 1);
+	struct table_copy table = {0};
 	uint64_t lower, size, pa;
 
-	if (mapping_at(space, va, &size, &pa) == MAPPING_NONE || pa % HADAL_IMAGE_ALIGN)
+	if (mapping_at(space, &table, va, &size, &pa) == MAPPING_NONE || pa % HADAL_IMAGE_ALIGN)
 		return -ENOENT;
 	for (lower = va - HADAL_IMAGE_ALIGN;
 	     lower >= HADAL_IMAGE_MIN && va - lower <= IMAGE_MAX_SIZE; lower -= HADAL_IMAGE_ALIGN) {
 		uint64_t lower_pa;
 
-		if (mapping_at(space, lower, &size, &lower_pa) == MAPPING_NONE ||
+		if (mapping_at(space, &table, lower, &size, &lower_pa) == MAPPING_NONE ||
 		    lower_pa != pa - HADAL_IMAGE_ALIGN)
 			break;
 		va = lower;
@@ -66,12 +110,13 @@ static int find_base(struct hadal_space *space, uint64_t text, struct hadal_loca
 static int find_rodata(struct hadal_space *space, struct hadal_location *location)
 {
 	uint64_t va = location->base, gap = 0, size, pa = 0;
+	struct table_copy table = {0};
 	bool data = false;
 
 	location->rodata = 0;
 	location->rodata_size = 0;
 	while (va < HADAL_IMAGE_MAX && va - location->base < IMAGE_MAX_SIZE && gap < MAX_GAP) {
-		enum mapping mapping = mapping_at(space, va, &size, &pa);
+		enum mapping mapping = mapping_at(space, &table, va, &size, &pa);
 
 		size -= va % size;
 		gap += size;

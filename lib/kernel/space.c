@@ -111,7 +111,7 @@ void hadal_space_flush(struct hadal_space *space)
 	hadal_page_cache_flush(space->cache);
 }
 
-static uint32_t entry_rights(uint64_t entry)
+uint32_t hadal_entry_rights(uint64_t entry)
 {
 	return HADAL_STEP_READ | (entry & HADAL_PTE_WRITE ? HADAL_STEP_WRITE : 0) |
 	       (entry & HADAL_PTE_USER ? HADAL_STEP_USER : 0) |
@@ -146,7 +146,7 @@ int hadal_space_translate(struct hadal_space *space, uint64_t va,
 		translation->step_count++;
 		if (!(step->entry & HADAL_PTE_PRESENT))
 			return translation->result = -EFAULT;
-		step->rights = entry_rights(step->entry);
+		step->rights = hadal_entry_rights(step->entry);
 		translation->rights &= step->rights;
 		table = step->entry & HADAL_PTE_ADDRESS;
 		if (level == 1 || (level <= 3 && step->entry & HADAL_PTE_LARGE)) {

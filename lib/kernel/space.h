@@ -19,6 +19,9 @@
 #define HADAL_CR3_PCID     0xfffull
 #define HADAL_CR3_KPTI_BIT 0x1000ull
 
+/* What a page-table entry alone allows: HADAL_STEP_*. */
+uint32_t hadal_entry_rights(uint64_t entry);
+
 /* Keeps the pages that were read last, so that page tables and small objects are read once. */
 struct hadal_page_cache;
 
