@@ -22,9 +22,8 @@ enum {
 
 /* What to read of the VMCS beside the reason. */
 enum vmx_detail {
-	DETAIL_MORE, /* the qualification and what it leads to */
-	DETAIL_LENGTH,
-	DETAIL_NONE,
+	DETAIL_MORE,   /* the qualification and what it leads to */
+	DETAIL_LENGTH, /* of the instruction; no more is needed */
 };
 
 struct vmx_reason {
