@@ -66,6 +66,13 @@ static bool makes_double_fault(unsigned first, unsigned second)
 	return first == VECTOR_PF && (is_contributory(second) || second == VECTOR_PF);
 }
 
+/* A fault's frame has RF set, which injection leaves to the VMM (SDM vol. 3, 18.3.1.1). */
+static bool is_fault(unsigned vector)
+{
+	return vector != VECTOR_DB && vector != VECTOR_BP && vector != VECTOR_OF &&
+	       vector != VECTOR_DF && vector != VECTOR_MC;
+}
+
 void vcpu_inject_exception(struct vcpu *vcpu, uint8_t vector, bool has_error, uint32_t error)
 {
 	uint32_t before = vcpu->inject.info;
@@ -84,6 +91,8 @@ void vcpu_inject_exception(struct vcpu *vcpu, uint8_t vector, bool has_error, ui
 			error = 0;
 		}
 	}
+	if (is_fault(vector))
+		vcpu->rflags |= RFLAGS_RF;
 	vcpu->inject = (struct event){
 		.info = EVENT_VALID | EVENT_EXCEPTION | (has_error ? EVENT_ERROR : 0) | vector,
 		.error = error,

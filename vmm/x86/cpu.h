@@ -46,10 +46,12 @@
 #define VECTOR_DB  1
 #define VECTOR_NMI 2
 #define VECTOR_BP  3
+#define VECTOR_OF  4
 #define VECTOR_UD  6
 #define VECTOR_DF  8
 #define VECTOR_GP  13
 #define VECTOR_PF  14
+#define VECTOR_MC  18
 
 #define MSR_APIC_BASE      0x1b
 #define MSR_SYSENTER_CS    0x174

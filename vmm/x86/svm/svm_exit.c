@@ -242,6 +242,7 @@ uint64_t svm_encode(struct vcpu *vcpu)
 	vmcb->rip = vcpu->rip;
 	if (__builtin_expect(vcpu->inject.info, 0)) {
 		vmcb->event_injection = vcpu->inject.info | (uint64_t)vcpu->inject.error << 32;
+		vmcb->rflags = vcpu->rflags;
 		if ((vcpu->inject.info & EVENT_TYPE) == EVENT_NMI) {
 			vcpu->arch_data[SVM_DATA_FLAGS] |= SVM_FLAG_NMI_BLOCKED;
 			svm_set_intercept(vcpu, SVM_INTERCEPT_IRET, true);
