@@ -11,7 +11,6 @@
 #include <asm/svm.h>
 
 #include "call.h"
-#include "client.h"
 #include "loader.h"
 
 #ifndef __nocfi
@@ -238,18 +237,15 @@ static int start_locked(struct outcome *outcome)
 	error = image_init(outcome);
 	if (!error)
 		error = enter_all(outcome);
-	if (error) {
+	if (error)
 		release_memory();
-		return error;
-	}
-	hadal.started = true;
-	clients_open();
-	return 0;
+	else
+		hadal.started = true;
+	return error;
 }
 
 static void leave_all(void)
 {
-	clients_close();
 	hadal.changing = true;
 	cpuhp_remove_state(hadal.hotplug);
 	hadal.changing = false;
@@ -273,16 +269,14 @@ int hadal_start(struct outcome *outcome)
 int hadal_stop(struct outcome *outcome)
 {
 	int error = 0;
-	u64 mapped;
 
 	if (down_write_killable(&hadal_lock))
 		return fail(outcome, -EINTR, -1, "interrupted");
-	mapped = mapped_pages() + clients_mapped_pages();
 	if (!hadal.started)
 		error = fail(outcome, -ENODEV, -1, "Hadal is not running");
-	else if (mapped)
+	else if (mapped_pages())
 		error = fail(outcome, -EBUSY, -1,
-			     "%llu pages are mapped; end the programs that use them", mapped);
+			     "%u pages are mapped; end the programs that use them", mapped_pages());
 	else {
 		leave_all();
 		if (!cpumask_empty(&cpus_entered))

@@ -444,7 +444,7 @@ int main(void)
 {
 	setvbuf(stdout, NULL, _IONBF, 0);
 	pin_to_cpu(0);
-	world_open(&world);
+	world_open(&world, false);
 	query();
 	info();
 	EQUAL(map_page(arena_page(&world, PAGE_READ_ONLY), arena_page(&world, PAGE_SHOWN), 0), 0);

@@ -367,7 +367,7 @@ int main(void)
 {
 	setvbuf(stdout, NULL, _IONBF, 0);
 	pin_to_cpu(0);
-	world_open(&world);
+	world_open(&world, false);
 	translate_own_space();
 	translate_errors();
 	translate_pages();

@@ -108,7 +108,7 @@ static int start(struct vcpu *vcpu, uint64_t cr3, uint64_t cr4)
 	vcpu->virtualized = false;
 	vcpu->inject.info = 0;
 	vcpu->nmi_pending = false;
-	vcpu_drop_caches(vcpu);
+	walk_cache_drop(&vcpu->fetch_cache);
 	err = vendor->start(vcpu);
 	if (err)
 		return err;

@@ -17,11 +17,11 @@ static void mark_own(struct world *world, uint64_t address)
 }
 
 /* The hypervisor's pages are those that reads refuse with -EACCES. */
-static void find_own(struct world *world, const struct hadal_range *ram)
+static void find_own(struct world *world, const struct hadal_range *ram, bool all)
 {
 	uint64_t at = ram->start;
 
-	while (at < ram->end) {
+	while (at < ram->end && (all || at < world->own + 2 * PIECE || !world->own)) {
 		uint64_t length = ram->end - at < PIECE ? ram->end - at : PIECE;
 		int64_t done = ring0_call(HADAL_CALL_READ, at, length, world->arena.physical, 0, 0);
 
@@ -35,7 +35,7 @@ static void find_own(struct world *world, const struct hadal_range *ram)
 	}
 }
 
-void world_open(struct world *world)
+void world_open(struct world *world, bool all_own)
 {
 	*world = (struct world){.own = 0};
 	ring0_open(&world->arena);
@@ -46,9 +46,10 @@ void world_open(struct world *world)
 	world->own_map = calloc(world->ram_end / PAGE / 8 + 1, 1);
 	CHECK(world->own_map);
 	for (uint32_t i = 0; i < world->info.ram_count; i++)
-		find_own(world, &world->info.ram[i]);
+		find_own(world, &world->info.ram[i], all_own);
 	CHECK(world->own);
-	CHECK(world->own_pages >= world->info.image_bytes / PAGE + world->info.pool_pages);
+	CHECK(!all_own ||
+	      world->own_pages >= world->info.image_bytes / PAGE + world->info.pool_pages);
 }
 
 enum place world_place(const struct world *world, uint64_t address)

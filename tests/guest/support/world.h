@@ -20,8 +20,11 @@ struct world {
 	uint8_t *own_map; /* a bit for each page below ram_end */
 };
 
-/* Opens the device, asks for struct hadal_info and reads all RAM to find the hypervisor's pages. */
-void world_open(struct world *world);
+/*
+ * Opens the device, asks for struct hadal_info and reads RAM to find the hypervisor's pages: all of
+ * them, or only those up to world->own and a little further.
+ */
+void world_open(struct world *world, bool all_own);
 /* What a physical address is. */
 enum place world_place(const struct world *world, uint64_t address);
 

@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+
+#include "support/model.h"
+
+#define ENTRY_PRESENT 1ull
+#define ENTRY_LARGE   0x80ull
+#define ADDRESS_BITS  0x000ffffffffff000ull
+#define LOG_MOST      16384
+
+static uint64_t error_bit(int error)
+{
+	return 1ull << error % 64;
+}
+
+static uint64_t low_bits(unsigned int count)
+{
+	return count >= 64 ? -1ull : (1ull << count) - 1;
+}
+
+int model_page(const struct model *model, uint64_t physical)
+{
+	uint64_t offset = physical - model->world->arena.physical;
+
+	return offset < HADAL_TEST_ARENA_BYTES ? (int)(offset / PAGE) : -1;
+}
+
+uint64_t model_behind(const struct model *model, uint64_t gpa)
+{
+	int page = model_page(model, gpa);
+
+	if (page == READ_ONLY)
+		return arena_page(model->world, DATA) + gpa % PAGE;
+	if (page >= MAPPED && page < MAPPED_END && model->shown[page])
+		return model->shown[page] + gpa % PAGE;
+	return gpa;
+}
+
+static bool is_canonical(uint64_t address, unsigned int levels)
+{
+	unsigned int shift = 64 - 12 - 9 * levels;
+
+	return (uint64_t)((int64_t)(address << shift) >> shift) == address;
+}
+
+/* The caller's own space: of it, only the arena's two places are known. */
+static int walk_current(const struct model *model, uint64_t address, uint64_t *gpa)
+{
+	const struct arena *arena = &model->world->arena;
+	const uint64_t starts[] = {arena->kernel_virtual, (uintptr_t)arena->bytes};
+
+	for (int i = 0; i < 2; i++)
+		if (address - starts[i] < HADAL_TEST_ARENA_BYTES) {
+			*gpa = arena->physical + (address - starts[i]);
+			return 0;
+		}
+	return address < 0x10000 ? -EFAULT : WALK_UNKNOWN;
+}
+
+static bool has_reserved_bits(const struct model *model, uint64_t entry, unsigned int level)
+{
+	if (entry & ADDRESS_BITS & ~low_bits(model->world->info.physical_bits))
+		return true;
+	if (level == 1 || !(entry & ENTRY_LARGE))
+		return false;
+	return level > 3 || (entry & low_bits(12 + 9 * (level - 1)) & ~low_bits(13));
+}
+
+int model_walk(const struct model *model, uint64_t root, uint64_t flags, uint64_t address,
+	       uint64_t *gpa)
+{
+	unsigned int levels = model->current_levels;
+	uint64_t table = root & ADDRESS_BITS;
+
+	if (flags & (HADAL_MEM_LA48 | HADAL_MEM_LA57))
+		levels = flags & HADAL_MEM_LA57 ? 5 : 4;
+	if (!is_canonical(address, levels))
+		return -EINVAL;
+	if (root == HADAL_ROOT_CURRENT)
+		return levels == model->current_levels ? walk_current(model, address, gpa)
+						       : WALK_UNKNOWN;
+	for (unsigned int level = levels;; level--) {
+		unsigned int shift = 12 + 9 * (level - 1);
+		enum place place = world_place(model->world, table);
+		int page = model_page(model, table);
+		uint64_t entry = 0; /* what anybody else sees of the hypervisor's pages */
+
+		if (place == PLACE_OTHER)
+			return -ENXIO;
+		if (place == PLACE_RAM) {
+			if (page < TABLES || page >= TABLES_END)
+				return WALK_UNKNOWN;
+			entry = ((uint64_t *)(model->world->arena.bytes +
+					      page * PAGE))[address >> shift & 511];
+		}
+		if (!(entry & ENTRY_PRESENT))
+			return -EFAULT;
+		if (has_reserved_bits(model, entry, level))
+			return -EINVAL;
+		table = entry & ADDRESS_BITS;
+		if (level == 1 || entry & ENTRY_LARGE) {
+			*gpa = (table & ~low_bits(shift)) | (address & low_bits(shift));
+			return 0;
+		}
+	}
+}
+
+/* May the caller's own hands read or write this guest-physical page? */
+static bool is_usable(const struct model *model, uint64_t gpa, bool write)
+{
+	int page = model_page(model, gpa);
+	enum place place = world_place(model->world, gpa);
+
+	if (page == READ_ONLY)
+		return !write;
+	if (page >= MAPPED && page < MAPPED_END && model->shown[page])
+		return !write || model->writable[page];
+	return write ? place == PLACE_RAM : place != PLACE_OTHER;
+}
+
+static bool is_range_usable(const struct model *model, uint64_t gpa, uint64_t bytes, bool write)
+{
+	if (gpa + bytes < gpa)
+		return false;
+	for (uint64_t at = gpa & -PAGE; at < gpa + bytes; at += PAGE)
+		if (!is_usable(model, at, write))
+			return false;
+	return true;
+}
+
+/* Memory that may be written, or that nobody can write. */
+static bool is_harmless_to_write(const struct model *model, uint64_t physical)
+{
+	int page = model_page(model, physical);
+
+	if (world_place(model->world, physical) != PLACE_RAM)
+		return true;
+	return (page >= MAPPED && page < DATA_END) || (page >= BUFFERS && page < BUFFERS_END);
+}
+
+static bool is_harmless_range(const struct model *model, uint64_t physical, uint64_t bytes)
+{
+	for (uint64_t at = 0; at < bytes + PAGE; at += PAGE)
+		if (!is_harmless_to_write(model, physical + (at < bytes ? at : bytes)))
+			return false;
+	return true;
+}
+
+/* Device registers that nothing happens to, and where there is no device. */
+static bool is_harmless_device(uint64_t address, bool write)
+{
+	if (address >= 0x40000000 && address < 0x80000000)
+		return true;
+	return address / PAGE == IO_APIC / PAGE && !write;
+}
+
+struct piece {
+	uint64_t errors;
+	bool known;
+	uint64_t physical;
+};
+
+/* The byte at address + done of a transfer. */
+static struct piece piece_at(const struct model *model, const struct hadal_test_registers *r,
+			     uint64_t done)
+{
+	struct piece piece = {.known = true, .physical = r->rdi + done};
+	enum place place;
+
+	if (r->r8 & HADAL_MEM_VIRTUAL) {
+		uint64_t gpa;
+		int error = model_walk(model, r->r9, r->r8, r->rdi + done, &gpa);
+
+		if (error == WALK_UNKNOWN) {
+			piece.known = false;
+			piece.errors = error_bit(EFAULT) | error_bit(EACCES) | error_bit(ENXIO);
+			return piece;
+		}
+		if (error) {
+			piece.errors = error_bit(error == -ENXIO ? ENXIO : EFAULT);
+			piece.physical = -1ull;
+			return piece;
+		}
+		piece.physical = model_behind(model, gpa);
+	}
+	place = world_place(model->world, piece.physical);
+	if (place == PLACE_OWN)
+		piece.errors = error_bit(EACCES);
+	else if (place == PLACE_OTHER &&
+		 (!(r->r8 & HADAL_MEM_MMIO) || piece.physical >> model->world->info.physical_bits))
+		piece.errors = error_bit(ENXIO);
+	return piece;
+}
+
+static bool is_root_beyond(const struct model *model, uint64_t root)
+{
+	return root != HADAL_ROOT_CURRENT &&
+	       (root & ADDRESS_BITS) >> model->world->info.physical_bits;
+}
+
+static bool are_arguments_wrong(const struct model *model, const struct hadal_test_registers *r)
+{
+	const uint64_t levels = HADAL_MEM_LA48 | HADAL_MEM_LA57;
+
+	if (!r->rsi || r->rsi > HADAL_TRANSFER_MAX)
+		return true;
+	if (r->rdi + r->rsi < r->rdi || r->rdx + r->rsi < r->rdx)
+		return true;
+	if (r->r8 & ~(HADAL_MEM_VIRTUAL | HADAL_MEM_MMIO | levels) || (r->r8 & levels) == levels)
+		return true;
+	if (r->r8 & HADAL_MEM_VIRTUAL)
+		return r->r8 & HADAL_MEM_MMIO || is_root_beyond(model, r->r9);
+	return r->r8 & levels;
+}
+
+static bool is_transfer_harmless(const struct model *model, const struct hadal_test_registers *r,
+				 bool write)
+{
+	uint64_t bytes = r->rsi < HADAL_TRANSFER_MAX ? r->rsi : HADAL_TRANSFER_MAX;
+
+	if (!write && !is_harmless_range(model, r->rdx, bytes))
+		return false;
+	for (uint64_t at = 0; at <= bytes;
+	     at += at + PAGE > bytes && at < bytes ? bytes - at : PAGE) {
+		struct piece piece = piece_at(model, r, at);
+
+		if (write && (!piece.known || !is_harmless_to_write(model, piece.physical)))
+			return false;
+		if (r->r8 & HADAL_MEM_MMIO && !piece.errors &&
+		    world_place(model->world, piece.physical) == PLACE_OTHER &&
+		    !is_harmless_device(piece.physical, write))
+			return false;
+	}
+	return true;
+}
+
+static struct expected predict_transfer(const struct model *model,
+					const struct hadal_test_registers *r, bool write)
+{
+	struct expected e = {.least = 1, .most = 0};
+	uint64_t done = 0;
+
+	e.harmless = is_transfer_harmless(model, r, write);
+	if (are_arguments_wrong(model, r)) {
+		e.errors = error_bit(EINVAL);
+		return e;
+	}
+	while (done < r->rsi) {
+		struct piece piece = piece_at(model, r, done);
+		uint64_t buffer = r->rdx + done;
+		/* A piece crosses no page on either side. */
+		uint64_t target = PAGE - (r->rdi + done) % PAGE, source = PAGE - buffer % PAGE;
+
+		if (!is_usable(model, buffer, !write))
+			piece.errors |= error_bit(EFAULT);
+		if (!piece.known) { /* may fail here, or go on to anywhere */
+			e.errors = done ? 0 : piece.errors;
+			e.least = done ? done : 1;
+			e.most = r->rsi;
+			return e;
+		}
+		if (piece.errors) {
+			e.errors = done ? 0 : piece.errors;
+			break;
+		}
+		done += target < source ? target : source;
+	}
+	if (done > r->rsi)
+		done = r->rsi;
+	e.least = e.errors ? 1 : (int64_t)done;
+	e.most = e.errors ? 0 : (int64_t)done;
+	return e;
+}
+
+/* A call that fills a struct at a buffer; `errors` are those of its other arguments. */
+static struct expected predict_filler(const struct model *model, uint64_t buffer, uint64_t size,
+				      uint64_t needed, uint64_t errors)
+{
+	struct expected e = {.errors = errors, .least = 0, .most = 0};
+
+	if (size < needed)
+		e.errors |= error_bit(EINVAL);
+	if (!is_range_usable(model, buffer, needed, true))
+		e.errors |= error_bit(EFAULT);
+	e.most = e.errors ? -1 : 0;
+	e.harmless = is_harmless_range(model, buffer, needed);
+	return e;
+}
+
+static uint64_t index_errors(uint64_t index)
+{
+	return index < 2 ? 0 : error_bit(ENXIO);
+}
+
+static uint64_t page_errors(const struct model *model, uint64_t page)
+{
+	enum place place = world_place(model->world, page);
+
+	if (page % PAGE)
+		return error_bit(EINVAL);
+	if (place == PLACE_RAM)
+		return 0;
+	return error_bit(place == PLACE_OWN ? EACCES : ENXIO);
+}
+
+static bool is_in(const struct model *model, uint64_t address, int first, int end)
+{
+	int page = model_page(model, address);
+
+	return world_place(model->world, address) != PLACE_RAM || (page >= first && page < end);
+}
+
+static struct expected predict_map(const struct model *model, const struct hadal_test_registers *r)
+{
+	struct expected e = {.least = 0, .most = 0};
+	int page = model_page(model, r->rdi);
+
+	e.errors = page_errors(model, r->rdi) | page_errors(model, r->rsi);
+	if (r->rdx & ~(uint64_t)HADAL_MAP_WRITE)
+		e.errors |= error_bit(EINVAL);
+	if (page >= MAPPED && page < MAPPED_END && model->shown[page])
+		e.errors |= error_bit(EEXIST);
+	e.most = e.errors ? -1 : 0;
+	e.harmless =
+		is_in(model, r->rdi, MAPPED, MAPPED_END) && is_in(model, r->rsi, DATA, DATA_END);
+	return e;
+}
+
+static struct expected predict_unmap(const struct model *model,
+				     const struct hadal_test_registers *r)
+{
+	struct expected e = {.least = 0, .most = 0};
+	int page = model_page(model, r->rdi);
+	bool mapped = page >= MAPPED && page < MAPPED_END && model->shown[page];
+
+	if (r->rdi % PAGE)
+		e.errors = error_bit(EINVAL);
+	else if (!mapped)
+		e.errors = error_bit(ENOENT);
+	e.most = e.errors ? -1 : 0;
+	e.harmless = is_in(model, r->rdi, TABLES, READ_ONLY);
+	return e;
+}
+
+static struct expected predict_translate(const struct model *model,
+					 const struct hadal_test_registers *r)
+{
+	const uint64_t levels = HADAL_MEM_LA48 | HADAL_MEM_LA57;
+	bool wrong = r->r9 & ~levels || r->r9 == levels || is_root_beyond(model, r->rsi);
+
+	return predict_filler(model, r->rdx, r->r8, sizeof(struct hadal_translation),
+			      wrong ? error_bit(EINVAL) : 0);
+}
+
+static struct expected predict_log(const struct model *model, const struct hadal_test_registers *r)
+{
+	/* How much it writes at once is its own business; one byte it must be able to. */
+	struct expected e = predict_filler(model, r->rsi, r->rdx, 1, 0);
+	uint64_t most = r->rdx < LOG_MOST ? r->rdx : LOG_MOST;
+
+	if (!is_range_usable(model, r->rsi, most, true))
+		e.errors |= error_bit(EFAULT);
+	e.harmless = is_harmless_range(model, r->rsi, most);
+	e.least = 0;
+	e.most = e.most < 0 ? -1 : (int64_t)most;
+	return e;
+}
+
+struct expected model_predict(const struct model *model, const struct hadal_test_registers *r)
+{
+	struct expected query = {.harmless = true, .least = 0, .most = 0};
+
+	switch (r->rax - HADAL_CALL_BASE) {
+	case HADAL_CALL_QUERY:
+		query.errors = r->rdi == HADAL_ABI_VERSION ? 0 : error_bit(EPROTO);
+		query.most = query.errors ? -1 : 0;
+		return query;
+	case HADAL_CALL_INFO:
+		return predict_filler(model, r->rdi, r->rsi, sizeof(struct hadal_info), 0);
+	case HADAL_CALL_STOP:
+		return (struct expected){.harmless = false};
+	case HADAL_CALL_REGS:
+		return predict_filler(model, r->rsi, r->rdx, sizeof(struct hadal_regs),
+				      index_errors(r->rdi));
+	case HADAL_CALL_TRANSLATE:
+		return predict_translate(model, r);
+	case HADAL_CALL_READ:
+		return predict_transfer(model, r, false);
+	case HADAL_CALL_WRITE:
+		return predict_transfer(model, r, true);
+	case HADAL_CALL_MAP:
+		return predict_map(model, r);
+	case HADAL_CALL_UNMAP:
+		return predict_unmap(model, r);
+	case HADAL_CALL_LOG:
+		return predict_log(model, r);
+	case HADAL_CALL_STATS:
+		return predict_filler(model, r->rsi, r->rdx, sizeof(struct hadal_stats),
+				      index_errors(r->rdi));
+	}
+	return (struct expected){.trapped = true, .harmless = true};
+}
+
+bool model_agrees(const struct expected *e, bool trapped, int64_t result)
+{
+	if (trapped || e->trapped)
+		return trapped && e->trapped;
+	if (result < 0)
+		return result > -4096 && e->errors & error_bit(-result);
+	return result >= e->least && result <= e->most;
+}
