@@ -24,6 +24,9 @@ say = @printf '  %-7s %s\n' '$(1)' '$(patsubst $(BUILD)/%,%,$(2))'
 GUEST_RELEASES := $(shell cat $(BUILD)/kernel*/release 2>/dev/null || \
 	ls /lib/modules 2>/dev/null | grep cloud-amd64 | sort -V | tail -n 1)
 GUEST_KDIRS := $(GUEST_RELEASES:%=/lib/modules/%/build)
+# The modules of tests and measurements are built for the first one only, build/kernel.
+GUEST_RELEASE := $(firstword $(GUEST_RELEASES))
+GUEST_KDIR := $(firstword $(GUEST_KDIRS))
 KDIR ?= $(firstword $(wildcard /lib/modules/$(shell uname -r)/build) $(GUEST_KDIRS))
 
 CC := gcc

@@ -17,10 +17,7 @@ $(BENCH_PROGRAMS): $(BUILD)/bench/bin/bench_%: bench/%.c $(BENCH_SHARED) $(BUILD
 
 $(BENCH_MODULE): $(BENCH_MODULE_SOURCES) bench/sample.h include/hadal/abi.h
 	$(call say,MODULE,$@)
-	$(Q)mkdir -p $(@D)
-	$(Q)ln -sf $(abspath $(BENCH_MODULE_SOURCES)) $(@D)/
-	$(Q)env -u MAKEFLAGS -u CFLAGS -u CPPFLAGS $(MAKE) -s -C $(GUEST_KDIR) M=$(abspath $(@D)) \
-		CONFIG_DEBUG_INFO_BTF_MODULES= HADAL_TOP=$(CURDIR) modules
+	$(Q)$(call kbuild,$(GUEST_KDIR),$(@D),$(BENCH_MODULE_SOURCES))
 
 # The module with another image: a build of its own below this one.
 define bench_image_rule

@@ -38,6 +38,9 @@ int cmd_translate(int argc, char **argv);
 int cmd_ps(int argc, char **argv);
 int cmd_modules(int argc, char **argv);
 int cmd_symbols(int argc, char **argv);
+int cmd_exec(int argc, char **argv);
+int cmd_allow(int argc, char **argv);
+int cmd_clients(int argc, char **argv);
 
 /* Options that many commands have; their keys are above all characters. */
 enum cli_key {

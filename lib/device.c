@@ -326,3 +326,40 @@ int hadal_unmap_page(struct hadal *hadal, void *page, struct hadal_error *error)
 	munmap(page, PAGE_BYTES);
 	return 0;
 }
+
+int hadal_admit(struct hadal *hadal, pid_t pid, struct hadal_error *error)
+{
+	struct hadal_ioc_admit request = {.version = HADAL_ABI_VERSION, .pid = pid};
+
+	if (!ioctl(hadal->fd, HADAL_IOC_ADMIT, &request))
+		return 0;
+	switch (errno) {
+	case ESRCH:
+		return hadal_fail(error, ESRCH, "There is no process %d", pid);
+	case EEXIST:
+		return hadal_fail(error, EEXIST, "Process %d may introspect already", pid);
+	case EINVAL:
+		return hadal_fail(error, EINVAL, "Process %d runs no program", pid);
+	case ENOSPC:
+		return hadal_fail(error, ENOSPC,
+				  "%u programs may introspect already: end some, see 'hadal "
+				  "clients'",
+				  HADAL_MAX_CLIENTS);
+	default:
+		return common_error(error, errno, "Cannot admit a process");
+	}
+}
+
+int hadal_clients(struct hadal *hadal, struct hadal_client_info *clients, unsigned int room,
+		  struct hadal_error *error)
+{
+	struct hadal_ioc_clients request = {
+		.version = HADAL_ABI_VERSION,
+		.count = room,
+		.buffer = (uintptr_t)clients,
+	};
+
+	if (ioctl(hadal->fd, HADAL_IOC_CLIENTS, &request))
+		return common_error(error, errno, "Cannot list the clients");
+	return request.count;
+}

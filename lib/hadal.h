@@ -20,6 +20,7 @@
 #include <sys/types.h>
 
 #include <hadal/abi.h>
+#include <hadal/ioctl.h>
 
 #include "error.h"
 #include "memory.h"
@@ -124,6 +125,18 @@ int hadal_translate(struct hadal *hadal, uint64_t root, uint64_t address, uint32
 int hadal_map_page(struct hadal *hadal, uint64_t physical, uint32_t flags, void **page,
 		   struct hadal_error *error);
 int hadal_unmap_page(struct hadal *hadal, void *page, struct hadal_error *error);
+
+/* Programs that ask the hypervisor themselves: docs/libvmi.md */
+
+/*
+ * Admits the program that a process runs, and what it forks. -ESRCH, -EEXIST (it is already),
+ * -EINVAL (a kernel thread), -ENOSPC, -ENOMEM.
+ */
+int hadal_admit(struct hadal *hadal, pid_t pid, struct hadal_error *error);
+
+/* Fills clients[room]; returns how many there are, up to `room`. */
+int hadal_clients(struct hadal *hadal, struct hadal_client_info *clients, unsigned int room,
+		  struct hadal_error *error);
 
 /* For lib/kernel */
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 #
 # The image: one freestanding program, linked at a fixed address, written out as a flat file.
-# EXT= names directories of extensions to link in, inside the tree or outside of it.
+# EXT= names directories of extensions to link in beside the usual ones, inside the tree or outside
+# of it.
 
 VMM_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes \
 	-ffreestanding -fno-builtin -nostdlib -fno-stack-protector -fno-asynchronous-unwind-tables \
@@ -9,10 +10,11 @@ VMM_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wstrict-prototypes -Wmiss
 	-fno-strict-aliasing -fomit-frame-pointer -Ivmm -Iinclude -include vmm/core/visibility.h -MMD -MP
 
 EXT ?=
+VMM_EXT := vmm/ext/bareflank $(EXT)
 VMM_DIRS := vmm/core vmm/x86 vmm/x86/svm vmm/x86/vmx
 VMM_SOURCES := $(foreach dir,$(VMM_DIRS),$(sort $(wildcard $(dir)/*.c $(dir)/*.S)))
 VMM_OBJECTS := $(addprefix $(BUILD)/,$(addsuffix .o,$(basename $(VMM_SOURCES))))
-EXT_SOURCES := $(foreach dir,$(EXT),$(sort $(wildcard $(dir)/*.c)))
+EXT_SOURCES := $(foreach dir,$(VMM_EXT),$(sort $(wildcard $(dir)/*.c)))
 EXT_OBJECTS := $(foreach source,$(EXT_SOURCES),$(BUILD)/vmm/ext-objects/$(notdir \
 	$(patsubst %/,%,$(dir $(source))))-$(notdir $(basename $(source))).o)
 

@@ -77,6 +77,29 @@ enum hadal_call {
 	/* RDI: vCPU index, RSI: buffer, RDX: its size. Fills struct hadal_stats. 0, -ENXIO,
 	   -EINVAL, -EFAULT. */
 	HADAL_CALL_STATS,
+	/*
+	 * Admit an address space: extensions then answer its programs in ring 3. RDI: its kernel's
+	 * CR3, RSI: its programs' CR3 (the same one without KPTI), both without PCID; RDX: its
+	 * door, see enum hadal_door. 0, -EINVAL, -EEXIST, -ENOSPC.
+	 */
+	HADAL_CALL_CLIENT_ADD,
+	/* RDI: its kernel's CR3. Its pages show themselves again and are forgotten. 0, -ENOENT. */
+	HADAL_CALL_CLIENT_REMOVE,
+	/*
+	 * A page that the client may let show others: its frame must be the client's alone and must
+	 * not move or be freed before it is removed here. RDI: the kernel's CR3, RSI:
+	 * guest-physical address. 0, -EINVAL, -ENOENT, -ENXIO (not RAM), -EACCES, -EEXIST, -ENOSPC,
+	 * -ENOMEM.
+	 */
+	HADAL_CALL_CLIENT_PAGE_ADD,
+	/*
+	 * Forget such a page, which shows itself again. RDI, RSI: as above, RDX: HADAL_PAGE_*
+	 * flags. 0, -EINVAL, -ENOENT, -EBUSY (a flag keeps it).
+	 */
+	HADAL_CALL_CLIENT_PAGE_REMOVE,
+	/* RDI: the kernel's CR3, RSI: buffer, RDX: its size. Fills struct hadal_client. 0, -ENOENT,
+	   -EINVAL, -EFAULT. */
+	HADAL_CALL_CLIENT_STATE,
 	HADAL_CALL_COUNT,
 	/* Numbers from here to HADAL_CALL_EXTENSION_LAST are left to extensions. */
 	HADAL_CALL_EXTENSION = 0x100,
@@ -86,6 +109,7 @@ enum hadal_call {
 #define HADAL_ROOT_CURRENT   (~0ull)
 #define HADAL_TRANSFER_MAX   65536u
 #define HADAL_MAX_CPUS       256u
+#define HADAL_MAX_CLIENTS    256u
 #define HADAL_MAX_RAM_RANGES 64u
 
 /* Flags of HADAL_CALL_READ and HADAL_CALL_WRITE. */
@@ -97,6 +121,30 @@ enum hadal_call {
 
 /* Flags of HADAL_CALL_MAP. */
 #define HADAL_MAP_WRITE 1u /* writes to the page reach the page shown; else they are refused */
+
+/* Flags of HADAL_CALL_CLIENT_PAGE_REMOVE. */
+#define HADAL_PAGE_IDLE 1u /* keep it unless it has shown another page and shows itself now */
+
+/*
+ * The pages of a client's door. What the hypervisor cannot do without the kernel it hands over as a
+ * read fault of the program on one of them, at the hypercall instruction. The kernel either does
+ * what is asked, so that the instruction succeeds when it is executed again, or completes the call
+ * itself: RAX = 0 or 1 and RIP behind the instruction, HADAL_CLIENT_CALL_BYTES long.
+ */
+enum hadal_door {
+	HADAL_DOOR_TRANSLATE, /* RDI: address of a page to add; or else RDI = its translation */
+	HADAL_DOOR_MAP,       /* RDI: address of a page to add, RSI: physical page it shall show */
+	HADAL_DOOR_BUFFER,    /* RDI: buffer to make present and writable, RSI: its bytes */
+	HADAL_DOOR_PAGES,
+};
+#define HADAL_CLIENT_CALL_BYTES 3u
+
+/* What a client has. */
+struct hadal_client {
+	uint64_t pages;  /* known pages */
+	uint64_t mapped; /* those that show another one now */
+	uint64_t maps;   /* pages shown since it was admitted */
+};
 
 enum hadal_vendor {
 	HADAL_VENDOR_INTEL = 1,

@@ -81,6 +81,32 @@ struct hadal_ioc_log {
 	uint64_t done; /* bytes of text copied */
 };
 
+/*
+ * Admit the address space of a process: its program may ask the hypervisor itself, as
+ * docs/libvmi.md tells, and so may what it forks; a program that it executes may not. The process
+ * keeps a mapping of the device as long. -ESRCH, -EEXIST, -EINVAL (a kernel thread), -ENOSPC,
+ * -ENOMEM.
+ */
+struct hadal_ioc_admit {
+	uint32_t version;
+	int32_t pid;
+};
+
+struct hadal_client_info {
+	int32_t pid; /* 0 when it has just ended */
+	uint32_t reserved;
+	char name[16];
+	uint64_t seconds; /* since it was admitted */
+	struct hadal_client state;
+};
+
+/* List the clients. */
+struct hadal_ioc_clients {
+	uint32_t version;
+	uint32_t count;  /* in: room in the buffer; out: clients written to it */
+	uint64_t buffer; /* struct hadal_client_info[count] */
+};
+
 #define HADAL_IOC_START     _IOWR('H', 0, struct hadal_ioc_start)
 #define HADAL_IOC_STOP      _IOWR('H', 1, struct hadal_ioc_stop)
 #define HADAL_IOC_STATE     _IOWR('H', 2, struct hadal_ioc_state)
@@ -93,5 +119,7 @@ struct hadal_ioc_log {
 #define HADAL_IOC_MAP       _IOWR('H', 9, struct hadal_ioc_map)
 #define HADAL_IOC_UNMAP     _IOWR('H', 10, struct hadal_ioc_map)
 #define HADAL_IOC_LOG       _IOWR('H', 11, struct hadal_ioc_log)
+#define HADAL_IOC_ADMIT     _IOWR('H', 12, struct hadal_ioc_admit)
+#define HADAL_IOC_CLIENTS   _IOWR('H', 13, struct hadal_ioc_clients)
 
 #endif

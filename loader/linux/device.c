@@ -8,6 +8,7 @@
 #include <asm/io.h>
 
 #include "call.h"
+#include "client.h"
 #include "loader.h"
 
 static int hadal_open(struct inode *inode, struct file *file)
@@ -105,6 +106,8 @@ union request {
 	struct hadal_ioc_translate translate;
 	struct hadal_ioc_map map;
 	struct hadal_ioc_log log;
+	struct hadal_ioc_admit admit;
+	struct hadal_ioc_clients clients;
 };
 
 /* What needs Hadal running, and hadal_lock held for reading. */
@@ -125,6 +128,8 @@ static long ioctl_running(struct file *file, unsigned int command, union request
 		return map_page(file, &request->map);
 	case HADAL_IOC_UNMAP:
 		return unmap_page(file, &request->map);
+	case HADAL_IOC_CLIENTS:
+		return clients_list(&request->clients);
 	}
 	return -ENOTTY;
 }
@@ -166,6 +171,9 @@ static long hadal_ioctl(struct file *file, unsigned int command, unsigned long a
 	case HADAL_IOC_STATE:
 		result = ioctl_state(&request.state);
 		break;
+	case HADAL_IOC_ADMIT:
+		result = client_admit(file, request.admit.pid);
+		break;
 	default:
 		result = ioctl_locked(file, command, &request);
 	}
@@ -180,6 +188,7 @@ static const struct file_operations hadal_operations = {
 	.open = hadal_open,
 	.release = hadal_release,
 	.unlocked_ioctl = hadal_ioctl,
+	.mmap = door_map,
 };
 
 static struct miscdevice hadal_device = {

@@ -11,6 +11,7 @@
 #include <asm/svm.h>
 
 #include "call.h"
+#include "client.h"
 #include "loader.h"
 
 #ifndef __nocfi
@@ -237,15 +238,18 @@ static int start_locked(struct outcome *outcome)
 	error = image_init(outcome);
 	if (!error)
 		error = enter_all(outcome);
-	if (error)
+	if (error) {
 		release_memory();
-	else
-		hadal.started = true;
-	return error;
+		return error;
+	}
+	hadal.started = true;
+	clients_open();
+	return 0;
 }
 
 static void leave_all(void)
 {
+	clients_close();
 	hadal.changing = true;
 	cpuhp_remove_state(hadal.hotplug);
 	hadal.changing = false;
@@ -269,14 +273,16 @@ int hadal_start(struct outcome *outcome)
 int hadal_stop(struct outcome *outcome)
 {
 	int error = 0;
+	u64 mapped;
 
 	if (down_write_killable(&hadal_lock))
 		return fail(outcome, -EINTR, -1, "interrupted");
+	mapped = mapped_pages() + clients_mapped_pages();
 	if (!hadal.started)
 		error = fail(outcome, -ENODEV, -1, "Hadal is not running");
-	else if (mapped_pages())
+	else if (mapped)
 		error = fail(outcome, -EBUSY, -1,
-			     "%u pages are mapped; end the programs that use them", mapped_pages());
+			     "%llu pages are mapped; end the programs that use them", mapped);
 	else {
 		leave_all();
 		if (!cpumask_empty(&cpus_entered))

@@ -73,6 +73,9 @@ int unmap_page(struct file *owner, const struct hadal_ioc_map *request);
 /* Unmaps all pages of one owner and lets them go, or with NULL only makes all show themselves. */
 void unmap_all(struct file *owner);
 unsigned int mapped_pages(void);
+/* Pins an anonymous page of the current process, for writing and for long. 0 or a negative errno.
+ */
+int pin_private_page(u64 address, struct page **page);
 
 /* log.c: the log while running, and what is left of it after a stop. */
 int log_read(struct hadal_ioc_log *request, bool running);

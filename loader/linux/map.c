@@ -40,7 +40,7 @@ static struct mapping *mapping_find(struct file *owner, u64 address)
 }
 
 /* Only memory that is nobody else's: what it shows must not appear in a file or another process. */
-static int pin_private_page(u64 address, struct page **page)
+int pin_private_page(u64 address, struct page **page)
 {
 	int pinned = pin_user_pages_fast(address, 1, FOLL_WRITE | FOLL_LONGTERM, page);
 

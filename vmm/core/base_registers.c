@@ -56,7 +56,7 @@ static void cr0_set(struct vcpu *vcpu, uint64_t value)
 	else if (!(value & CR0_PG))
 		vcpu_set(vcpu, REG_EFER, efer & ~EFER_LMA);
 	vcpu_set(vcpu, REG_CR0, (value & CR0_DEFINED) | CR0_ET);
-	walk_cache_drop(&vcpu->fetch_cache);
+	vcpu_drop_caches(vcpu);
 }
 
 static bool cr4_allowed(struct vcpu *vcpu, uint64_t value)
@@ -96,7 +96,7 @@ enum verdict base_cr_write(struct vcpu *vcpu)
 		if (!cr4_allowed(vcpu, value))
 			return fail(vcpu);
 		vcpu_set(vcpu, REG_CR4, value);
-		walk_cache_drop(&vcpu->fetch_cache);
+		vcpu_drop_caches(vcpu);
 		break;
 	case 8:
 		if (value & ~0xfull)

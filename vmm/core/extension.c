@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "core/base.h"
+#include "core/client.h"
 #include "core/errno.h"
 #include "core/log.h"
 #include "core/memory.h"
@@ -37,12 +38,24 @@ static bool needs_intercept(enum hadal_exit_kind kind)
 	}
 }
 
+void extensions_listen(bool clients)
+{
+	for (int kind = 0; kind < HADAL_EXIT_KIND_COUNT; kind++) {
+		base_handler_fn handler = base_handler[kind];
+
+		for (size_t i = 0; i < extension_count(); i++)
+			if (extensions_start[i]->on[kind] &&
+			    (clients || !extensions_start[i]->follow_clients))
+				handler = extensions_dispatch;
+		__atomic_store_n(&exit_handlers[kind], handler, __ATOMIC_SEQ_CST);
+	}
+}
+
 int extensions_init(void)
 {
 	uint32_t bytes = 0;
 
-	for (int kind = 0; kind < HADAL_EXIT_KIND_COUNT; kind++)
-		exit_handlers[kind] = base_handler[kind];
+	extensions_listen(false);
 	if (extension_count() > EXTENSION_MAX) {
 		log_line("more than %d extensions", EXTENSION_MAX);
 		return -ENOSPC;
@@ -56,9 +69,6 @@ int extensions_init(void)
 			return err;
 		}
 		bytes += (e->vcpu_data_bytes + 15) & ~15u;
-		for (int kind = 0; kind < HADAL_EXIT_KIND_COUNT; kind++)
-			if (e->on[kind])
-				exit_handlers[kind] = extensions_dispatch;
 	}
 	if (bytes > sizeof(((struct vcpu *)0)->extension_pool)) {
 		log_line("extensions want %u bytes for each vCPU", bytes);
@@ -95,9 +105,10 @@ int extensions_vcpu_start(struct vcpu *vcpu)
 		data[i] = 0;
 	for (size_t i = 0; i < sizeof(vcpu->intercepts); i++)
 		((uint8_t *)&vcpu->intercepts)[i] = 0;
+	vcpu->serves_clients = false;
 	for (size_t i = 0; i < extension_count(); i++) {
 		const struct hadal_extension *e = extensions_start[i];
-		int err = intercept_handled(vcpu, e);
+		int err = e->follow_clients ? 0 : intercept_handled(vcpu, e);
 
 		vcpu->extension_data[i] = data;
 		data += (e->vcpu_data_bytes + 15) & ~15u;
@@ -110,6 +121,33 @@ int extensions_vcpu_start(struct vcpu *vcpu)
 		}
 	}
 	return 0;
+}
+
+static void follow(struct vcpu *vcpu, size_t i, bool any)
+{
+	const struct hadal_extension *e = extensions_start[i];
+
+	for (int kind = 0; kind < HADAL_EXIT_KIND_COUNT; kind++) {
+		if (!e->on[kind] || !needs_intercept(kind))
+			continue;
+		if (any)
+			vcpu_intercept(vcpu, kind);
+		else
+			vcpu_release(vcpu, kind);
+	}
+	e->follow_clients(vcpu, vcpu->extension_data[i], any);
+}
+
+void extensions_follow_clients(struct vcpu *vcpu)
+{
+	bool any = client_any();
+
+	if (vcpu->serves_clients == any)
+		return;
+	vcpu->serves_clients = any;
+	for (size_t i = 0; i < extension_count(); i++)
+		if (extensions_start[i]->follow_clients)
+			follow(vcpu, i, any);
 }
 
 void extensions_vcpu_stop(struct vcpu *vcpu)

@@ -28,6 +28,12 @@ struct hadal_extension {
 	 * start. */
 	int (*vcpu_start)(struct vcpu *vcpu, void *data);
 	void (*vcpu_stop)(struct vcpu *vcpu, void *data);
+	/*
+	 * Only there for clients (client.h): the handlers run while there is one. On each vCPU this
+	 * is called when the first one has come (any) and when the last one has left, for
+	 * intercepts beyond those that the handlers need.
+	 */
+	void (*follow_clients)(struct vcpu *vcpu, void *data, bool any);
 	/* Handlers by exit kind; an absent one passes. */
 	exit_handler on[HADAL_EXIT_KIND_COUNT];
 };
@@ -59,5 +65,9 @@ enum verdict extensions_dispatch(struct vcpu *vcpu);
 int extensions_init(void);
 int extensions_vcpu_start(struct vcpu *vcpu);
 void extensions_vcpu_stop(struct vcpu *vcpu);
+/* On all vCPUs: the handlers of extensions that are there for clients are called, or not. */
+void extensions_listen(bool clients);
+/* On this vCPU: intercept what they need while there is a client. */
+void extensions_follow_clients(struct vcpu *vcpu);
 
 #endif

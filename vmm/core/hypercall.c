@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "core/base.h"
+#include "core/client.h"
 #include "core/hypercall.h"
 #include "core/init.h"
 #include "core/log.h"
+#include "core/map.h"
 #include "core/memory.h"
 #include "core/request.h"
 #include "core/string.h"
@@ -117,6 +119,11 @@ static int64_t (*const call[HADAL_CALL_COUNT])(struct vcpu *vcpu) = {
 	[HADAL_CALL_UNMAP] = hypercall_unmap,
 	[HADAL_CALL_LOG] = call_log,
 	[HADAL_CALL_STATS] = call_stats,
+	[HADAL_CALL_CLIENT_ADD] = hypercall_client_add,
+	[HADAL_CALL_CLIENT_REMOVE] = hypercall_client_remove,
+	[HADAL_CALL_CLIENT_PAGE_ADD] = hypercall_client_page_add,
+	[HADAL_CALL_CLIENT_PAGE_REMOVE] = hypercall_client_page_remove,
+	[HADAL_CALL_CLIENT_STATE] = hypercall_client_state,
 };
 
 /* Ring 0 of 64-bit mode only; for everybody else there is no hypervisor. */

@@ -15,6 +15,5 @@ int64_t hypercall_translate(struct vcpu *vcpu);
 /* Pages that show others; in map.c. */
 int64_t hypercall_map(struct vcpu *vcpu);
 int64_t hypercall_unmap(struct vcpu *vcpu);
-uint64_t map_count(void);
 
 #endif

@@ -108,7 +108,7 @@ static int start(struct vcpu *vcpu, uint64_t cr3, uint64_t cr4)
 	vcpu->virtualized = false;
 	vcpu->inject.info = 0;
 	vcpu->nmi_pending = false;
-	walk_cache_drop(&vcpu->fetch_cache);
+	vcpu_drop_caches(vcpu);
 	err = vendor->start(vcpu);
 	if (err)
 		return err;

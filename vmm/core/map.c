@@ -1,60 +1,22 @@
 // SPDX-License-Identifier: MIT
-/* Pages of a client that show other physical pages. */
+/* Pages that show other physical pages. */
+#include "core/map.h"
+#include "core/client.h"
 #include "core/errno.h"
 #include "core/hypercall.h"
 #include "core/memory.h"
+#include "core/page_set.h"
 #include "core/request.h"
 #include "core/vendor.h"
 
-#define MAP_MAX 4096
-
-/* The pages that are mapped now, hashed by address, open addressing; 0 is an empty place. */
-static uint64_t mapped[MAP_MAX * 2];
 static uint64_t mapped_count;
-
-static uint64_t place_of(uint64_t gpa)
-{
-	return (gpa >> PAGE_SHIFT) * 0x9e3779b97f4a7c15ull >> 51; /* 13 bits: MAP_MAX * 2 places */
-}
-
-_Static_assert(MAP_MAX * 2 == 1 << 13, "place_of() gives 13 bits");
-
-/* Where gpa is, or the empty place where it would go. */
-static uint64_t *find(uint64_t gpa)
-{
-	uint64_t i = place_of(gpa);
-
-	while (mapped[i] && mapped[i] != (gpa | 1))
-		i = (i + 1) % (MAP_MAX * 2);
-	return &mapped[i];
-}
-
-/* Removal keeps every remaining entry reachable from its place. */
-static void erase(uint64_t *entry)
-{
-	uint64_t hole = entry - mapped, i = hole;
-
-	for (;;) {
-		uint64_t home;
-
-		mapped[hole] = 0;
-		do {
-			i = (i + 1) % (MAP_MAX * 2);
-			if (!mapped[i])
-				return;
-			home = place_of(mapped[i] & ~1ull);
-		} while (hole <= i ? (hole < home && home <= i) : (hole < home || home <= i));
-		mapped[hole] = mapped[i];
-		hole = i;
-	}
-}
 
 uint64_t map_count(void)
 {
 	return __atomic_load_n(&mapped_count, __ATOMIC_RELAXED);
 }
 
-static int check_page(uint64_t page)
+int map_check_page(uint64_t page)
 {
 	if (page & (PAGE_BYTES - 1))
 		return -EINVAL;
@@ -63,23 +25,41 @@ static int check_page(uint64_t page)
 	return memory_is_ram(page) ? 0 : -ENXIO;
 }
 
+/* Called with the lock held; on return all CPUs have the new translation. */
+static void flush(struct vcpu *vcpu)
+{
+	request_flush_all(vcpu);
+	nested_flushed(&machine.nested);
+}
+
+static int show_other(struct vcpu *vcpu, uint64_t *entry, uint64_t hpa, uint32_t rights)
+{
+	uint64_t gpa = page_address_of(*entry);
+	int err = nested_set(&machine.nested, gpa, hpa, rights);
+
+	if (err)
+		return err;
+	if (!(*entry & PAGE_SHOWS_OTHER))
+		mapped_count++;
+	entry_write(entry, *entry | PAGE_SHOWS_OTHER | PAGE_HAS_SHOWN);
+	flush(vcpu);
+	return 0;
+}
+
 static int map_locked(struct vcpu *vcpu, uint64_t gpa, uint64_t hpa, uint32_t rights)
 {
-	uint64_t *entry = find(gpa);
+	uint64_t *entry = page_set_find(gpa);
 	int err;
 
 	if (*entry)
 		return -EEXIST;
-	if (mapped_count == MAP_MAX)
-		return -ENOSPC;
-	err = nested_set(&machine.nested, gpa, hpa, rights);
+	err = page_set_put(entry, gpa, 0);
 	if (err)
 		return err;
-	*entry = gpa | 1;
-	mapped_count++;
-	request_flush_all(vcpu);
-	nested_flushed(&machine.nested);
-	return 0;
+	err = show_other(vcpu, entry, hpa, rights);
+	if (err)
+		page_set_erase(entry);
+	return err;
 }
 
 int64_t hypercall_map(struct vcpu *vcpu)
@@ -89,14 +69,27 @@ int64_t hypercall_map(struct vcpu *vcpu)
 
 	if (flags & ~(uint64_t)HADAL_MAP_WRITE)
 		return -EINVAL;
-	err = check_page(gpa);
+	err = map_check_page(gpa);
 	if (!err)
-		err = check_page(hpa);
+		err = map_check_page(hpa);
 	if (err)
 		return err;
 	lock_take(&machine.nested_lock);
 	err = map_locked(vcpu, gpa, hpa, PT_READ | (flags & HADAL_MAP_WRITE ? PT_WRITE : 0));
 	lock_give(&machine.nested_lock);
+	return err;
+}
+
+/* Takes the page out of the table; it shows itself again. */
+static int forget(struct vcpu *vcpu, uint64_t *entry)
+{
+	uint64_t gpa = page_address_of(*entry);
+	int err = nested_reset(&machine.nested, gpa);
+
+	if (*entry & PAGE_SHOWS_OTHER)
+		mapped_count--;
+	page_set_erase(entry);
+	flush(vcpu);
 	return err;
 }
 
@@ -108,13 +101,139 @@ int64_t hypercall_unmap(struct vcpu *vcpu)
 	if (gpa & (PAGE_BYTES - 1))
 		return -EINVAL;
 	lock_take(&machine.nested_lock);
-	entry = find(gpa);
-	if (*entry) {
-		err = nested_reset(&machine.nested, gpa);
-		erase(entry);
-		mapped_count--;
-		request_flush_all(vcpu);
-		nested_flushed(&machine.nested);
+	entry = page_set_find(gpa);
+	if (*entry && !page_owner(*entry))
+		err = forget(vcpu, entry);
+	lock_give(&machine.nested_lock);
+	return err;
+}
+
+static bool is_page_of(uint64_t entry, const struct client *client)
+{
+	return entry && page_owner(entry) == client_number(client);
+}
+
+bool map_is_client_page(const struct client *client, uint64_t gpa)
+{
+	return is_page_of(entry_read(page_set_find(page_address_of(gpa))), client);
+}
+
+/* The page gets an entry of its own in the nested tables now, so that showing another is fast. */
+static int add_locked(struct vcpu *vcpu, struct client *client, uint64_t gpa)
+{
+	uint64_t *entry = page_set_find(gpa);
+	int err;
+
+	if (*entry)
+		return -EEXIST;
+	err = page_set_put(entry, gpa, client_number(client));
+	if (err)
+		return err;
+	err = nested_set(&machine.nested, gpa, gpa, PT_RIGHTS);
+	if (err) {
+		page_set_erase(entry);
+		return err;
+	}
+	client->state.pages++;
+	flush(vcpu);
+	return 0;
+}
+
+int map_add_client_page(struct vcpu *vcpu, struct client *client, uint64_t gpa)
+{
+	int err = map_check_page(gpa);
+
+	if (err)
+		return err;
+	lock_take(&machine.nested_lock);
+	err = add_locked(vcpu, client, gpa);
+	lock_give(&machine.nested_lock);
+	return err;
+}
+
+static void forget_client_page(struct vcpu *vcpu, struct client *client, uint64_t *entry)
+{
+	client->state.pages--;
+	if (*entry & PAGE_SHOWS_OTHER)
+		client->state.mapped--;
+	forget(vcpu, entry);
+}
+
+int map_remove_client_page(struct vcpu *vcpu, struct client *client, uint64_t gpa, uint64_t flags)
+{
+	uint64_t *entry;
+	int err = 0;
+
+	if ((gpa & (PAGE_BYTES - 1)) || (flags & ~(uint64_t)HADAL_PAGE_IDLE))
+		return -EINVAL;
+	lock_take(&machine.nested_lock);
+	entry = page_set_find(gpa);
+	if (!is_page_of(*entry, client))
+		err = -ENOENT;
+	else if ((flags & HADAL_PAGE_IDLE) &&
+		 (*entry & (PAGE_SHOWS_OTHER | PAGE_HAS_SHOWN)) != PAGE_HAS_SHOWN)
+		err = -EBUSY;
+	else
+		forget_client_page(vcpu, client, entry);
+	lock_give(&machine.nested_lock);
+	return err;
+}
+
+void map_remove_client_pages(struct vcpu *vcpu, struct client *client)
+{
+	uint32_t position = 0;
+	uint64_t *entry;
+
+	lock_take(&machine.nested_lock);
+	/* Erasing may move an entry that comes after to here. */
+	while ((entry = page_set_next(&position, client_number(client)))) {
+		forget_client_page(vcpu, client, entry);
+		position--;
+	}
+	lock_give(&machine.nested_lock);
+}
+
+static int restore(struct vcpu *vcpu, struct client *client, uint64_t *entry)
+{
+	uint64_t gpa = page_address_of(*entry);
+	int err;
+
+	if (!(*entry & PAGE_SHOWS_OTHER))
+		return 0;
+	err = nested_set(&machine.nested, gpa, gpa, PT_RIGHTS);
+	if (err)
+		return err;
+	entry_write(entry, *entry & ~PAGE_SHOWS_OTHER);
+	mapped_count--;
+	client->state.mapped--;
+	flush(vcpu);
+	return 0;
+}
+
+static int show_for_client(struct vcpu *vcpu, struct client *client, uint64_t *entry, uint64_t hpa)
+{
+	bool was_mapped = *entry & PAGE_SHOWS_OTHER;
+	int err = show_other(vcpu, entry, hpa, PT_READ | PT_WRITE);
+
+	if (err)
+		return err;
+	client->state.mapped += !was_mapped;
+	client->state.maps++;
+	return 0;
+}
+
+int map_client_page(struct vcpu *vcpu, struct client *client, uint64_t gpa, uint64_t hpa)
+{
+	uint64_t *entry;
+	int err = -ENOENT;
+
+	lock_take(&machine.nested_lock);
+	entry = page_set_find(gpa);
+	if (is_page_of(*entry, client)) {
+		err = hpa == gpa ? 0 : map_check_page(hpa);
+		if (!err)
+			err = hpa == gpa ? restore(vcpu, client, entry)
+					 : show_for_client(vcpu, client, entry, hpa);
 	}
 	lock_give(&machine.nested_lock);
 	return err;

@@ -182,7 +182,7 @@ static void fill_vcpu(uint32_t index, const uint64_t *arch_physical)
 	vcpu->arch = (void *)((uint64_t)vcpu - PERCPU_VCPU + PERCPU_ARCH);
 	for (int i = 0; i < PERCPU_ARCH_PAGES; i++)
 		vcpu->arch_physical[i] = arch_physical[i];
-	walk_cache_drop(&vcpu->fetch_cache);
+	vcpu_drop_caches(vcpu);
 }
 
 static int map_cpus(void)

@@ -13,6 +13,7 @@
 static struct lock registers_lock;
 static struct hadal_regs registers_slot;
 static uint64_t flush_generation;
+static uint64_t clients_generation;
 static uint32_t running_count;
 
 void request_join(struct vcpu *vcpu)
@@ -20,8 +21,9 @@ void request_join(struct vcpu *vcpu)
 	vcpu->flush_seen = __atomic_load_n(&flush_generation, __ATOMIC_ACQUIRE);
 	__atomic_store_n(&vcpu->running, true, __ATOMIC_SEQ_CST);
 	__atomic_fetch_add(&running_count, 1, __ATOMIC_SEQ_CST);
-	/* A flush asked for while this vCPU joined may have missed it. */
+	/* What was asked for while this vCPU joined may have missed it. */
 	vendor->flush_nested(vcpu);
+	extensions_follow_clients(vcpu);
 }
 
 void request_part(struct vcpu *vcpu)
@@ -41,28 +43,44 @@ static void post(struct vcpu *to, uint32_t request)
 		apic_send_nmi(to->apic_id);
 }
 
+/* Post to all others and wait until their mark, at `seen` in struct vcpu, is at the generation. */
+static void post_all(struct vcpu *vcpu, uint32_t request, size_t seen, uint64_t generation)
+{
+	if (__atomic_load_n(&running_count, __ATOMIC_SEQ_CST) <= 1)
+		return;
+	for (uint32_t i = 0; i < machine.cpu_count; i++)
+		if (i != vcpu->index && vcpu_at(i)->running)
+			post(vcpu_at(i), request);
+	for (uint32_t i = 0; i < machine.cpu_count; i++) {
+		struct vcpu *other = vcpu_at(i);
+		const uint64_t *mark = (const uint64_t *)((const uint8_t *)other + seen);
+
+		while (i != vcpu->index && __atomic_load_n(&other->running, __ATOMIC_SEQ_CST) &&
+		       __atomic_load_n(mark, __ATOMIC_ACQUIRE) < generation) {
+			vcpu_serve_requests(vcpu);
+			cpu_pause();
+		}
+	}
+}
+
 void request_flush_all(struct vcpu *vcpu)
 {
 	uint64_t generation = __atomic_add_fetch(&flush_generation, 1, __ATOMIC_SEQ_CST);
 
 	vendor->flush_nested(vcpu);
-	walk_cache_drop(&vcpu->fetch_cache);
+	vcpu_drop_caches(vcpu);
 	vcpu->flush_seen = generation;
 	vcpu->stats.flushes++;
-	if (__atomic_load_n(&running_count, __ATOMIC_SEQ_CST) <= 1)
-		return;
-	for (uint32_t i = 0; i < machine.cpu_count; i++)
-		if (i != vcpu->index && vcpu_at(i)->running)
-			post(vcpu_at(i), REQUEST_FLUSH);
-	for (uint32_t i = 0; i < machine.cpu_count; i++) {
-		struct vcpu *other = vcpu_at(i);
+	post_all(vcpu, REQUEST_FLUSH, offsetof(struct vcpu, flush_seen), generation);
+}
 
-		while (i != vcpu->index && __atomic_load_n(&other->running, __ATOMIC_SEQ_CST) &&
-		       __atomic_load_n(&other->flush_seen, __ATOMIC_ACQUIRE) < generation) {
-			vcpu_serve_requests(vcpu);
-			cpu_pause();
-		}
-	}
+void request_follow_clients(struct vcpu *vcpu)
+{
+	uint64_t generation = __atomic_add_fetch(&clients_generation, 1, __ATOMIC_SEQ_CST);
+
+	extensions_follow_clients(vcpu);
+	vcpu->clients_seen = generation;
+	post_all(vcpu, REQUEST_CLIENTS, offsetof(struct vcpu, clients_seen), generation);
 }
 
 static int wait_for_registers(struct vcpu *vcpu, struct vcpu *other)
@@ -111,12 +129,19 @@ void vcpu_serve_requests(struct vcpu *vcpu)
 		vcpu_registers(vcpu, &registers_slot);
 		__atomic_fetch_and(&vcpu->requests, ~REQUEST_REGS, __ATOMIC_RELEASE);
 	}
+	if (requests & REQUEST_CLIENTS) {
+		uint64_t generation = __atomic_load_n(&clients_generation, __ATOMIC_ACQUIRE);
+
+		__atomic_fetch_and(&vcpu->requests, ~REQUEST_CLIENTS, __ATOMIC_SEQ_CST);
+		extensions_follow_clients(vcpu);
+		__atomic_store_n(&vcpu->clients_seen, generation, __ATOMIC_RELEASE);
+	}
 	if (requests & REQUEST_FLUSH) {
 		uint64_t generation = __atomic_load_n(&flush_generation, __ATOMIC_ACQUIRE);
 
 		__atomic_fetch_and(&vcpu->requests, ~REQUEST_FLUSH, __ATOMIC_SEQ_CST);
 		vendor->flush_nested(vcpu);
-		walk_cache_drop(&vcpu->fetch_cache);
+		vcpu_drop_caches(vcpu);
 		vcpu->stats.flushes++;
 		__atomic_store_n(&vcpu->flush_seen, generation, __ATOMIC_RELEASE);
 	}

@@ -15,6 +15,9 @@ void request_part(struct vcpu *vcpu);
  */
 void request_flush_all(struct vcpu *vcpu);
 
+/* Every running vCPU does what extensions_follow_clients() does, before this returns. */
+void request_follow_clients(struct vcpu *vcpu);
+
 /* Registers of another or this vCPU. 0, -ENXIO (not running), -ETIMEDOUT. */
 int request_registers(struct vcpu *vcpu, uint32_t index, struct hadal_regs *out);
 

@@ -16,6 +16,12 @@ void vcpu_set(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value)
 	vendor->set(vcpu, reg, value);
 }
 
+void vcpu_drop_caches(struct vcpu *vcpu)
+{
+	walk_cache_drop(&vcpu->fetch_cache);
+	walk_cache_drop(&vcpu->client_cache);
+}
+
 bool vcpu_long_mode(struct vcpu *vcpu)
 {
 	struct hadal_segment cs;
@@ -43,8 +49,10 @@ static const uint8_t *code_at(struct vcpu *vcpu, uint64_t linear)
 {
 	struct guest_paging paging;
 	struct guest_walk walk;
-	const uint8_t *host;
+	const uint8_t *host = walk_cache_hit(&vcpu->fetch_cache, vcpu_get(vcpu, REG_CR3), linear);
 
+	if (host)
+		return host;
 	vcpu_paging(vcpu, &paging);
 	if (guest_walk(&paging, linear, WALK_ANY, memory_walk_table, NULL, &walk))
 		return NULL;
@@ -55,18 +63,18 @@ static const uint8_t *code_at(struct vcpu *vcpu, uint64_t linear)
 	return host;
 }
 
-static size_t fetch(struct vcpu *vcpu, uint64_t linear, uint8_t bytes[INSN_MAX_BYTES])
+size_t vcpu_fetch(struct vcpu *vcpu, uint64_t linear, uint8_t *bytes, size_t count)
 {
 	size_t done = 0;
 
-	while (done < INSN_MAX_BYTES) {
+	while (done < count) {
 		const uint8_t *host = code_at(vcpu, linear + done);
 
 		if (!host)
 			break;
 		do
 			bytes[done++] = *host++;
-		while (done < INSN_MAX_BYTES && ((uint64_t)host & (PAGE_BYTES - 1)));
+		while (done < count && ((uint64_t)host & (PAGE_BYTES - 1)));
 	}
 	return done;
 }
@@ -90,7 +98,7 @@ int vcpu_decode(struct vcpu *vcpu, struct insn *insn)
 	mode = code_mode(vcpu, &cs);
 	if (mode != INSN_64)
 		linear = (uint32_t)(linear + cs.base);
-	available = fetch(vcpu, linear, bytes);
+	available = vcpu_fetch(vcpu, linear, bytes, sizeof(bytes));
 	return insn_decode(bytes, available, mode, insn);
 }
 

@@ -68,9 +68,10 @@ struct event {
 };
 
 /* Requests that other CPUs post to a vCPU; served before the next entry. */
-#define REQUEST_FLUSH 1u /* drop cached nested translations */
-#define REQUEST_REGS  2u /* store the registers for the asker */
-#define REQUEST_NMI   4u /* its own: see to nmi_pending */
+#define REQUEST_FLUSH   1u /* drop cached nested translations */
+#define REQUEST_REGS    2u /* store the registers for the asker */
+#define REQUEST_NMI     4u /* its own: see to nmi_pending */
+#define REQUEST_CLIENTS 8u /* the first client came or the last one left */
 
 /* What the trampoline saves of the system that START is called from. */
 struct entry_state {
@@ -103,8 +104,11 @@ struct vcpu {
 	bool virtualized; /* vendor->start() has succeeded */
 	bool in_handler; /* set while an exit is handled: a fault then costs the guest a #GP only */
 	uint32_t apic_id;
-	uint64_t flush_seen; /* the nested generation this CPU has flushed to */
-	struct walk_cache fetch_cache;
+	uint64_t flush_seen;            /* the nested generation this CPU has flushed to */
+	uint64_t clients_seen;          /* the same of coming and leaving clients */
+	bool serves_clients;            /* what clients need is intercepted */
+	struct walk_cache fetch_cache;  /* of code */
+	struct walk_cache client_cache; /* of what a client asks; its host address is the GPA's */
 	uint64_t leave_gdt[32];
 	struct entry_state entry;
 	struct hadal_stats stats;
@@ -154,11 +158,16 @@ void vcpu_inject_nmi(struct vcpu *vcpu);
  * is not one that the decoder knows.
  */
 int vcpu_decode(struct vcpu *vcpu, struct insn *insn);
+/* Copy the code at a linear address; the bytes that could be read. */
+size_t vcpu_fetch(struct vcpu *vcpu, uint64_t linear, uint8_t *bytes, size_t count);
 /* How the guest's processor reads addresses now, for guest_walk(). */
 void vcpu_paging(struct vcpu *vcpu, struct guest_paging *paging);
 /* True in 64-bit mode: EFER.LMA and CS.L. */
 bool vcpu_long_mode(struct vcpu *vcpu);
 void vcpu_registers(struct vcpu *vcpu, struct hadal_regs *out);
+
+/* Forget translations: the nested map or the guest's paging mode has changed. */
+void vcpu_drop_caches(struct vcpu *vcpu);
 
 /* After a fault inside the image: the guest gets a #GP for what it did. */
 void vcpu_abandon_exit(struct vcpu *vcpu);

@@ -132,5 +132,5 @@ void vmx_start_from_sipi(struct vcpu *vcpu, uint8_t vector)
 	write_dr3(0);
 	vmwrite(VMCS_ACTIVITY, ACTIVITY_ACTIVE);
 	vcpu->nmi_pending = false;
-	walk_cache_drop(&vcpu->fetch_cache);
+	vcpu_drop_caches(vcpu);
 }

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
+#include <linux/kthread.h>
+#include <linux/ktime.h>
+#include <linux/mman.h>
+#include <linux/pagemap.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task_stack.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/version.h>
+#include <linux/workqueue.h>
+#include <asm/io.h>
+#include <asm/ptrace.h>
+
+#include "call.h"
+#include "client.h"
+#include "loader.h"
+
+/* From Linux 6.3 on a VMA's flags are changed by functions. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+#define vm_flags_set(vma, flags)   ((vma)->vm_flags |= (flags))
+#define vm_flags_clear(vma, flags) ((vma)->vm_flags &= ~(flags))
+#endif
+
+#define DOOR_BYTES (HADAL_DOOR_PAGES * PAGE_SIZE)
+/* As much of a buffer as any answer fills. */
+#define BUFFER_BYTES PAGE_SIZE
+
+LIST_HEAD(clients);
+/*
+ * Guards everything of clients. Taken with mmap_lock held, so never the other way round; hadal_lock
+ * comes before both.
+ */
+DEFINE_MUTEX(clients_lock);
+static bool admitting;
+
+struct client *client_of(const struct mm_struct *mm)
+{
+	struct client *client;
+
+	list_for_each_entry(client, &clients,
+			    link) if (client->active && client->mm == mm) return client;
+	return NULL;
+}
+
+/* With KPTI a program runs on the upper one of two page tables. */
+static u64 user_root(u64 kernel_root)
+{
+	return boot_cpu_has(X86_FEATURE_PTI) ? kernel_root + PAGE_SIZE : kernel_root;
+}
+
+static struct client *client_create(struct mm_struct *mm, u64 door, const struct client *parent)
+{
+	struct client *client;
+	long result = -ENODEV;
+
+	if (!admitting)
+		return ERR_PTR(-ENODEV);
+	if (client_of(mm))
+		return ERR_PTR(-EEXIST);
+	client = kzalloc(sizeof(*client), GFP_KERNEL_ACCOUNT);
+	if (!client)
+		return ERR_PTR(-ENOMEM);
+	client->mm = mm;
+	client->root = __pa(mm->pgd);
+	client->doors = 1;
+	client->since = ktime_get_seconds();
+	xa_init(&client->pages);
+	result = parent ? client_inherit_pages(client, parent) : 0;
+	if (!result)
+		result = hadal_call(HADAL_CALL_CLIENT_ADD, client->root, user_root(client->root),
+				    door, 0, 0);
+	if (result) {
+		client_release_pages(client);
+		kfree(client);
+		return ERR_PTR(result);
+	}
+	client->active = true;
+	list_add_tail(&client->link, &clients);
+	return client;
+}
+
+/* Its pages show themselves again before the kernel gets them back. */
+static void client_deactivate(struct client *client)
+{
+	long result;
+
+	if (!client->active)
+		return;
+	client->active = false;
+	result = hadal_call(HADAL_CALL_CLIENT_REMOVE, client->root, 0, 0, 0, 0);
+	if (!WARN_ONCE(result && result != -ENODEV,
+		       "hadal: a client stays, and its pages are lost: error %ld\n", result))
+		client_release_pages(client);
+}
+
+/* A fork, or mremap(), which is refused afterwards. */
+static void door_open(struct vm_area_struct *vma)
+{
+	struct client *client = vma->vm_private_data;
+
+	mutex_lock(&clients_lock);
+	if (client && client->mm == vma->vm_mm) {
+		client->doors++;
+	} else if (client) {
+		client = client->active ? client_create(vma->vm_mm, vma->vm_start, client) : NULL;
+		/* Who cannot be admitted sees no hypervisor. */
+		vma->vm_private_data = IS_ERR(client) ? NULL : client;
+	}
+	mutex_unlock(&clients_lock);
+}
+
+static void door_close(struct vm_area_struct *vma)
+{
+	struct client *client = vma->vm_private_data;
+
+	mutex_lock(&clients_lock);
+	if (client && !--client->doors) {
+		client_deactivate(client);
+		list_del(&client->link);
+		kfree(client);
+	}
+	mutex_unlock(&clients_lock);
+}
+
+static int door_may_split(struct vm_area_struct *vma, unsigned long address)
+{
+	return -EINVAL;
+}
+
+static int door_mremap(struct vm_area_struct *vma)
+{
+	return -EINVAL;
+}
+
+static void call_complete(struct pt_regs *regs, unsigned long status)
+{
+	regs->ax = status;
+	regs->ip += HADAL_CLIENT_CALL_BYTES;
+}
+
+/* A page that cannot be made known is translated all the same: the client may not map it. */
+static void serve_translate(struct pt_regs *regs)
+{
+	struct hadal_translation *out;
+	long result;
+
+	if (!client_hold_page(regs->di, 0))
+		return;
+	out = (void *)get_zeroed_page(GFP_KERNEL);
+	if (!out) {
+		call_complete(regs, 1);
+		return;
+	}
+	result = hadal_call(HADAL_CALL_TRANSLATE, regs->di, HADAL_ROOT_CURRENT, virt_to_phys(out),
+			    sizeof(*out), 0);
+	if (!result && !out->result)
+		regs->di = out->physical;
+	call_complete(regs, result || out->result);
+	free_page((unsigned long)out);
+}
+
+static void serve(enum hadal_door door)
+{
+	struct pt_regs *regs = task_pt_regs(current);
+	int result;
+
+	switch (door) {
+	case HADAL_DOOR_TRANSLATE:
+		serve_translate(regs);
+		break;
+	case HADAL_DOOR_MAP:
+		result = client_hold_page(regs->di, regs->si);
+		if (result)
+			call_complete(regs, result != 1);
+		break;
+	default:
+		if (fault_in_safe_writeable((char __user *)regs->di, min(regs->si, BUFFER_BYTES)))
+			call_complete(regs, 1);
+	}
+}
+
+/* A program that reads its door itself finds nothing there. */
+static bool is_at_call(void)
+{
+	struct pt_regs *regs = task_pt_regs(current);
+	u8 code[HADAL_CLIENT_CALL_BYTES];
+
+	if (!user_64bit_mode(regs))
+		return false;
+	if (copy_from_user_nofault(code, (void __user *)regs->ip, sizeof(code)))
+		return true; /* paged out just now; the hypervisor has seen it */
+	return code[0] == 0x0f && code[1] == 0x01 && (code[2] == 0xc1 || code[2] == 0xd9);
+}
+
+static vm_fault_t door_fault(struct vm_fault *vmf)
+{
+	struct mm_struct *mm = vmf->vma->vm_mm;
+	enum hadal_door door = vmf->pgoff;
+
+	if (vmf->flags & FAULT_FLAG_TRIED)
+		return VM_FAULT_NOPAGE; /* served; back to the program */
+	if (mm != current->mm || !(vmf->flags & FAULT_FLAG_USER) ||
+	    !(vmf->flags & FAULT_FLAG_ALLOW_RETRY) || (vmf->flags & FAULT_FLAG_RETRY_NOWAIT) ||
+	    !is_at_call())
+		return VM_FAULT_SIGBUS;
+	mmap_read_unlock(mm);
+	serve(door);
+	return VM_FAULT_RETRY;
+}
+
+static const struct vm_operations_struct door_operations = {
+	.open = door_open,
+	.close = door_close,
+	.may_split = door_may_split,
+	.mremap = door_mremap,
+	.fault = door_fault,
+};
+
+int door_map(struct file *file, struct vm_area_struct *vma)
+{
+	struct client *client;
+
+	if (!(vma->vm_flags & VM_SHARED) || (vma->vm_flags & (VM_WRITE | VM_EXEC)) ||
+	    vma->vm_end - vma->vm_start != DOOR_BYTES || vma->vm_pgoff)
+		return -EINVAL;
+	mutex_lock(&clients_lock);
+	client = client_create(vma->vm_mm, vma->vm_start, NULL);
+	mutex_unlock(&clients_lock);
+	if (IS_ERR(client))
+		return PTR_ERR(client);
+	vm_flags_set(vma, VM_IO | VM_DONTEXPAND | VM_DONTDUMP);
+	vm_flags_clear(vma, VM_MAYWRITE | VM_MAYEXEC);
+	vma->vm_private_data = client;
+	vma->vm_ops = &door_operations;
+	return 0;
+}
+
+struct admission {
+	struct work_struct work;
+	struct mm_struct *mm;
+	struct file *file;
+	long result;
+};
+
+/* A kernel thread borrows the address space, for only its user can map into it. */
+static void admit_work(struct work_struct *work)
+{
+	struct admission *admission = container_of(work, struct admission, work);
+	unsigned long address;
+
+	kthread_use_mm(admission->mm);
+	address = vm_mmap(admission->file, 0, DOOR_BYTES, PROT_READ, MAP_SHARED, 0);
+	kthread_unuse_mm(admission->mm);
+	admission->result = IS_ERR_VALUE(address) ? (long)address : 0;
+}
+
+int client_admit(struct file *file, pid_t pid)
+{
+	struct admission admission = {.file = file};
+	struct pid *id = find_get_pid(pid);
+	struct task_struct *task = get_pid_task(id, PIDTYPE_PID);
+
+	put_pid(id);
+	if (!task)
+		return -ESRCH;
+	admission.mm = get_task_mm(task);
+	put_task_struct(task);
+	if (!admission.mm)
+		return -EINVAL;
+	INIT_WORK_ONSTACK(&admission.work, admit_work);
+	queue_work(system_unbound_wq, &admission.work);
+	flush_work(&admission.work);
+	destroy_work_on_stack(&admission.work);
+	mmput(admission.mm);
+	return admission.result;
+}
+
+void clients_open(void)
+{
+	mutex_lock(&clients_lock);
+	admitting = true;
+	mutex_unlock(&clients_lock);
+}
+
+void clients_close(void)
+{
+	struct client *client;
+
+	mutex_lock(&clients_lock);
+	admitting = false;
+	list_for_each_entry(client, &clients, link) client_deactivate(client);
+	mutex_unlock(&clients_lock);
+}
+
+static void client_state(const struct client *client, struct hadal_client *state)
+{
+	struct hadal_client *page = (void *)get_zeroed_page(GFP_KERNEL);
+
+	memset(state, 0, sizeof(*state));
+	if (!page)
+		return;
+	if (!hadal_call(HADAL_CALL_CLIENT_STATE, client->root, virt_to_phys(page), sizeof(*page), 0,
+			0))
+		*state = *page;
+	free_page((unsigned long)page);
+}
+
+u64 clients_mapped_pages(void)
+{
+	struct hadal_client state;
+	struct client *client;
+	u64 mapped = 0;
+
+	mutex_lock(&clients_lock);
+	list_for_each_entry(client, &clients, link)
+	{
+		if (!client->active)
+			continue;
+		client_state(client, &state);
+		mapped += state.mapped;
+	}
+	mutex_unlock(&clients_lock);
+	return mapped;
+}
+
+/* Whose address space it is now; a client does not know, for it may be a fork's. */
+static void client_name(const struct client *client, struct hadal_client_info *info)
+{
+	struct task_struct *task;
+
+	rcu_read_lock();
+	for_each_process(task)
+	{
+		if (READ_ONCE(task->mm) != client->mm)
+			continue;
+		info->pid = task_tgid_vnr(task);
+		memcpy(info->name, task->comm, sizeof(info->name));
+		info->name[sizeof(info->name) - 1] = 0;
+		break;
+	}
+	rcu_read_unlock();
+}
+
+static int client_describe(const struct client *client, struct hadal_client_info __user *user)
+{
+	struct hadal_client_info info = {.seconds = ktime_get_seconds() - client->since};
+
+	client_state(client, &info.state);
+	client_name(client, &info);
+	return copy_to_user(user, &info, sizeof(info)) ? -EFAULT : 0;
+}
+
+/* The mutex is let go for each, because writing to the user takes mmap_lock. */
+static struct client *client_nth(unsigned int n, struct client *copy)
+{
+	struct client *client;
+
+	mutex_lock(&clients_lock);
+	list_for_each_entry(client, &clients, link)
+	{
+		if (client->active && !n--) {
+			*copy = *client;
+			mutex_unlock(&clients_lock);
+			return copy;
+		}
+	}
+	mutex_unlock(&clients_lock);
+	return NULL;
+}
+
+int clients_list(struct hadal_ioc_clients *request)
+{
+	struct hadal_client_info __user *user = u64_to_user_ptr(request->buffer);
+	u32 room = request->count;
+	struct client client;
+	int error = 0;
+
+	request->count = 0;
+	while (!error && request->count < room && client_nth(request->count, &client)) {
+		error = client_describe(&client, user + request->count);
+		request->count++;
+	}
+	return error;
+}

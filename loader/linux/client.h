@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0 */
+/* Address spaces that may ask the hypervisor themselves. */
+#ifndef HADAL_LOADER_CLIENT_H
+#define HADAL_LOADER_CLIENT_H
+
+#include <linux/fs.h>
+#include <linux/mm_types.h>
+#include <hadal/ioctl.h>
+
+/*
+ * Mapping the device makes an address space a client, as long as the mapping lasts: this is its
+ * door. A fork's child has one too; a new program has none.
+ */
+int door_map(struct file *file, struct vm_area_struct *vma);
+/* Puts a door into the address space of another process. 0, -ESRCH, -EEXIST, -ENODEV, -ENOSPC,
+ * -ENOMEM, -EINVAL (a process without memory). */
+int client_admit(struct file *file, pid_t pid);
+
+/* Nobody is admitted before the first and after the second, which takes everything from clients. */
+void clients_open(void);
+void clients_close(void);
+/* Pages of clients that show others now. */
+u64 clients_mapped_pages(void);
+int clients_list(struct hadal_ioc_clients *request);
+
+/* client_page.c: pages of clients. All under clients_lock. */
+
+struct client {
+	struct list_head link;
+	struct mm_struct *mm; /* whose it is; only compared */
+	u64 root;             /* physical address of its kernel's page table */
+	bool active;          /* the hypervisor knows it */
+	unsigned int doors;
+	time64_t since;      /* seconds of uptime */
+	struct xarray pages; /* struct client_page by virtual page number */
+};
+
+struct client_page {
+	struct page *page; /* pinned; NULL: the parent had it at the fork, here it is a copy */
+	u64 physical;      /* what the client believes its page's address to be */
+};
+
+extern struct mutex clients_lock;
+extern struct list_head clients;
+
+/* The active client of an address space, or NULL. */
+struct client *client_of(const struct mm_struct *mm);
+/*
+ * Makes a page of the current process known. physical: what it is to show, or 0. Returns 0: it is
+ * known now; 1: showing `physical` is what it does by itself; or a negative errno. Without
+ * clients_lock.
+ */
+int client_hold_page(u64 address, u64 physical);
+/* All that was the parent's was copied at the fork. 0 or -ENOMEM. */
+int client_inherit_pages(struct client *child, const struct client *parent);
+/* Lets go of all pages, which the hypervisor must have forgotten. */
+void client_release_pages(struct client *client);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* Registers under the names that LibVMI knows them by. */
+#ifndef HADAL_BAREFLANK_REGISTERS_H
+#define HADAL_BAREFLANK_REGISTERS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <hadal/abi.h>
+
+struct named_register {
+	char key[20]; /* with quotes and colon, as in JSON */
+	uint8_t key_length;
+	uint8_t bytes;   /* 2, 4 or 8 */
+	uint16_t offset; /* in struct hadal_regs */
+};
+
+extern const struct named_register named_registers[];
+extern const unsigned named_register_count;
+#define NAMED_REGISTERS_MAX 96
+
+/* The longest text that registers_to_json() makes, with its NUL. */
+#define REGISTERS_JSON_MAX 3072
+/* Writes a JSON object of signed decimals to text[REGISTERS_JSON_MAX]; its length without the NUL.
+ */
+size_t registers_to_json(const struct hadal_regs *regs, char *text);
+
+static inline uint64_t named_register_get(const struct hadal_regs *regs,
+					  const struct named_register *name)
+{
+	const void *from = (const uint8_t *)regs + name->offset;
+
+	switch (name->bytes) {
+	case 2:
+		return *(const uint16_t *)from;
+	case 4:
+		return *(const uint32_t *)from;
+	default:
+		return *(const uint64_t *)from;
+	}
+}
+
+#endif
