@@ -149,7 +149,10 @@ int hadal_space_translate(struct hadal_space *space, uint64_t va,
 		step->rights = hadal_entry_rights(step->entry);
 		translation->rights &= step->rights;
 		table = step->entry & HADAL_PTE_ADDRESS;
-		if (level == 1 || (level <= 3 && step->entry & HADAL_PTE_LARGE)) {
+		/* Reserved in the two upper levels. */
+		if (level > 3 && step->entry & HADAL_PTE_LARGE)
+			return translation->result = -EINVAL;
+		if (level == 1 || step->entry & HADAL_PTE_LARGE) {
 			translation->page_bytes = size;
 			translation->physical = (table & ~(size - 1)) | (va & (size - 1));
 			break;

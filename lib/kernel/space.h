@@ -60,7 +60,7 @@ void hadal_space_flush(struct hadal_space *space);
 
 /*
  * Walks the page tables for va and tells every step. Returns translation->result: 0, -EFAULT
- * (not present), -EINVAL (not canonical), -ENXIO (a table outside RAM).
+ * (not present), -EINVAL (not canonical or a reserved bit), -ENXIO (a table outside RAM).
  */
 int hadal_space_translate(struct hadal_space *space, uint64_t va,
 			  struct hadal_translation *translation);

@@ -75,8 +75,13 @@ static void every_way_to_map_it_is_found(void **state)
 static void rights_may_be_missing(void **state)
 {
 	struct machine *machine = machine_new(&(struct machine_options){.no_rodata = true});
+	struct hadal_kernel *kernel = hadal_kernel_open(&machine->memory, &machine->traces, NULL);
 
 	(void)state;
+	/* Found by traces, and all of the image taken. */
+	assert_non_null(kernel);
+	assert_true(hadal_kernel_info(kernel)->where.rodata == machine->base);
+	hadal_kernel_close(kernel);
 	check_kernel(machine, &machine->traces);
 	machine_free(machine);
 }
@@ -96,6 +101,25 @@ static void memory_is_searched_without_traces(void **state)
 		check_kernel(machine, &wrong);
 		machine_free(machine);
 	}
+}
+
+static void banners_in_logs_are_passed_over(void **state)
+{
+	struct machine *machine = machine_new(&(struct machine_options){0});
+	uint64_t pa = 0;
+
+	(void)state;
+	strcpy((char *)machine->ram + 0x1000, MACHINE_BANNER);
+	/* Across the chunks that memory is read in. */
+	strcpy((char *)machine->ram + 0x2ffff0, MACHINE_BANNER "\n");
+	assert_int_equal(hadal_find_banner(&machine->memory, &pa), 0);
+	assert_true(pa == 0x2ffff0);
+	pa++;
+	assert_int_equal(hadal_find_banner(&machine->memory, &pa), 0);
+	assert_true(pa == MACHINE_PHYSICAL + 0x200140);
+	pa++;
+	assert_int_equal(hadal_find_banner(&machine->memory, &pa), -ENOENT);
+	machine_free(machine);
 }
 
 static void memory_without_a_kernel_is_refused(void **state)
@@ -147,6 +171,7 @@ int main(void)
 		cmocka_unit_test(every_way_to_map_it_is_found),
 		cmocka_unit_test(rights_may_be_missing),
 		cmocka_unit_test(memory_is_searched_without_traces),
+		cmocka_unit_test(banners_in_logs_are_passed_over),
 		cmocka_unit_test(memory_without_a_kernel_is_refused),
 		cmocka_unit_test(disagreeing_crash_information_is_told),
 		cmocka_unit_test(lookups_name_what_is_missing),

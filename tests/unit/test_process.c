@@ -212,12 +212,12 @@ static void a_broken_head_is_an_error(void **state)
 	drop(&fixture);
 }
 
-/* A list that changes under the reader: the link is wrong once and right when read again. */
+/* A list that changes under the reader: a link is wrong until its task has been read once. */
 struct torn {
 	struct machine *machine;
 	ssize_t (*read)(void *ctx, uint64_t pa, void *buf, size_t len);
 	uint64_t at; /* physical address of the link */
-	int bad_reads;
+	bool settled;
 };
 
 static ssize_t torn_read(void *ctx, uint64_t pa, void *buf, size_t len)
@@ -226,9 +226,10 @@ static ssize_t torn_read(void *ctx, uint64_t pa, void *buf, size_t len)
 	ssize_t got = torn->read(torn->machine, pa, buf, len);
 	uint64_t bad = 0xdead000000000100ull;
 
-	if (got > 0 && torn->bad_reads && pa <= torn->at && torn->at + 8 <= pa + got) {
+	if (got > 0 && !torn->settled && pa <= torn->at && torn->at + 8 <= pa + got) {
 		memcpy((char *)buf + (torn->at - pa), &bad, sizeof(bad));
-		torn->bad_reads--;
+		/* A whole page is a neighbour's, kept with the wrong link in it. */
+		torn->settled = len != 4096;
 	}
 	return got;
 }
@@ -240,14 +241,13 @@ static void torn_links_are_read_again(void **state)
 		.machine = fixture.machine,
 		.read = fixture.machine->memory.read,
 		.at = node(&fixture, 7) - MACHINE_DIRECT_MAP,
-		.bad_reads = 1,
 	};
 
 	(void)state;
 	fixture.machine->memory.read = torn_read;
 	fixture.machine->memory.ctx = &torn;
 	read_list(&fixture, false);
-	assert_int_equal(torn.bad_reads, 0);
+	assert_true(torn.settled);
 	expect_all_but(&fixture, -1);
 	assert_int_equal(fixture.list.lost, 0);
 	drop(&fixture);

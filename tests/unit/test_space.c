@@ -43,7 +43,8 @@ static void every_page_size_is_walked(void **state)
 	} maps[] = {
 		{0x400000, 0x5000, 4096, HADAL_PTE_USER,
 		 HADAL_STEP_READ | HADAL_STEP_USER | HADAL_STEP_EXECUTE},
-		{0x40000000, 0x600000, 2u << 20, HADAL_PTE_WRITE | HADAL_PTE_NX,
+		/* Bit 12 of a large page's entry is the PAT's, and no address. */
+		{0x40000000, 0x600000, 2u << 20, HADAL_PTE_WRITE | HADAL_PTE_NX | 1 << 12,
 		 HADAL_STEP_READ | HADAL_STEP_WRITE},
 		{0xffffff8000000000ull, 0x40000000, 1u << 30, HADAL_PTE_WRITE,
 		 HADAL_STEP_READ | HADAL_STEP_WRITE | HADAL_STEP_EXECUTE},
@@ -92,6 +93,10 @@ static void what_is_not_mapped_is_refused(void **state)
 	*(uint64_t *)(fixture.machine->ram + ROOT) = 0x7ffffff000ull | HADAL_PTE_PRESENT;
 	hadal_space_flush(&fixture.space);
 	assert_int_equal(hadal_space_translate(&fixture.space, 0x1000, &walk), -ENXIO);
+	/* No page is that large. */
+	*(uint64_t *)(fixture.machine->ram + ROOT) = HADAL_PTE_LARGE | HADAL_PTE_PRESENT;
+	hadal_space_flush(&fixture.space);
+	assert_int_equal(hadal_space_translate(&fixture.space, 0x1000, &walk), -EINVAL);
 	/* A root that points to itself ends after its levels. */
 	*(uint64_t *)(fixture.machine->ram + ROOT) = ROOT | HADAL_PTE_PRESENT;
 	hadal_space_flush(&fixture.space);
