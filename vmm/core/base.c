@@ -13,12 +13,25 @@
 
 #define CR4_LEAVES (1u << 1 | 1u << 7)
 
-/* The two leaves that tell bits of CR4 must tell the guest's. */
-static __attribute__((noinline)) void cpuid_of_cr4(struct vcpu *vcpu, uint32_t leaf,
-						   uint32_t subleaf)
+/* The registers go from the instruction to their places; it clears their upper halves. */
+static inline void answer_cpuid(struct gprs *regs)
 {
+	uint64_t rax = regs->rax, rbx, rcx = regs->rcx, rdx;
+
+	__asm__ volatile("cpuid" : "+a"(rax), "=b"(rbx), "+c"(rcx), "=d"(rdx));
+	regs->rax = rax;
+	regs->rbx = rbx;
+	regs->rcx = rcx;
+	regs->rdx = rdx;
+}
+
+/* The two leaves that tell bits of CR4 must tell the guest's. */
+static __attribute__((noinline)) void cpuid_of_cr4(struct vcpu *vcpu)
+{
+	uint32_t leaf = vcpu->regs.rax, subleaf = vcpu->regs.rcx;
 	uint64_t cr4 = vcpu_get(vcpu, REG_CR4), *ecx = &vcpu->regs.rcx;
 
+	answer_cpuid(&vcpu->regs);
 	if (leaf == 1) {
 		*ecx &= ~(uint64_t)CPUID_1_ECX_OSXSAVE;
 		*ecx |= cr4 & CR4_OSXSAVE ? CPUID_1_ECX_OSXSAVE : 0;
@@ -28,20 +41,13 @@ static __attribute__((noinline)) void cpuid_of_cr4(struct vcpu *vcpu, uint32_t l
 	}
 }
 
-/* The most frequent exit: the registers go from the instruction to their places. */
+/* The most frequent exit. */
 static enum verdict base_cpuid(struct vcpu *vcpu)
 {
-	struct gprs *regs = &vcpu->regs;
-	uint32_t leaf = regs->rax, subleaf = regs->rcx;
-	uint64_t rax = leaf, rbx, rcx = subleaf, rdx;
-
-	__asm__ volatile("cpuid" : "+a"(rax), "=b"(rbx), "+c"(rcx), "=d"(rdx));
-	regs->rax = rax;
-	regs->rbx = rbx;
-	regs->rcx = rcx;
-	regs->rdx = rdx;
-	if (__builtin_expect(CR4_LEAVES >> leaf % 32 & 1, 0))
-		cpuid_of_cr4(vcpu, leaf, subleaf);
+	if (__builtin_expect(CR4_LEAVES >> (uint32_t)vcpu->regs.rax % 32 & 1, 0))
+		cpuid_of_cr4(vcpu);
+	else
+		answer_cpuid(&vcpu->regs);
 	return VERDICT_DONE;
 }
 

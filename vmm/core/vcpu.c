@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/insn.h"
 #include "core/memory.h"
+#include "core/string.h"
 #include "core/vendor.h"
 #include "x86/cpu.h"
 
@@ -79,6 +80,19 @@ size_t vcpu_fetch(struct vcpu *vcpu, uint64_t linear, uint8_t *bytes, size_t cou
 	return done;
 }
 
+/* True with the code bytes when they all lie in the page of the last walk, and it still holds. */
+static bool fetch_again(struct vcpu *vcpu, uint64_t linear, uint8_t bytes[INSN_MAX_BYTES])
+{
+	const uint8_t *code;
+
+	if ((linear & (PAGE_BYTES - 1)) > PAGE_BYTES - INSN_MAX_BYTES)
+		return false;
+	code = walk_cache_hit(&vcpu->fetch_cache, vcpu_get(vcpu, REG_CR3), linear);
+	if (code)
+		memcpy(bytes, code, INSN_MAX_BYTES);
+	return code;
+}
+
 static enum insn_mode code_mode(struct vcpu *vcpu, const struct hadal_segment *cs)
 {
 	if ((vcpu_get(vcpu, REG_EFER) & EFER_LMA) && (cs->attributes & SEGMENT_LONG))
@@ -98,7 +112,10 @@ int vcpu_decode(struct vcpu *vcpu, struct insn *insn)
 	mode = code_mode(vcpu, &cs);
 	if (mode != INSN_64)
 		linear = (uint32_t)(linear + cs.base);
-	available = vcpu_fetch(vcpu, linear, bytes, sizeof(bytes));
+	if (mode == INSN_64 && fetch_again(vcpu, linear, bytes))
+		available = sizeof(bytes);
+	else
+		available = vcpu_fetch(vcpu, linear, bytes, sizeof(bytes));
 	return insn_decode(bytes, available, mode, insn);
 }
 

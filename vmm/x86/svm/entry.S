@@ -2,7 +2,7 @@
 /*
  * Into the guest and out of it. GIF is clear from one VMRUN's exit to the next VMRUN, so no NMI comes
  * in between; the image's stack is empty at VMRUN, and an exit pushes the registers into struct vcpu,
- * which lies right above it.
+ * which lies right above it. RAX comes from the VMCB and goes back there.
  */
 #include "x86/svm/entry_offsets.h"
 
@@ -13,7 +13,7 @@ svm_enter:
 	mov %rdi, %rsp
 	clgi
 	mov %rsp, %rdi
-	call svm_encode
+	call svm_first_encode
 	jmp 1f
 
 	.balign 16
@@ -25,7 +25,7 @@ svm_resume:				/* after a fault in the image: RSP = vCPU */
 
 	.balign 32
 0:	call svm_exit
-1:	add $8, %rsp			/* RAX is in the VMCB */
+1:	pop VCPU_VMCB_RAX - 8(%rsp)
 	pop %rcx
 	pop %rdx
 	pop %rbx
@@ -59,7 +59,7 @@ svm_resume:				/* after a fault in the image: RSP = vCPU */
 	push %rbx
 	push %rdx
 	push %rcx
-	push %rax
+	push VCPU_VMCB_RAX - 8(%rsp)
 	mov %rsp, %rdi
 	mov VCPU_ARCH_DATA + 8(%rsp), %rax
 	vmload %rax

@@ -4,5 +4,6 @@
 #define HADAL_SVM_ENTRY_OFFSETS_H
 
 #define VCPU_ARCH_DATA 144
+#define VCPU_VMCB_RAX  0x95f8 /* in the guest's VMCB, from the vCPU on */
 
 #endif

@@ -19,6 +19,7 @@
 #define GUEST_ASID           1
 
 _Static_assert(offsetof(struct vcpu, arch_data) == VCPU_ARCH_DATA, "entry.S");
+_Static_assert(PERCPU_ARCH - PERCPU_VCPU + offsetof(struct vmcb, rax) == VCPU_VMCB_RAX, "entry.S");
 
 struct svm_features svm_features;
 

@@ -11,7 +11,7 @@
 #define MSR_VM_HSAVE_PA 0xc0010117
 #define MSR_SYSCFG      0xc0010010
 
-/* The pages of vcpu->arch. */
+/* The pages of vcpu->arch; the guest's VMCB is found by its distance from the vCPU. */
 enum svm_page { SVM_GUEST_VMCB, SVM_HOST_VMCB, SVM_HOST_SAVE };
 
 /* vcpu->arch_data; the first two are read by entry.S. */
@@ -22,7 +22,6 @@ enum svm_data {
 };
 
 #define SVM_FLAG_NMI_BLOCKED 1u /* the guest is in its NMI handler: an IRET ends it */
-#define SVM_FLAG_FLUSH       2u /* the next entry flushes */
 
 /* What the processor has, found by svm_probe(). */
 struct svm_features {
@@ -34,7 +33,7 @@ extern struct svm_features svm_features;
 
 static inline struct vmcb *svm_vmcb(struct vcpu *vcpu)
 {
-	return vcpu->arch;
+	return (struct vmcb *)((uint8_t *)vcpu - PERCPU_VCPU + PERCPU_ARCH);
 }
 
 static inline void svm_set_intercept(struct vcpu *vcpu, unsigned bit, bool on)
@@ -48,9 +47,15 @@ static inline void svm_set_intercept(struct vcpu *vcpu, unsigned bit, bool on)
 	svm_vmcb(vcpu)->clean = 0;
 }
 
+static inline void svm_clear_shadow(struct vcpu *vcpu)
+{
+	svm_vmcb(vcpu)->interrupt_shadow &= ~1ull;
+}
+
 /* Called by entry.S: handle the exit, and prepare the entry; the guest VMCB's physical address. */
 uint64_t svm_exit(struct vcpu *vcpu);
 uint64_t svm_encode(struct vcpu *vcpu);
+uint64_t svm_first_encode(struct vcpu *vcpu);
 
 /* In entry.S. */
 int svm_enter(struct vcpu *vcpu);
@@ -68,7 +73,6 @@ uint64_t svm_msr_bitmap(void);
 enum verdict svm_read_msr(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
 enum verdict svm_write_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value);
 uint64_t svm_cr4_allowed(struct vcpu *vcpu);
-void svm_clear_shadow(struct vcpu *vcpu);
 void svm_reinject_exception(struct vcpu *vcpu);
 void svm_pend_single_step(struct vcpu *vcpu);
 void svm_request_nmi_window(struct vcpu *vcpu);

@@ -11,6 +11,20 @@
 #define VECTOR_OF  4
 #define KIND_TABLE 0x90
 
+/*
+ * Exits of instructions without operands, which have nothing more to tell. By the low byte of the
+ * exit code: those above 255 (APM, appendix C) have the low byte of none of these.
+ */
+static const uint8_t plain_kind[256] = {
+	[SVM_EXIT_RDTSC] = HADAL_EXIT_RDTSC,       [SVM_EXIT_RDPMC] = HADAL_EXIT_RDPMC,
+	[SVM_EXIT_CPUID] = HADAL_EXIT_CPUID,       [SVM_EXIT_INVD] = HADAL_EXIT_INVD,
+	[SVM_EXIT_PAUSE] = HADAL_EXIT_PAUSE,       [SVM_EXIT_HLT] = HADAL_EXIT_HLT,
+	[SVM_EXIT_VMMCALL] = HADAL_EXIT_HYPERCALL, [SVM_EXIT_RDTSCP] = HADAL_EXIT_RDTSCP,
+	[SVM_EXIT_WBINVD] = HADAL_EXIT_WBINVD,     [SVM_EXIT_MONITOR] = HADAL_EXIT_MONITOR,
+	[SVM_EXIT_MWAIT] = HADAL_EXIT_MWAIT,
+};
+
+/* All others. */
 static const uint8_t kind_of[KIND_TABLE] = {
 	[SVM_EXIT_CR_READ... SVM_EXIT_CR_READ + 15] = HADAL_EXIT_CR_READ,
 	[SVM_EXIT_CR_WRITE... SVM_EXIT_CR_WRITE + 15] = HADAL_EXIT_CR_WRITE,
@@ -21,34 +35,20 @@ static const uint8_t kind_of[KIND_TABLE] = {
 	[SVM_EXIT_SMI] = HADAL_EXIT_SMI,
 	[SVM_EXIT_INIT] = HADAL_EXIT_INIT,
 	[SVM_EXIT_VINTR] = HADAL_EXIT_NMI_WINDOW,
-	[SVM_EXIT_RDTSC] = HADAL_EXIT_RDTSC,
-	[SVM_EXIT_RDPMC] = HADAL_EXIT_RDPMC,
-	[SVM_EXIT_CPUID] = HADAL_EXIT_CPUID,
 	[SVM_EXIT_IRET] = HADAL_EXIT_IRET,
-	[SVM_EXIT_INVD] = HADAL_EXIT_INVD,
-	[SVM_EXIT_PAUSE] = HADAL_EXIT_PAUSE,
-	[SVM_EXIT_HLT] = HADAL_EXIT_HLT,
 	[SVM_EXIT_INVLPG] = HADAL_EXIT_INVLPG,
 	[SVM_EXIT_INVLPGA] = HADAL_EXIT_VIRT_INSN,
 	[SVM_EXIT_MSR] = HADAL_EXIT_RDMSR,
 	[SVM_EXIT_SHUTDOWN] = HADAL_EXIT_SHUTDOWN,
 	[SVM_EXIT_VMRUN] = HADAL_EXIT_VIRT_INSN,
-	[SVM_EXIT_VMMCALL] = HADAL_EXIT_HYPERCALL,
 	[SVM_EXIT_VMLOAD... SVM_EXIT_SKINIT] = HADAL_EXIT_VIRT_INSN,
-	[SVM_EXIT_RDTSCP] = HADAL_EXIT_RDTSCP,
-	[SVM_EXIT_WBINVD] = HADAL_EXIT_WBINVD,
-	[SVM_EXIT_MONITOR] = HADAL_EXIT_MONITOR,
-	[SVM_EXIT_MWAIT] = HADAL_EXIT_MWAIT,
 };
 
-/* Kinds whose instruction the base handlers complete, so that its length is needed. */
-#define COMPLETED                                                                              \
-	(1ull << HADAL_EXIT_CPUID | 1ull << HADAL_EXIT_HYPERCALL | 1ull << HADAL_EXIT_RDMSR |  \
-	 1ull << HADAL_EXIT_WRMSR | 1ull << HADAL_EXIT_CR_READ | 1ull << HADAL_EXIT_CR_WRITE | \
-	 1ull << HADAL_EXIT_DR_ACCESS | 1ull << HADAL_EXIT_XSETBV | 1ull << HADAL_EXIT_INVD |  \
-	 1ull << HADAL_EXIT_WBINVD | 1ull << HADAL_EXIT_HLT | 1ull << HADAL_EXIT_RDTSC |       \
-	 1ull << HADAL_EXIT_RDTSCP | 1ull << HADAL_EXIT_RDPMC | 1ull << HADAL_EXIT_PAUSE |     \
-	 1ull << HADAL_EXIT_MONITOR | 1ull << HADAL_EXIT_MWAIT | 1ull << HADAL_EXIT_INVLPG)
+/* Of these, the kinds whose instruction the base handlers complete: its length is needed. */
+#define COMPLETED                                                                                 \
+	(1ull << HADAL_EXIT_RDMSR | 1ull << HADAL_EXIT_WRMSR | 1ull << HADAL_EXIT_CR_READ |       \
+	 1ull << HADAL_EXIT_CR_WRITE | 1ull << HADAL_EXIT_DR_ACCESS | 1ull << HADAL_EXIT_XSETBV | \
+	 1ull << HADAL_EXIT_INVLPG)
 
 /*
  * An event whose delivery exited is delivered again. INT n, INT3 and INTO are executed again
@@ -67,27 +67,44 @@ static void requeue_event(struct vcpu *vcpu, const struct vmcb *vmcb)
 
 static bool in_64bit_code(const struct vmcb *vmcb)
 {
-	return (vmcb->efer & EFER_LMA) && (vmcb->cs.attributes & 0x200);
+	return (vmcb->efer & EFER_LMA) && (vmcb->cs.attributes & SEGMENT_LONG);
+}
+
+/* Length of the commonest instructions without a prefix, or 0. */
+static uint32_t common_length(const uint8_t *code)
+{
+	if (code[0] != 0x0f)
+		return 0;
+	switch (code[1]) {
+	case 0xa2: /* CPUID */
+	case 0x30: /* WRMSR */
+	case 0x32: /* RDMSR */
+		return 2;
+	case 0x01:
+		return code[2] == 0xd9 ? 3 : 0; /* VMMCALL */
+	default:
+		return 0;
+	}
 }
 
 /*
- * Length of the instruction at RIP where the processor does not tell it. Most often it lies in a
- * page seen at an earlier exit, and is a plain CPUID or VMMCALL. 0: leave the exit to the guest.
+ * Length of the instruction at RIP where the processor does not tell it; most often the instruction
+ * lies in a page seen at an earlier exit. 0: leave the exit to the guest.
  */
-static uint32_t decoded_length(struct vcpu *vcpu, const struct vmcb *vmcb)
+static __attribute__((noinline)) uint32_t decoded_length(struct vcpu *vcpu)
 {
+	const struct vmcb *vmcb = svm_vmcb(vcpu);
 	const uint8_t *code = NULL;
+	uint32_t length = 0;
 	struct insn insn;
 	int err;
 
 	if (in_64bit_code(vmcb))
 		code = walk_cache_hit(&vcpu->fetch_cache, vmcb->cr3, vcpu->rip);
-	if (code && ((uint64_t)code & 0xfff) <= 0xffd) {
-		if (code[0] == 0x0f && code[1] == 0xa2)
-			return 2;
-		if (code[0] == 0x0f && code[1] == 0x01 && code[2] == 0xd9)
-			return 3;
-	}
+	if (code && ((uint64_t)code & 0xfff) <= 0xffd)
+		length = common_length(code);
+	if (length)
+		return length;
 	err = vcpu_decode(vcpu, &insn);
 	if (err == -EINVAL)
 		vcpu_inject_ud(vcpu);
@@ -165,7 +182,8 @@ static void end_nmi_window(struct vcpu *vcpu)
 	svm_vmcb(vcpu)->virtual_interrupt &= ~VIRTUAL_IRQ;
 }
 
-static void decode_rare(struct vcpu *vcpu, struct vmcb *vmcb, struct exit *e, unsigned code)
+/* What more an exit of a kind has to tell. */
+static void decode_kind(struct vcpu *vcpu, struct vmcb *vmcb, struct exit *e, unsigned code)
 {
 	switch (e->kind) {
 	case HADAL_EXIT_RDMSR:
@@ -203,80 +221,110 @@ static void decode_rare(struct vcpu *vcpu, struct vmcb *vmcb, struct exit *e, un
 	}
 }
 
-static void decode(struct vcpu *vcpu, struct vmcb *vmcb)
+static uint32_t exit_length(struct vcpu *vcpu)
 {
-	struct exit *e = &vcpu->exit;
-	uint32_t code = vmcb->exit_code;
+	if (svm_features.next_rip)
+		return svm_vmcb(vcpu)->next_rip - vcpu->rip;
+	return decoded_length(vcpu);
+}
 
-	e->kind = code < KIND_TABLE ? kind_of[code] : HADAL_EXIT_UNKNOWN;
-	e->length = 0;
-	if (code == SVM_EXIT_CPUID || code == SVM_EXIT_VMMCALL)
-		return;
+/* False when the guest is to go on without the exit being handled. */
+static bool decode(struct vcpu *vcpu, struct vmcb *vmcb)
+{
+	uint32_t code = vmcb->exit_code;
+	struct exit *e = &vcpu->exit;
+
+	e->kind = plain_kind[(uint8_t)code];
+	if (e->kind) {
+		e->length = exit_length(vcpu);
+		return e->length;
+	}
+	if (code < KIND_TABLE)
+		e->kind = kind_of[code];
 	if (code == SVM_EXIT_NPF)
 		e->kind = HADAL_EXIT_NESTED_FAULT;
+	e->length = 0;
 	e->raw_reason = code;
 	e->raw_info[0] = vmcb->exit_info1;
 	e->raw_info[1] = vmcb->exit_info2;
-	decode_rare(vcpu, vmcb, e, code);
+	decode_kind(vcpu, vmcb, e, code);
+	if (!e->length && (COMPLETED >> e->kind & 1)) {
+		e->length = exit_length(vcpu);
+		return e->length;
+	}
+	return true;
 }
 
-static bool length_found(struct vcpu *vcpu, const struct vmcb *vmcb)
+static __attribute__((noinline)) void encode_event(struct vcpu *vcpu)
 {
-	struct exit *e = &vcpu->exit;
+	struct vmcb *vmcb = svm_vmcb(vcpu);
 
-	if (!(COMPLETED >> e->kind & 1))
-		return true;
-	if (e->length)
-		return true;
-	e->length = svm_features.next_rip ? vmcb->next_rip - vcpu->rip : decoded_length(vcpu, vmcb);
-	return e->length;
+	vmcb->event_injection = vcpu->inject.info | (uint64_t)vcpu->inject.error << 32;
+	vmcb->rflags = vcpu->rflags;
+	if ((vcpu->inject.info & EVENT_TYPE) == EVENT_NMI) {
+		vcpu->arch_data[SVM_DATA_FLAGS] |= SVM_FLAG_NMI_BLOCKED;
+		svm_set_intercept(vcpu, SVM_INTERCEPT_IRET, true);
+	}
+	vcpu->inject.info = 0;
+}
+
+static inline __attribute__((always_inline)) uint64_t encode(struct vcpu *vcpu)
+{
+	while (__builtin_expect(vcpu->attention, 0))
+		vcpu_attend(vcpu);
+	svm_vmcb(vcpu)->rip = vcpu->rip;
+	if (__builtin_expect(vcpu->inject.info, 0))
+		encode_event(vcpu);
+	return vcpu->arch_data[SVM_DATA_GUEST_VMCB];
 }
 
 uint64_t svm_encode(struct vcpu *vcpu)
 {
+	return encode(vcpu);
+}
+
+uint64_t svm_first_encode(struct vcpu *vcpu)
+{
+	uint64_t vmcb = encode(vcpu);
+
+	vcpu->in_handler = true; /* from here on: between exits no code of the image runs */
+	return vmcb;
+}
+
+/*
+ * Exits that have more to them, have interrupted the delivery of an event, or whose length is not
+ * told by the processor.
+ */
+static __attribute__((noinline)) uint64_t handle_more(struct vcpu *vcpu)
+{
 	struct vmcb *vmcb = svm_vmcb(vcpu);
 
-	while (__builtin_expect(vcpu->attention, 0))
+	if (vmcb->exit_code == SVM_EXIT_INVALID)
+		vcpu_entry_failed(vcpu);
+	if (vmcb->exit_interrupt & EVENT_VALID)
+		requeue_event(vcpu, vmcb);
+	if (decode(vcpu, vmcb))
+		vcpu_dispatch(vcpu, svm_clear_shadow);
+	if (vcpu->nmi_pending)
 		vcpu_attend(vcpu);
-	vmcb->rax = vcpu->regs.rax;
-	vmcb->rip = vcpu->rip;
-	if (__builtin_expect(vcpu->inject.info, 0)) {
-		vmcb->event_injection = vcpu->inject.info | (uint64_t)vcpu->inject.error << 32;
-		vmcb->rflags = vcpu->rflags;
-		if ((vcpu->inject.info & EVENT_TYPE) == EVENT_NMI) {
-			vcpu->arch_data[SVM_DATA_FLAGS] |= SVM_FLAG_NMI_BLOCKED;
-			svm_set_intercept(vcpu, SVM_INTERCEPT_IRET, true);
-		}
-		vcpu->inject.info = 0;
-	}
-	if (__builtin_expect(vcpu->arch_data[SVM_DATA_FLAGS] & SVM_FLAG_FLUSH, 0)) {
-		vcpu->arch_data[SVM_DATA_FLAGS] &= ~(uint64_t)SVM_FLAG_FLUSH;
-		vmcb->tlb_control =
-			svm_features.flush_by_asid ? SVM_TLB_FLUSH_ASID : SVM_TLB_FLUSH_ALL;
-	}
-	vcpu->in_handler = false;
-	return vcpu->arch_data[SVM_DATA_GUEST_VMCB];
+	return encode(vcpu);
 }
 
 uint64_t svm_exit(struct vcpu *vcpu)
 {
 	struct vmcb *vmcb = svm_vmcb(vcpu);
+	uint32_t kind = plain_kind[(uint8_t)vmcb->exit_code];
 
-	vcpu->in_handler = true;
-	vcpu->regs.rax = vmcb->rax;
 	vcpu->rip = vmcb->rip;
 	vcpu->rflags = vmcb->rflags;
 	vmcb->event_injection = 0;
 	vmcb->tlb_control = SVM_TLB_NOTHING;
 	vmcb->clean = ~0u;
-	if (__builtin_expect((uint32_t)vmcb->exit_code == SVM_EXIT_INVALID, 0))
-		vcpu_entry_failed(vcpu);
-	if (__builtin_expect(vmcb->exit_interrupt & EVENT_VALID, 0))
-		requeue_event(vcpu, vmcb);
-	decode(vcpu, vmcb);
-	if (length_found(vcpu, vmcb))
-		vcpu_dispatch(vcpu, svm_clear_shadow);
-	if (__builtin_expect(vcpu->nmi_pending, 0))
-		vcpu_attend(vcpu);
-	return svm_encode(vcpu);
+	if (__builtin_expect(!kind || !svm_features.next_rip || vmcb->exit_interrupt & EVENT_VALID,
+			     0))
+		return handle_more(vcpu);
+	vcpu->exit.kind = kind;
+	vcpu->exit.length = vmcb->next_rip - vcpu->rip;
+	vcpu_dispatch(vcpu, svm_clear_shadow);
+	return encode(vcpu);
 }

@@ -328,11 +328,6 @@ uint64_t svm_cr4_allowed(struct vcpu *vcpu)
 	return ~CR4_VMXE;
 }
 
-void svm_clear_shadow(struct vcpu *vcpu)
-{
-	svm_vmcb(vcpu)->interrupt_shadow &= ~1ull;
-}
-
 void svm_reinject_exception(struct vcpu *vcpu)
 {
 	const struct exit *e = &vcpu->exit;
@@ -368,5 +363,6 @@ bool svm_nmi_allowed(struct vcpu *vcpu)
 
 void svm_flush_nested(struct vcpu *vcpu)
 {
-	vcpu->arch_data[SVM_DATA_FLAGS] |= SVM_FLAG_FLUSH;
+	svm_vmcb(vcpu)->tlb_control =
+		svm_features.flush_by_asid ? SVM_TLB_FLUSH_ASID : SVM_TLB_FLUSH_ALL;
 }

@@ -79,7 +79,6 @@ enum svm_exit_code {
 	SVM_EXIT_NPF = 0x400,
 };
 
-/* QEMU zero-extends the exit code, hence 32 bits. */
 #define SVM_EXIT_INVALID 0xffffffffu
 
 #define SVM_TLB_NOTHING    0
@@ -105,7 +104,8 @@ struct vmcb {
 	uint32_t tlb_control;
 	uint64_t virtual_interrupt; /* V_TPR, V_IRQ, V_IGN_TPR, V_INTR_MASKING, vector */
 	uint64_t interrupt_shadow;
-	uint64_t exit_code;
+	uint32_t exit_code;
+	uint32_t exit_code_high; /* QEMU does not sign-extend: of no use */
 	uint64_t exit_info1;
 	uint64_t exit_info2;
 	uint64_t exit_interrupt;
@@ -114,7 +114,8 @@ struct vmcb {
 	uint64_t event_injection;
 	uint64_t nested_cr3;
 	uint64_t lbr_enable;
-	uint64_t clean;
+	uint32_t clean;
+	uint32_t reserved_clean;
 	uint64_t next_rip;
 	uint8_t reserved2[0x400 - 0x0d0];
 	struct svm_segment es, cs, ss, ds, fs, gs, gdtr, ldtr, idtr, tr;
