@@ -7,13 +7,11 @@
 #define CACHE_DIRECTORY "/var/cache/hadal"
 
 /* The device as memory, and the registers of the first CPU that tells its own. */
-static int open_device(struct cli_kernel *source, struct hadal_traces *traces,
-		       struct hadal_error *error)
+static int open_device(struct cli_memory *source, struct hadal_error *error)
 {
 	struct hadal_info info;
 	int result;
 
-	source->hadal = NULL;
 	result = hadal_open(&source->hadal, error);
 	if (!result)
 		result = hadal_info(source->hadal, &info, error);
@@ -21,38 +19,60 @@ static int open_device(struct cli_kernel *source, struct hadal_traces *traces,
 		result = hadal_device_memory(source->hadal, &source->memory, error);
 	if (result)
 		return result;
+	source->cpu_count = info.cpu_count;
 	for (unsigned int cpu = 0; cpu < info.cpu_count; cpu++) {
-		result = hadal_device_traces(source->hadal, cpu, traces, error);
-		if (!result)
+		result = hadal_device_traces(source->hadal, cpu, &source->traces, error);
+		if (!result) {
+			source->has_traces = true;
 			return 0;
+		}
 	}
 	return result;
 }
 
-bool cli_kernel_open(struct cli_kernel *source, const char *image)
+bool cli_memory_open(struct cli_memory *source, const char *image)
 {
-	struct hadal_traces traces;
 	struct hadal_error error;
 	int result;
 
-	*source = (struct cli_kernel){0};
+	*source = (struct cli_memory){0};
 	result = image ? hadal_image_open(image, &source->memory, &error)
-		       : open_device(source, &traces, &error);
+		       : open_device(source, &error);
 	if (!result)
-		source->kernel = hadal_kernel_open_cached(&source->memory, image ? NULL : &traces,
-							  image ? NULL : CACHE_DIRECTORY, &error);
-	if (source->kernel)
 		return true;
 	cli_fail(&error);
-	cli_kernel_close(source);
+	cli_memory_close(source);
 	return false;
 }
 
-void cli_kernel_close(struct cli_kernel *source)
+void cli_memory_close(struct cli_memory *source)
 {
-	hadal_kernel_close(source->kernel);
 	hadal_memory_close(&source->memory);
 	hadal_close(source->hadal);
+}
+
+bool cli_kernel_open(struct cli_kernel *kernel, const char *image)
+{
+	struct cli_memory *source = &kernel->source;
+	struct hadal_error error;
+
+	kernel->kernel = NULL;
+	if (!cli_memory_open(source, image))
+		return false;
+	kernel->kernel = hadal_kernel_open_cached(
+		&source->memory, source->has_traces ? &source->traces : NULL,
+		image ? NULL : CACHE_DIRECTORY, &error);
+	if (kernel->kernel)
+		return true;
+	cli_fail(&error);
+	cli_memory_close(source);
+	return false;
+}
+
+void cli_kernel_close(struct cli_kernel *kernel)
+{
+	hadal_kernel_close(kernel->kernel);
+	cli_memory_close(&kernel->source);
 }
 
 void cli_warn_lost(size_t lost, const char *what)

@@ -16,10 +16,22 @@ enum {
 	  "Look into a raw memory image instead of this system", 0 }
 /* clang-format on */
 
+/* The memory of a machine: of this one or of an image. */
+struct cli_memory {
+	struct hadal *hadal; /* NULL for an image */
+	unsigned int cpu_count;
+	bool has_traces;
+	struct hadal_traces traces; /* of the first CPU that tells its own */
+	struct hadal_memory memory;
+};
+
+/* image: NULL for this system. Says why when it cannot. */
+bool cli_memory_open(struct cli_memory *source, const char *image);
+void cli_memory_close(struct cli_memory *source);
+
 /* A kernel and where its memory comes from. */
 struct cli_kernel {
-	struct hadal *hadal; /* NULL for an image */
-	struct hadal_memory memory;
+	struct cli_memory source;
 	struct hadal_kernel *kernel;
 };
 

@@ -20,6 +20,7 @@ static const struct cli_command commands[] = {
 	{"allow", "let a running process introspect", cmd_allow},
 	{"clients", "list the programs that may introspect", cmd_clients},
 	{"symbols", "print kernel symbols, its version and its place", cmd_symbols},
+	{"dump", "write physical memory to a file", cmd_dump},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

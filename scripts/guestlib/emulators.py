@@ -59,6 +59,8 @@ def qemu(options, model, kernel, initramfs, console, output, tmp):
     if options.mem_file:
         backend = f"memory-backend-file,id=ram,share=on,mem-path={options.mem_file}"
         command += ["-object", f"{backend},size={options.mem}M", "-machine", "memory-backend=ram"]
+    if options.disk:
+        command += ["-drive", f"file={options.disk},format=raw,if=virtio"]
     if options.monitor:
         command += ["-monitor", f"unix:{options.monitor},server=on,wait=off"]
     return command
@@ -94,8 +96,8 @@ def run_tool(command):
 
 def bochs(options, model, kernel, initramfs, console, output, tmp):
     """The command that boots the guest in Bochs; RDTSC counts instructions in it."""
-    if options.accel != "tcg" or options.mem_file or options.monitor or options.icount:
-        raise SetupError("--accel kvm, --icount, --mem-file and --monitor are for --cpu amd only")
+    if options.accel != "tcg" or options.mem_file or options.disk or options.monitor or options.icount:
+        raise SetupError("--accel kvm, --icount, --mem-file, --disk and --monitor are for --cpu amd only")
     bootable_iso(tmp / "boot.iso", kernel, initramfs, kernel_arguments(options), tmp)
     (tmp / "bochsrc").write_text(f"""\
 memory: guest={options.mem}, host={options.mem}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+/* hadal dump */
+#include "dump/sink.h"
+#include "dump_source.h"
+#include "progress.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PIECE_BYTES (1u << 20)
+
+enum {
+	KEY_FORMAT = CLI_KEY_COMMAND,
+	KEY_ZSTD,
+};
+
+struct options {
+	const char *path;
+	const char *image;
+	enum dump_format format;
+	bool compress;
+};
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+	struct options *options = state->input;
+
+	switch (key) {
+	case KEY_FORMAT:
+		if (!dump_format_parse(text, &options->format))
+			argp_error(state, "FORMAT is elf, lime or raw, and not '%s'", text);
+		return 0;
+	case KEY_ZSTD:
+		options->compress = true;
+		return 0;
+	case CLI_KEY_IMAGE:
+		options->image = text;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (options->path)
+			argp_error(state, "too many arguments");
+		options->path = text;
+		return 0;
+	case ARGP_KEY_END:
+		if (!options->path)
+			argp_error(state, "FILE is needed");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	.options =
+		(const struct argp_option[]){
+			{"format", KEY_FORMAT, "FORMAT", 0,
+			 "elf (default): a core with VMCOREINFO for crash, drgn and gdb; lime: for "
+			 "volatility3; raw: the offset is the physical address",
+			 0},
+			{"zstd", KEY_ZSTD, NULL, 0, "Compress with zstd", 0},
+			CLI_OPTION_IMAGE,
+			{0},
+		},
+	.parser = parse,
+	.args_doc = "FILE",
+	.doc = "Write this system's physical memory to FILE, or to standard output for '-'.\v"
+	       "Only RAM is read; the hypervisor's own pages are zeros. Pages of zeros become "
+	       "holes in a regular file. FILE appears only when it is whole. The system runs on "
+	       "meanwhile, so that what changes during the dump may not fit together.",
+};
+
+static volatile sig_atomic_t stop_signal;
+
+static void on_signal(int number)
+{
+	stop_signal = number;
+}
+
+static void catch_signals(void)
+{
+	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+	struct sigaction action = {.sa_handler = on_signal}, before;
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		if (!sigaction(numbers[i], NULL, &before) && before.sa_handler != SIG_IGN)
+			sigaction(numbers[i], &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static int copy(struct hadal_view *view, struct hadal_sink *sink, struct progress *progress,
+		struct hadal_error *error)
+{
+	uint64_t size = hadal_view_size(view), offset = 0;
+	void *buffer = malloc(PIECE_BYTES);
+	int result = buffer ? 0 : hadal_fail(error, ENOMEM, "Out of memory");
+
+	while (!result && offset < size) {
+		uint64_t len = PIECE_BYTES;
+		const void *bytes = hadal_view_next(view, offset, buffer, &len);
+
+		if (bytes)
+			result = hadal_sink_write(sink, bytes, len, error);
+		else
+			result = hadal_sink_skip(sink, len, error);
+		offset += len;
+		if (stop_signal)
+			result = hadal_fail(error, EINTR, "Interrupted; nothing was kept");
+		progress_update(progress, offset);
+	}
+	free(buffer);
+	return result;
+}
+
+static void report(const struct options *options, struct hadal_view *view, double seconds)
+{
+	uint64_t size = hadal_view_size(view), lost = hadal_view_unreadable(view);
+	char size_text[16], rate_text[16];
+
+	if (lost)
+		fprintf(stderr,
+			"hadal: %" PRIu64 " KiB of RAM could not be read and are zeros in %s\n",
+			lost / 1024, options->path);
+	if (strcmp(options->path, "-"))
+		printf("%s: %s in %.1f s (%s/s)\n", options->path, format_bytes(size_text, size),
+		       seconds, format_bytes(rate_text, size / (seconds > 0 ? seconds : 1e-9)));
+}
+
+static int dump(const struct options *options, struct hadal_view *view)
+{
+	struct hadal_sink *sink;
+	struct hadal_error error;
+	struct progress progress;
+	double seconds;
+	int result;
+
+	if (hadal_sink_open(options->path, options->compress, hadal_view_size(view), &sink, &error))
+		return cli_fail(&error);
+	progress_begin(&progress, hadal_view_size(view));
+	result = copy(view, sink, &progress, &error);
+	if (!result)
+		result = hadal_sink_commit(sink, &error);
+	else
+		hadal_sink_abandon(sink);
+	seconds = progress_end(&progress);
+	if (result)
+		return cli_fail(&error);
+	report(options, view, seconds);
+	return CLI_OK;
+}
+
+int cmd_dump(int argc, char **argv)
+{
+	struct options options = {.format = DUMP_ELF};
+	struct dump_source source;
+	int result;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &options);
+	catch_signals();
+	if (!dump_source_open(&source, options.image, options.format))
+		return CLI_FAILURE;
+	result = dump(&options, source.view);
+	dump_source_close(&source);
+	if (stop_signal) { /* the caller sees what ended this */
+		signal(stop_signal, SIG_DFL);
+		raise(stop_signal);
+	}
+	return result;
+}

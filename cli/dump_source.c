@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+#include "dump_source.h"
+#include "kernel/layout.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool dump_format_parse(const char *text, enum dump_format *format)
+{
+	static const char *const names[] = {
+		[DUMP_ELF] = "elf", [DUMP_LIME] = "lime", [DUMP_RAW] = "raw"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!strcmp(text, names[i])) {
+			*format = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The registers of all CPUs that run, at about the same moment. */
+static size_t read_registers(const struct cli_memory *memory, struct hadal_regs *regs)
+{
+	size_t count = 0;
+
+	for (unsigned int cpu = 0; cpu < memory->cpu_count; cpu++)
+		if (!hadal_regs(memory->hadal, cpu, &regs[count], NULL))
+			count++;
+	return count;
+}
+
+static void describe_kernel(struct hadal_kernel *kernel, struct hadal_elf_contents *contents)
+{
+	struct hadal_layout layout;
+
+	if (hadal_kernel_layout(kernel, &layout))
+		fprintf(stderr, "hadal: the kernel's mapping of all RAM was not found; gdb will "
+				"know the addresses of the kernel's image only\n");
+	contents->vmcoreinfo = hadal_kernel_vmcoreinfo(kernel);
+	contents->direct_map = layout.direct_map;
+	contents->text = layout.text;
+	contents->text_physical = layout.text_physical;
+	contents->text_size = layout.text_size;
+	if (!*contents->vmcoreinfo)
+		fprintf(stderr, "hadal: the kernel has no VMCOREINFO; crash and drgn may not "
+				"accept the core\n");
+}
+
+static int make_elf(struct dump_source *source)
+{
+	struct cli_memory *memory = &source->memory;
+	struct hadal_regs *regs = calloc(memory->cpu_count + 1, sizeof(*regs));
+	struct hadal_elf_contents contents = {.regs = regs};
+	struct hadal_kernel *kernel;
+	struct hadal_error error;
+	int result = -ENOMEM;
+
+	if (!regs)
+		return result;
+	contents.regs_count = read_registers(memory, regs);
+	kernel = hadal_kernel_open(&memory->memory, memory->has_traces ? &memory->traces : NULL,
+				   &error);
+	if (kernel)
+		describe_kernel(kernel, &contents);
+	else
+		fprintf(stderr, "hadal: %s. The core has its memory only\n", error.text);
+	result = hadal_view_elf(&memory->memory, &contents, &source->view);
+	hadal_kernel_close(kernel);
+	free(regs);
+	return result;
+}
+
+static int make_view(struct dump_source *source, enum dump_format format)
+{
+	switch (format) {
+	case DUMP_LIME:
+		return hadal_view_lime(&source->memory.memory, &source->view);
+	case DUMP_RAW:
+		return hadal_view_raw(&source->memory.memory, &source->view);
+	default:
+		return make_elf(source);
+	}
+}
+
+bool dump_source_open(struct dump_source *source, const char *image, enum dump_format format)
+{
+	struct hadal_error error;
+
+	source->view = NULL;
+	if (!cli_memory_open(&source->memory, image))
+		return false;
+	if (!make_view(source, format))
+		return true;
+	hadal_fail(&error, ENOMEM, "Out of memory");
+	cli_fail(&error);
+	dump_source_close(source);
+	return false;
+}
+
+void dump_source_close(struct dump_source *source)
+{
+	hadal_view_free(source->view);
+	cli_memory_close(&source->memory);
+}

@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: MIT
+// Sources: lib/error.c lib/memory.c lib/kernel/*.c lib/dump/*.c tests/unit/machine.c
+// Sources: tests/unit/machine_btf.c tests/unit/kallsyms_builder.c
+// Libraries: -lbpf -lelf -lz -lzstd
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/procfs.h>
+#include <sys/stat.h>
+#include <sys/user.h>
+#include <unistd.h>
+#include <zstd.h>
+
+#include "dump/sink.h"
+#include "dump/view.h"
+#include "kernel/layout.h"
+#include "machine.h"
+#include "unit.h"
+
+#define HOLE_PAGE  700 /* cannot be read though it is inside a range */
+#define OWN_PAGE   2500
+#define LOW_END    0x9f000u
+#define HIGH_START 0x100000u
+
+/* RAM in two ranges with a gap, of which one page is lost and one is the hypervisor's. */
+struct fixture {
+	struct machine *machine;
+	struct hadal_memory memory;
+	struct hadal_range ranges[2];
+	struct hadal_view *view;
+};
+
+static ssize_t fixture_read(void *ctx, uint64_t pa, void *buf, size_t len)
+{
+	struct fixture *fixture = ctx;
+
+	for (int i = 0; i < 2; i++) {
+		if (pa < fixture->ranges[i].start || pa >= fixture->ranges[i].end)
+			continue;
+		if (pa / 4096 == HOLE_PAGE)
+			return -EFAULT;
+		if (pa / 4096 == OWN_PAGE)
+			return -EACCES;
+		/* Short reads, as a device may give. */
+		if (len > 4096 - pa % 4096)
+			len = 4096 - pa % 4096;
+		memcpy(buf, fixture->machine->ram + pa, len);
+		return len;
+	}
+	fail_msg("a hole was touched at %#lx", (unsigned long)pa);
+	return -EFAULT;
+}
+
+static void setup(struct fixture *fixture)
+{
+	*fixture = (struct fixture){
+		.machine = machine_new(&(struct machine_options){0}),
+		.ranges = {{0x1000, LOW_END}, {HIGH_START, MACHINE_RAM}},
+	};
+	fixture->memory = (struct hadal_memory){
+		.read = fixture_read,
+		.ctx = fixture,
+		.ranges = fixture->ranges,
+		.range_count = 2,
+	};
+	for (uint32_t i = 0x1000; i < MACHINE_RAM; i += 4096 * 7)
+		memset(fixture->machine->ram + i + 8, 0x40 + i % 61, 64);
+}
+
+static void teardown(struct fixture *fixture)
+{
+	hadal_view_free(fixture->view);
+	machine_free(fixture->machine);
+}
+
+/* What a dump must have at a physical address. */
+static void expect_page(struct fixture *fixture, const uint8_t *got, uint64_t pa)
+{
+	static const uint8_t zeros[4096];
+	bool lost = pa / 4096 == HOLE_PAGE || pa / 4096 == OWN_PAGE;
+
+	assert_memory_equal(got, lost ? zeros : fixture->machine->ram + pa, 4096);
+}
+
+static uint8_t *read_all(struct hadal_view *view)
+{
+	uint64_t size = hadal_view_size(view);
+	uint8_t *all = malloc(size);
+
+	assert_non_null(all);
+	assert_int_equal(hadal_view_read(view, 0, all, size), size);
+	return all;
+}
+
+static void raw_has_every_page_at_its_address(void **state)
+{
+	static const uint8_t zeros[4096];
+	struct fixture fixture;
+	uint8_t *all;
+
+	(void)state;
+	setup(&fixture);
+	assert_int_equal(hadal_view_raw(&fixture.memory, &fixture.view), 0);
+	assert_int_equal(hadal_view_size(fixture.view), MACHINE_RAM);
+	all = read_all(fixture.view);
+	for (uint64_t pa = 0; pa < MACHINE_RAM; pa += 4096) {
+		if (pa < 0x1000 || (pa >= LOW_END && pa < HIGH_START))
+			assert_memory_equal(all + pa, zeros, 4096);
+		else
+			expect_page(&fixture, all + pa, pa);
+	}
+	assert_int_equal(hadal_view_unreadable(fixture.view), 4096);
+	free(all);
+	teardown(&fixture);
+}
+
+static void lime_has_a_header_before_each_range(void **state)
+{
+	struct fixture fixture;
+	uint64_t header[4];
+	const uint8_t *at;
+	uint8_t *all;
+
+	(void)state;
+	setup(&fixture);
+	assert_int_equal(hadal_view_lime(&fixture.memory, &fixture.view), 0);
+	at = all = read_all(fixture.view);
+	for (int i = 0; i < 2; i++) {
+		const struct hadal_range *range = &fixture.ranges[i];
+
+		assert_memory_equal(at, "EMiL\1\0\0\0", 8);
+		memcpy(header, at, sizeof(header));
+		assert_int_equal(header[1], range->start);
+		assert_int_equal(header[2], range->end - 1);
+		assert_int_equal(header[3], 0);
+		at += 32;
+		for (uint64_t pa = range->start; pa < range->end; pa += 4096, at += 4096)
+			expect_page(&fixture, at, pa);
+	}
+	assert_int_equal(at - all, hadal_view_size(fixture.view));
+	free(all);
+	teardown(&fixture);
+}
+
+static const Elf64_Phdr *load_of(const uint8_t *all, uint64_t physical, uint64_t virtual)
+{
+	const Elf64_Ehdr *header = (const Elf64_Ehdr *)all;
+	const Elf64_Phdr *segment = (const Elf64_Phdr *)(all + header->e_phoff);
+
+	for (int i = 0; i < header->e_phnum; i++)
+		if (segment[i].p_type == PT_LOAD && segment[i].p_paddr == physical &&
+		    segment[i].p_vaddr == virtual)
+			return &segment[i];
+	fail_msg("no segment for %#lx", (unsigned long)virtual);
+	return NULL;
+}
+
+static void expect_notes(const uint8_t *at, const uint8_t *end, const char *vmcoreinfo)
+{
+	int cpus = 0, texts = 0;
+
+	while (at < end) {
+		const Elf64_Nhdr *note = (const Elf64_Nhdr *)at;
+		const char *name = (const char *)(note + 1);
+		const uint8_t *content = (const uint8_t *)name + ((note->n_namesz + 3) & ~3u);
+
+		if (!strcmp(name, "CORE")) {
+			struct elf_prstatus status;
+			struct user_regs_struct regs;
+
+			assert_int_equal(note->n_type, NT_PRSTATUS);
+			assert_int_equal(note->n_descsz, sizeof(status));
+			memcpy(&status, content, sizeof(status));
+			memcpy(&regs, &status.pr_reg, sizeof(regs));
+			assert_int_equal(status.pr_pid, cpus + 1);
+			assert_int_equal(regs.rip, 0x1000 + cpus);
+			assert_int_equal(regs.rsp, 0x2000);
+			assert_int_equal(regs.r15, 15);
+			assert_int_equal(regs.cs, 0x10);
+			assert_int_equal(regs.gs_base, 0x3000);
+			cpus++;
+		} else {
+			assert_string_equal(name, "VMCOREINFO");
+			assert_int_equal(note->n_type, 0);
+			assert_int_equal(note->n_descsz, strlen(vmcoreinfo));
+			assert_memory_equal(content, vmcoreinfo, note->n_descsz);
+			texts++;
+		}
+		at = content + ((note->n_descsz + 3) & ~3u);
+	}
+	assert_ptr_equal(at, end);
+	assert_int_equal(cpus, 2);
+	assert_int_equal(texts, 1);
+}
+
+static void elf_is_a_core_of_the_machine(void **state)
+{
+	static const char vmcoreinfo[] = "OSRELEASE=1\nPAGESIZE=4096\nX=1\n";
+	struct hadal_regs regs[2] = {
+		{.cpu = 0, .rip = 0x1000, .rsp = 0x2000, .r15 = 15},
+		{.cpu = 1, .rip = 0x1001, .rsp = 0x2000, .r15 = 15},
+	};
+	struct hadal_elf_contents contents = {
+		.regs = regs,
+		.regs_count = 2,
+		.vmcoreinfo = vmcoreinfo,
+		.direct_map = 0xffff888000000000ull,
+		.text = 0xffffffff81000000ull,
+		.text_physical = 0x400000,
+		.text_size = 0x300000,
+	};
+	const Elf64_Ehdr *header;
+	const Elf64_Phdr *segment;
+	struct fixture fixture;
+	uint8_t *all;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		regs[i].cs.selector = 0x10;
+		regs[i].gs.base = 0x3000;
+	}
+	setup(&fixture);
+	assert_int_equal(hadal_view_elf(&fixture.memory, &contents, &fixture.view), 0);
+	all = read_all(fixture.view);
+	header = (const Elf64_Ehdr *)all;
+	assert_memory_equal(header->e_ident,
+			    "\x7f"
+			    "ELF\2\1\1",
+			    7);
+	assert_int_equal(header->e_type, ET_CORE);
+	assert_int_equal(header->e_machine, EM_X86_64);
+	assert_int_equal(header->e_phnum, 4);
+	segment = (const Elf64_Phdr *)(all + header->e_phoff);
+	assert_int_equal(segment->p_type, PT_NOTE);
+	expect_notes(all + segment->p_offset, all + segment->p_offset + segment->p_filesz,
+		     vmcoreinfo);
+	for (int i = 0; i < 2; i++) {
+		uint64_t start = fixture.ranges[i].start, size = fixture.ranges[i].end - start;
+
+		segment = load_of(all, start, contents.direct_map + start);
+		assert_int_equal(segment->p_filesz, size);
+		assert_int_equal(segment->p_memsz, size);
+		assert_int_equal(segment->p_offset % 4096, 0);
+		for (uint64_t at = 0; at < size; at += 4096)
+			expect_page(&fixture, all + segment->p_offset + at, start + at);
+	}
+	segment = load_of(all, contents.text_physical, contents.text);
+	assert_int_equal(segment->p_memsz, contents.text_size);
+	assert_int_equal(segment->p_filesz, contents.text_size - 1);
+	assert_memory_equal(all + segment->p_offset, fixture.machine->ram + contents.text_physical,
+			    segment->p_filesz);
+	free(all);
+	teardown(&fixture);
+}
+
+static void elf_without_a_kernel_has_its_memory(void **state)
+{
+	struct hadal_elf_contents contents = {0};
+	struct fixture fixture;
+	uint8_t *all;
+
+	(void)state;
+	setup(&fixture);
+	/* A kernel that lies across the end of RAM is none either. */
+	contents.text = 0xffffffff81000000ull;
+	contents.text_physical = MACHINE_RAM - 0x1000;
+	contents.text_size = 0x2000;
+	assert_int_equal(hadal_view_elf(&fixture.memory, &contents, &fixture.view), 0);
+	all = read_all(fixture.view);
+	assert_int_equal(((const Elf64_Ehdr *)all)->e_phnum, 3);
+	load_of(all, HIGH_START, 0);
+	free(all);
+	teardown(&fixture);
+}
+
+/* Every piece of the view is the same wherever a read begins and ends. */
+static void reads_may_begin_anywhere(void **state)
+{
+	struct fixture fixture;
+	uint8_t part[9000], *all;
+
+	(void)state;
+	setup(&fixture);
+	assert_int_equal(hadal_view_lime(&fixture.memory, &fixture.view), 0);
+	all = read_all(fixture.view);
+	for (uint64_t at = 0; at < hadal_view_size(fixture.view); at += 50021) {
+		size_t expected = hadal_view_size(fixture.view) - at;
+
+		if (expected > sizeof(part))
+			expected = sizeof(part);
+		assert_int_equal(hadal_view_read(fixture.view, at, part, sizeof(part)), expected);
+		assert_memory_equal(part, all + at, expected);
+	}
+	assert_int_equal(hadal_view_read(fixture.view, hadal_view_size(fixture.view), part, 1), 0);
+	free(all);
+	teardown(&fixture);
+}
+
+static void the_layout_is_found(void **state)
+{
+	struct fixture fixture;
+	struct hadal_kernel *kernel;
+	struct hadal_layout layout;
+
+	(void)state;
+	setup(&fixture);
+	kernel = hadal_kernel_open(&fixture.machine->memory, &fixture.machine->traces, NULL);
+	assert_non_null(kernel);
+	assert_int_equal(hadal_kernel_layout(kernel, &layout), 0);
+	assert_true(layout.direct_map == MACHINE_DIRECT_MAP);
+	assert_true(layout.text == fixture.machine->base);
+	assert_int_equal(layout.text_physical, MACHINE_PHYSICAL);
+	hadal_kernel_close(kernel);
+	teardown(&fixture);
+}
+
+static char folder[] = "/tmp/hadal-dump-XXXXXX";
+
+static char *path_of(const char *name)
+{
+	static char path[64];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	return path;
+}
+
+static int files_in_folder(void)
+{
+	char command[64], count[16] = "";
+	FILE *pipe;
+
+	snprintf(command, sizeof(command), "ls -A %s | wc -l", folder);
+	pipe = popen(command, "r");
+	assert_non_null(fgets(count, sizeof(count), pipe));
+	pclose(pipe);
+	return atoi(count);
+}
+
+static void a_file_has_its_name_when_it_is_whole(void **state)
+{
+	uint8_t page[4096] = {1}, got[4096];
+	struct hadal_sink *sink;
+	struct stat file;
+	int fd;
+
+	(void)state;
+	assert_int_equal(hadal_sink_open(path_of("a"), false, 3 << 20, &sink, NULL), 0);
+	assert_int_equal(hadal_sink_write(sink, page, sizeof(page), NULL), 0);
+	assert_int_equal(hadal_sink_skip(sink, 1 << 20, NULL), 0);
+	assert_int_equal(access(path_of("a"), F_OK), -1);
+	hadal_sink_abandon(sink);
+	assert_int_equal(files_in_folder(), 0);
+
+	assert_int_equal(hadal_sink_open(path_of("a"), false, 3 << 20, &sink, NULL), 0);
+	assert_int_equal(hadal_sink_skip(sink, 1 << 20, NULL), 0);
+	assert_int_equal(hadal_sink_write(sink, page, sizeof(page), NULL), 0);
+	memset(page, 0, sizeof(page));
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(hadal_sink_write(sink, page, sizeof(page), NULL), 0);
+	assert_int_equal(hadal_sink_commit(sink, NULL), 0);
+	assert_int_equal(files_in_folder(), 1);
+	fd = open(path_of("a"), O_RDONLY);
+	assert_int_equal(fstat(fd, &file), 0);
+	assert_int_equal(file.st_size, (1 << 20) + 1001 * 4096);
+	assert_true(file.st_blocks * 512 < 1 << 20);
+	assert_int_equal(pread(fd, got, sizeof(got), 1 << 20), sizeof(got));
+	assert_int_equal(got[0], 1);
+	close(fd);
+	unlink(path_of("a"));
+}
+
+static void compressed_data_comes_back(void **state)
+{
+	size_t size = 3 << 20;
+	uint8_t *from = malloc(size), *back = malloc(size), *file = malloc(size);
+	struct hadal_sink *sink;
+	size_t len;
+	int fd;
+
+	(void)state;
+	for (size_t i = 0; i < size; i++)
+		from[i] = i < size / 2 ? i * i >> 5 : 0;
+	assert_int_equal(hadal_sink_open(path_of("z"), true, size, &sink, NULL), 0);
+	assert_int_equal(hadal_sink_write(sink, from, size / 2, NULL), 0);
+	assert_int_equal(hadal_sink_skip(sink, size / 2, NULL), 0);
+	assert_int_equal(hadal_sink_commit(sink, NULL), 0);
+	fd = open(path_of("z"), O_RDONLY);
+	len = read(fd, file, size);
+	close(fd);
+	assert_int_equal(ZSTD_getFrameContentSize(file, len), size);
+	assert_int_equal(ZSTD_decompress(back, size, file, len), size);
+	assert_memory_equal(from, back, size);
+	unlink(path_of("z"));
+	free(from);
+	free(back);
+	free(file);
+}
+
+static void what_cannot_be_written_is_told(void **state)
+{
+	struct hadal_error error = {""};
+	struct hadal_sink *sink;
+	uint8_t page[4096] = {0};
+
+	(void)state;
+	assert_int_equal(hadal_sink_open("/nowhere/x", false, 1, &sink, &error), -ENOENT);
+	assert_non_null(strstr(error.text, "/nowhere/x"));
+	assert_int_equal(hadal_sink_open(folder, false, 1, &sink, &error), -EISDIR);
+	assert_int_equal(hadal_sink_open("/dev/full", false, 4096, &sink, &error), 0);
+	assert_int_equal(hadal_sink_write(sink, page, sizeof(page), &error), -ENOSPC);
+	assert_non_null(strstr(error.text, "No space"));
+	hadal_sink_abandon(sink);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(raw_has_every_page_at_its_address),
+		cmocka_unit_test(lime_has_a_header_before_each_range),
+		cmocka_unit_test(elf_is_a_core_of_the_machine),
+		cmocka_unit_test(elf_without_a_kernel_has_its_memory),
+		cmocka_unit_test(reads_may_begin_anywhere),
+		cmocka_unit_test(the_layout_is_found),
+		cmocka_unit_test(a_file_has_its_name_when_it_is_whole),
+		cmocka_unit_test(compressed_data_comes_back),
+		cmocka_unit_test(what_cannot_be_written_is_told),
+	};
+	int result;
+
+	if (!mkdtemp(folder))
+		return 1;
+	result = cmocka_run_group_tests(tests, NULL, NULL);
+	rmdir(folder);
+	return result;
+}
