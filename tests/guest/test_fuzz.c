@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -84,6 +85,9 @@ static uint64_t output_of(const struct hadal_test_registers *r, uint64_t *bytes)
 		return r->rsi;
 	case HADAL_CALL_STATS:
 		*bytes = sizeof(struct hadal_stats);
+		return r->rsi;
+	case HADAL_CALL_CLIENT_STATE:
+		*bytes = sizeof(struct hadal_client);
 		return r->rsi;
 	case HADAL_CALL_TRANSLATE:
 		*bytes = sizeof(struct hadal_translation);
@@ -172,18 +176,6 @@ static bool is_translation_right(const struct hadal_test_registers *r)
 	return result || told->physical == model_behind(&model, gpa);
 }
 
-static void remember_mapping(const struct hadal_test_registers *r)
-{
-	int page = model_page(&model, r->rdi);
-
-	if (r->rax == HADAL_CALL_BASE + HADAL_CALL_MAP) {
-		model.shown[page] = r->rsi;
-		model.writable[page] = r->rdx & HADAL_MAP_WRITE;
-	} else if (r->rax == HADAL_CALL_BASE + HADAL_CALL_UNMAP) {
-		model.shown[page] = 0;
-	}
-}
-
 static void one_call(uint64_t *random, struct counts *counts)
 {
 	struct hadal_test_registers in, out;
@@ -215,7 +207,7 @@ static void one_call(uint64_t *random, struct counts *counts)
 		return;
 	}
 	counts->done[number]++;
-	remember_mapping(&in);
+	model_done(&model, &in);
 	if (number == HADAL_CALL_TRANSLATE && model_page(&model, in.rdx) >= BUFFERS &&
 	    !is_translation_right(&in))
 		fail("a wrong translation", &in, &out, &e);
@@ -223,6 +215,9 @@ static void one_call(uint64_t *random, struct counts *counts)
 
 static void unmap_all(void)
 {
+	for (int page = DATA; page < DATA_END; page++)
+		EQUAL(ring0_call(HADAL_CALL_CLIENT_REMOVE, arena_page(&world, page), 0, 0, 0, 0),
+		      model.client[page] ? 0 : -ENOENT);
 	for (int page = MAPPED; page < MAPPED_END; page++)
 		EQUAL(ring0_call(HADAL_CALL_UNMAP, arena_page(&world, page), 0, 0, 0, 0),
 		      model.shown[page] ? 0 : -ENOENT);
@@ -308,10 +303,12 @@ static uint64_t *kernel_code(uint64_t start, uint64_t end)
 
 	CHECK(copy);
 	for (uint64_t at = start; at < end; at += HADAL_TRANSFER_MAX) {
-		EQUAL(ring0_call(HADAL_CALL_READ, at, HADAL_TRANSFER_MAX, world.arena.physical,
+		uint64_t length = end - at < HADAL_TRANSFER_MAX ? end - at : HADAL_TRANSFER_MAX;
+
+		EQUAL(ring0_call(HADAL_CALL_READ, at, length, world.arena.physical,
 				 HADAL_MEM_VIRTUAL, HADAL_ROOT_CURRENT),
-		      HADAL_TRANSFER_MAX);
-		memcpy(copy + (at - start), world.arena.bytes, HADAL_TRANSFER_MAX);
+		      length);
+		memcpy(copy + (at - start), world.arena.bytes, length);
 	}
 	return (uint64_t *)copy;
 }
@@ -337,10 +334,18 @@ static void check_world(void)
 			      -EACCES);
 }
 
+static uint64_t random_seed(void)
+{
+	uint32_t value = 1;
+
+	getrandom(&value, sizeof(value), 0);
+	return value;
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t count = argc > 1 ? strtoull(argv[1], NULL, 0) : 1000;
-	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : (uint64_t)time(NULL);
+	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : random_seed();
 	uint64_t text, text_end, *code, *code_after;
 	int status, failed = 0;
 

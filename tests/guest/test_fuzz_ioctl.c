@@ -9,8 +9,8 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <hadal/ioctl.h>
@@ -19,7 +19,7 @@
 #include "support/check.h"
 #include "support/hostile.h"
 
-#define KINDS 12
+#define KINDS 14
 #define EDGE  64
 
 /* The process's own memory for buffers, with pages on both sides that nobody may touch. */
@@ -36,13 +36,15 @@ union request {
 	struct hadal_ioc_translate translate;
 	struct hadal_ioc_map map;
 	struct hadal_ioc_log log;
+	struct hadal_ioc_admit admit;
+	struct hadal_ioc_clients clients;
 	uint8_t bytes[1024];
 };
 
 static const unsigned long commands[KINDS] = {
-	HADAL_IOC_START,     HADAL_IOC_STOP, HADAL_IOC_STATE, HADAL_IOC_READ,
-	HADAL_IOC_WRITE,     HADAL_IOC_INFO, HADAL_IOC_REGS,  HADAL_IOC_STATS,
-	HADAL_IOC_TRANSLATE, HADAL_IOC_MAP,  HADAL_IOC_UNMAP, HADAL_IOC_LOG,
+	HADAL_IOC_START, HADAL_IOC_STOP, HADAL_IOC_STATE, HADAL_IOC_READ,      HADAL_IOC_WRITE,
+	HADAL_IOC_INFO,  HADAL_IOC_REGS, HADAL_IOC_STATS, HADAL_IOC_TRANSLATE, HADAL_IOC_MAP,
+	HADAL_IOC_UNMAP, HADAL_IOC_LOG,  HADAL_IOC_ADMIT, HADAL_IOC_CLIENTS,
 };
 
 static struct world world;
@@ -152,6 +154,11 @@ static bool is_harmless(unsigned int kind, const union request *request)
 		return is_harmless_map(&request->map);
 	case HADAL_IOC_LOG:
 		return is_harmless_pointer(request->log.buffer);
+	case HADAL_IOC_ADMIT: /* itself, a thread of the kernel's, or none */
+		return request->admit.pid <= 0 || request->admit.pid == 2 ||
+		       request->admit.pid == getpid() || request->admit.pid > 1 << 22;
+	case HADAL_IOC_CLIENTS:
+		return is_harmless_pointer(request->clients.buffer);
 	}
 	return true;
 }
@@ -233,6 +240,14 @@ static void seed(uint64_t *random, unsigned int kind, union request *request)
 		request->log.buffer = some_pointer(random);
 		request->log.size = hostile_length(random);
 		break;
+	case HADAL_IOC_ADMIT:
+		request->admit.pid = (int32_t[]){
+			0, -1, 2, getpid(), 1 << 23, random_next(random)}[random_below(random, 6)];
+		break;
+	case HADAL_IOC_CLIENTS:
+		request->clients.count = hostile_length(random);
+		request->clients.buffer = some_pointer(random);
+		break;
 	}
 	request->version = random_below(random, 16) ? HADAL_ABI_VERSION : random_next(random);
 }
@@ -251,8 +266,8 @@ static void mutate(uint64_t *random, union request *request)
 
 static bool is_documented(int error)
 {
-	static const int documented[] = {EINVAL, EFAULT, ENXIO,  EACCES,   EPROTO,
-					 EEXIST, ENOENT, ENOMEM, EALREADY, ENOSPC};
+	static const int documented[] = {EINVAL, EFAULT, ENXIO,    EACCES, EPROTO, EEXIST,
+					 ENOENT, ENOMEM, EALREADY, ENOSPC, ESRCH};
 
 	for (size_t i = 0; i < sizeof(documented) / sizeof(documented[0]); i++)
 		if (documented[i] == error)
@@ -280,6 +295,9 @@ static const uint8_t *edge_of(unsigned int kind, const union request *request)
 	} else if (commands[kind] == HADAL_IOC_LOG) {
 		buffer = request->log.buffer;
 		size = request->log.size;
+	} else if (commands[kind] == HADAL_IOC_CLIENTS) {
+		buffer = request->clients.buffer;
+		size = request->clients.count * sizeof(struct hadal_client_info);
 	} else if (kind >= 5 && kind <= 7) {
 		size = request->get.size;
 	}
@@ -394,10 +412,18 @@ static int fuzz_cpu(unsigned int cpu, uint64_t count, uint64_t seed_value)
 	return 0;
 }
 
+static uint64_t random_seed(void)
+{
+	uint32_t value = 1;
+
+	getrandom(&value, sizeof(value), 0);
+	return value;
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t count = argc > 1 ? strtoull(argv[1], NULL, 0) : 1000;
-	uint64_t seed_value = argc > 2 ? strtoull(argv[2], NULL, 0) : (uint64_t)time(NULL);
+	uint64_t seed_value = argc > 2 ? strtoull(argv[2], NULL, 0) : random_seed();
 	const struct hadal_info *info;
 	int status, failed = 0;
 

@@ -211,15 +211,39 @@ static uint64_t some_number(uint64_t *random)
 		HADAL_CALL_TRANSLATE, HADAL_CALL_READ,      HADAL_CALL_READ,
 		HADAL_CALL_READ,      HADAL_CALL_READ,      HADAL_CALL_READ,
 		HADAL_CALL_WRITE,     HADAL_CALL_WRITE,     HADAL_CALL_WRITE,
-		HADAL_CALL_WRITE,     HADAL_CALL_LOG,       HADAL_CALL_UNMAP,
+		HADAL_CALL_WRITE,     HADAL_CALL_LOG,       HADAL_CALL_CLIENT_STATE,
 	};
 
-	if (!random_below(random, 128))
+	if (!random_below(random, 64))
 		return PICK(random, HADAL_CALL_REGS, HADAL_CALL_MAP, HADAL_CALL_MAP,
-			    HADAL_CALL_UNMAP);
+			    HADAL_CALL_UNMAP, HADAL_CALL_CLIENT_ADD, HADAL_CALL_CLIENT_ADD,
+			    HADAL_CALL_CLIENT_REMOVE, HADAL_CALL_CLIENT_PAGE_ADD,
+			    HADAL_CALL_CLIENT_PAGE_REMOVE);
 	if (!random_below(random, 16))
 		return random_next(random) >> random_below(random, 64);
 	return numbers[random_below(random, sizeof(numbers))];
+}
+
+static void seed_client(const struct model *model, uint64_t *random, uint64_t number,
+			struct hadal_test_registers *r)
+{
+	r->rdi = page_in(model, random, DATA, DATA + 4);
+	r->rsi = page_in(model, random, MAPPED, MAPPED_END);
+	r->rdx = random_below(random, 2);
+	if (number == HADAL_CALL_CLIENT_ADD) {
+		r->rsi = page_in(model, random, DATA, DATA_END);
+		r->rdx = random_next(random) >> 17 & -PAGE;
+	} else if (number == HADAL_CALL_CLIENT_STATE) {
+		r->rsi = good_buffer(model, random);
+		r->rdx = sizeof(struct hadal_client);
+	}
+	/* One that is there, or else most would find nothing. */
+	for (int page = MAPPED; number == HADAL_CALL_CLIENT_PAGE_REMOVE && page < MAPPED_END;
+	     page++)
+		if (model->owner[page]) {
+			r->rdi = arena_page(model->world, model->owner[page]);
+			r->rsi = arena_page(model->world, page);
+		}
 }
 
 /* Arguments that are mostly right. */
@@ -260,6 +284,13 @@ static void seed(const struct model *model, uint64_t *random, struct hadal_test_
 		r->rdi = page_in(model, random, MAPPED, MAPPED_END);
 		r->rsi = page_in(model, random, DATA, DATA_END);
 		r->rdx = random_below(random, 2);
+		break;
+	case HADAL_CALL_CLIENT_ADD:
+	case HADAL_CALL_CLIENT_REMOVE:
+	case HADAL_CALL_CLIENT_PAGE_ADD:
+	case HADAL_CALL_CLIENT_PAGE_REMOVE:
+	case HADAL_CALL_CLIENT_STATE:
+		seed_client(model, random, number, r);
 		break;
 	case HADAL_CALL_LOG:
 		r->rdi = random_next(random) >> random_below(random, 64);

@@ -3,106 +3,12 @@
 
 #include "support/model.h"
 
-#define ENTRY_PRESENT 1ull
-#define ENTRY_LARGE   0x80ull
-#define ADDRESS_BITS  0x000ffffffffff000ull
-#define LOG_MOST      16384
+#define ADDRESS_BITS 0x000ffffffffff000ull
+#define LOG_MOST     16384
 
 static uint64_t error_bit(int error)
 {
 	return 1ull << error % 64;
-}
-
-static uint64_t low_bits(unsigned int count)
-{
-	return count >= 64 ? -1ull : (1ull << count) - 1;
-}
-
-int model_page(const struct model *model, uint64_t physical)
-{
-	uint64_t offset = physical - model->world->arena.physical;
-
-	return offset < HADAL_TEST_ARENA_BYTES ? (int)(offset / PAGE) : -1;
-}
-
-uint64_t model_behind(const struct model *model, uint64_t gpa)
-{
-	int page = model_page(model, gpa);
-
-	if (page == READ_ONLY)
-		return arena_page(model->world, DATA) + gpa % PAGE;
-	if (page >= MAPPED && page < MAPPED_END && model->shown[page])
-		return model->shown[page] + gpa % PAGE;
-	return gpa;
-}
-
-static bool is_canonical(uint64_t address, unsigned int levels)
-{
-	unsigned int shift = 64 - 12 - 9 * levels;
-
-	return (uint64_t)((int64_t)(address << shift) >> shift) == address;
-}
-
-/* The caller's own space: of it, only the arena's two places are known. */
-static int walk_current(const struct model *model, uint64_t address, uint64_t *gpa)
-{
-	const struct arena *arena = &model->world->arena;
-	const uint64_t starts[] = {arena->kernel_virtual, (uintptr_t)arena->bytes};
-
-	for (int i = 0; i < 2; i++)
-		if (address - starts[i] < HADAL_TEST_ARENA_BYTES) {
-			*gpa = arena->physical + (address - starts[i]);
-			return 0;
-		}
-	return address < 0x10000 ? -EFAULT : WALK_UNKNOWN;
-}
-
-static bool has_reserved_bits(const struct model *model, uint64_t entry, unsigned int level)
-{
-	if (entry & ADDRESS_BITS & ~low_bits(model->world->info.physical_bits))
-		return true;
-	if (level == 1 || !(entry & ENTRY_LARGE))
-		return false;
-	return level > 3 || (entry & low_bits(12 + 9 * (level - 1)) & ~low_bits(13));
-}
-
-int model_walk(const struct model *model, uint64_t root, uint64_t flags, uint64_t address,
-	       uint64_t *gpa)
-{
-	unsigned int levels = model->current_levels;
-	uint64_t table = root & ADDRESS_BITS;
-
-	if (flags & (HADAL_MEM_LA48 | HADAL_MEM_LA57))
-		levels = flags & HADAL_MEM_LA57 ? 5 : 4;
-	if (!is_canonical(address, levels))
-		return -EINVAL;
-	if (root == HADAL_ROOT_CURRENT)
-		return levels == model->current_levels ? walk_current(model, address, gpa)
-						       : WALK_UNKNOWN;
-	for (unsigned int level = levels;; level--) {
-		unsigned int shift = 12 + 9 * (level - 1);
-		enum place place = world_place(model->world, table);
-		int page = model_page(model, table);
-		uint64_t entry = 0; /* what anybody else sees of the hypervisor's pages */
-
-		if (place == PLACE_OTHER)
-			return -ENXIO;
-		if (place == PLACE_RAM) {
-			if (page < TABLES || page >= TABLES_END)
-				return WALK_UNKNOWN;
-			entry = ((uint64_t *)(model->world->arena.bytes +
-					      page * PAGE))[address >> shift & 511];
-		}
-		if (!(entry & ENTRY_PRESENT))
-			return -EFAULT;
-		if (has_reserved_bits(model, entry, level))
-			return -EINVAL;
-		table = entry & ADDRESS_BITS;
-		if (level == 1 || entry & ENTRY_LARGE) {
-			*gpa = (table & ~low_bits(shift)) | (address & low_bits(shift));
-			return 0;
-		}
-	}
 }
 
 /* May the caller's own hands read or write this guest-physical page? */
@@ -310,15 +216,31 @@ static bool is_in(const struct model *model, uint64_t address, int first, int en
 	return world_place(model->world, address) != PLACE_RAM || (page >= first && page < end);
 }
 
+/* The page of the arena that may be mapped, or 0. */
+static int mapped_page(const struct model *model, uint64_t address)
+{
+	int page = model_page(model, address);
+
+	return page >= MAPPED && page < MAPPED_END ? page : 0;
+}
+
+/* The page of the arena that is the root of a client, or 0. */
+static int client_of(const struct model *model, uint64_t root)
+{
+	int page = model_page(model, root);
+
+	return page >= DATA && page < DATA_END && !(root % PAGE) && model->client[page] ? page : 0;
+}
+
 static struct expected predict_map(const struct model *model, const struct hadal_test_registers *r)
 {
 	struct expected e = {.least = 0, .most = 0};
-	int page = model_page(model, r->rdi);
+	int page = mapped_page(model, r->rdi);
 
 	e.errors = page_errors(model, r->rdi) | page_errors(model, r->rsi);
 	if (r->rdx & ~(uint64_t)HADAL_MAP_WRITE)
 		e.errors |= error_bit(EINVAL);
-	if (page >= MAPPED && page < MAPPED_END && model->shown[page])
+	if (page && (model->shown[page] || model->owner[page]))
 		e.errors |= error_bit(EEXIST);
 	e.most = e.errors ? -1 : 0;
 	e.harmless =
@@ -330,16 +252,112 @@ static struct expected predict_unmap(const struct model *model,
 				     const struct hadal_test_registers *r)
 {
 	struct expected e = {.least = 0, .most = 0};
-	int page = model_page(model, r->rdi);
-	bool mapped = page >= MAPPED && page < MAPPED_END && model->shown[page];
+	int page = mapped_page(model, r->rdi);
 
 	if (r->rdi % PAGE)
 		e.errors = error_bit(EINVAL);
-	else if (!mapped)
+	else if (!page || !model->shown[page])
 		e.errors = error_bit(ENOENT);
 	e.most = e.errors ? -1 : 0;
 	e.harmless = is_in(model, r->rdi, TABLES, READ_ONLY);
 	return e;
+}
+
+static bool is_root(const struct model *model, uint64_t root)
+{
+	return root && !(root % PAGE) && world_place(model->world, root) != PLACE_OTHER;
+}
+
+static struct expected predict_client_add(const struct model *model,
+					  const struct hadal_test_registers *r)
+{
+	struct expected e = {.least = 0, .most = 0};
+
+	if (!is_root(model, r->rdi) || !is_root(model, r->rsi) || r->rdx % PAGE || r->rdx >> 47)
+		e.errors = error_bit(EINVAL);
+	if (client_of(model, r->rdi))
+		e.errors |= error_bit(EEXIST);
+	e.most = e.errors ? -1 : 0;
+	e.harmless = is_in(model, r->rdi, DATA, DATA_END) &&
+		     world_place(model->world, r->rdi) != PLACE_OWN &&
+		     is_in(model, r->rsi, DATA, DATA_END);
+	return e;
+}
+
+/* The calls whose RDI names a client; `errors` are those of the other arguments. */
+static struct expected predict_client(const struct model *model,
+				      const struct hadal_test_registers *r, uint64_t errors)
+{
+	struct expected e = {.errors = errors, .least = 0, .most = 0};
+
+	if (!client_of(model, r->rdi))
+		e.errors |= error_bit(ENOENT);
+	e.most = e.errors ? -1 : 0;
+	e.harmless = is_in(model, r->rdi, TABLES, READ_ONLY);
+	return e;
+}
+
+static struct expected predict_page_add(const struct model *model,
+					const struct hadal_test_registers *r)
+{
+	int page = mapped_page(model, r->rsi);
+	uint64_t errors = page_errors(model, r->rsi);
+	struct expected e;
+
+	if (page && (model->shown[page] || model->owner[page]))
+		errors |= error_bit(EEXIST);
+	e = predict_client(model, r, errors);
+	e.harmless &= is_in(model, r->rsi, MAPPED, MAPPED_END);
+	return e;
+}
+
+/* Pages of clients show nothing else here: only their programs can ask for that. */
+static struct expected predict_page_remove(const struct model *model,
+					   const struct hadal_test_registers *r)
+{
+	int page = mapped_page(model, r->rsi);
+	uint64_t errors = 0;
+
+	if (r->rsi % PAGE || r->rdx & ~(uint64_t)HADAL_PAGE_IDLE)
+		errors |= error_bit(EINVAL);
+	if (!page || !model->owner[page] || model->owner[page] != client_of(model, r->rdi))
+		errors |= error_bit(ENOENT);
+	if (r->rdx & HADAL_PAGE_IDLE)
+		errors |= error_bit(EBUSY);
+	return predict_client(model, r, errors);
+}
+
+static void forget_client(struct model *model, int client)
+{
+	model->client[client] = false;
+	for (int page = MAPPED; page < MAPPED_END; page++)
+		if (model->owner[page] == client)
+			model->owner[page] = 0;
+}
+
+void model_done(struct model *model, const struct hadal_test_registers *r)
+{
+	switch (r->rax - HADAL_CALL_BASE) {
+	case HADAL_CALL_MAP:
+		model->shown[mapped_page(model, r->rdi)] = r->rsi;
+		model->writable[mapped_page(model, r->rdi)] = r->rdx & HADAL_MAP_WRITE;
+		break;
+	case HADAL_CALL_UNMAP:
+		model->shown[mapped_page(model, r->rdi)] = 0;
+		break;
+	case HADAL_CALL_CLIENT_ADD:
+		model->client[model_page(model, r->rdi)] = true;
+		break;
+	case HADAL_CALL_CLIENT_REMOVE:
+		forget_client(model, client_of(model, r->rdi));
+		break;
+	case HADAL_CALL_CLIENT_PAGE_ADD:
+		model->owner[mapped_page(model, r->rsi)] = client_of(model, r->rdi);
+		break;
+	case HADAL_CALL_CLIENT_PAGE_REMOVE:
+		model->owner[mapped_page(model, r->rsi)] = 0;
+		break;
+	}
 }
 
 static struct expected predict_translate(const struct model *model,
@@ -363,6 +381,17 @@ static struct expected predict_log(const struct model *model, const struct hadal
 	e.harmless = is_harmless_range(model, r->rsi, most);
 	e.least = 0;
 	e.most = e.most < 0 ? -1 : (int64_t)most;
+	return e;
+}
+
+static struct expected predict_client_state(const struct model *model,
+					    const struct hadal_test_registers *r)
+{
+	struct expected e = predict_filler(model, r->rsi, r->rdx, sizeof(struct hadal_client), 0);
+	bool harmless = e.harmless;
+
+	e = predict_client(model, r, e.errors);
+	e.harmless &= harmless;
 	return e;
 }
 
@@ -397,6 +426,16 @@ struct expected model_predict(const struct model *model, const struct hadal_test
 	case HADAL_CALL_STATS:
 		return predict_filler(model, r->rsi, r->rdx, sizeof(struct hadal_stats),
 				      index_errors(r->rdi));
+	case HADAL_CALL_CLIENT_ADD:
+		return predict_client_add(model, r);
+	case HADAL_CALL_CLIENT_REMOVE:
+		return predict_client(model, r, 0);
+	case HADAL_CALL_CLIENT_PAGE_ADD:
+		return predict_page_add(model, r);
+	case HADAL_CALL_CLIENT_PAGE_REMOVE:
+		return predict_page_remove(model, r);
+	case HADAL_CALL_CLIENT_STATE:
+		return predict_client_state(model, r);
 	}
 	return (struct expected){.trapped = true, .harmless = true};
 }

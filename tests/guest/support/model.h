@@ -25,6 +25,8 @@ struct model {
 	const struct world *world;
 	uint64_t shown[MAPPED_END]; /* physical address that a page of MAPPED shows, or 0 */
 	bool writable[MAPPED_END];
+	bool client[DATA_END];   /* a page of DATA is a client's root */
+	int owner[MAPPED_END];   /* the client that has the page, or 0 */
 	uint64_t current_levels; /* of the kernel's own page tables */
 };
 
@@ -39,6 +41,8 @@ struct expected {
 /* The call in `registers`, number included, before it is made. */
 struct expected model_predict(const struct model *model,
 			      const struct hadal_test_registers *registers);
+/* Takes notice of a call that has succeeded. */
+void model_done(struct model *model, const struct hadal_test_registers *registers);
 bool model_agrees(const struct expected *expected, bool trapped, int64_t result);
 
 /* model_walk() cannot know: a table lies in memory that is not the test's. */
