@@ -53,18 +53,28 @@ static const struct hadal_lookup own_symbols[OWN_SYMBOLS] = {
 	[NOTES_END] = {.name = "__stop_notes"},
 };
 
+/* The first RAM at pa or above; the end of addresses when there is none. */
+static uint64_t next_ram(const struct hadal_memory *memory, uint64_t pa)
+{
+	for (size_t i = 0; i < memory->range_count; i++)
+		if (pa < memory->ranges[i].end)
+			return pa > memory->ranges[i].start ? pa : memory->ranges[i].start;
+	return UINT64_MAX;
+}
+
 /* Copies physical memory; what is not RAM becomes zeros. */
 static uint8_t *copy_physical(struct hadal_memory *memory, uint64_t pa, size_t len)
 {
 	uint8_t *copy = calloc(1, len);
-	size_t done = 0;
+	uint64_t at = next_ram(memory, pa);
 
-	while (copy && done < len) {
-		ssize_t got = hadal_memory_read(memory, pa + done, copy + done, len - done);
+	while (copy && at - pa < len) {
+		ssize_t got = hadal_memory_read(memory, at, copy + (at - pa), len - (at - pa));
 
-		done += got > 0 ? got : 0;
-		if (done < len)
-			done += HADAL_PAGE_SIZE - (pa + done) % HADAL_PAGE_SIZE;
+		at += got > 0 ? got : 0;
+		/* A page that cannot be read is passed over. */
+		if (at - pa < len)
+			at = next_ram(memory, at - at % HADAL_PAGE_SIZE + HADAL_PAGE_SIZE);
 	}
 	return copy;
 }
