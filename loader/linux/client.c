@@ -23,6 +23,11 @@
 #define vm_flags_clear(vma, flags) ((vma)->vm_flags &= ~(flags))
 #endif
 
+/* Before Linux 5.11 it had another name. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
+#define may_split split
+#endif
+
 #define DOOR_BYTES (HADAL_DOOR_PAGES * PAGE_SIZE)
 /* As much of a buffer as any answer fills. */
 #define BUFFER_BYTES PAGE_SIZE
@@ -161,6 +166,19 @@ static void serve_translate(struct pt_regs *regs)
 	free_page((unsigned long)out);
 }
 
+/* Makes the first BUFFER_BYTES of a buffer present and writable, without changing it. */
+static bool buffer_present(u64 address, u64 bytes)
+{
+	u64 end = offset_in_page(address) + min_t(u64, bytes, BUFFER_BYTES);
+	int count = DIV_ROUND_UP(end, PAGE_SIZE);
+	struct page *pages[2];
+	int pinned = pin_user_pages_fast(address & PAGE_MASK, count, FOLL_WRITE, pages);
+
+	if (pinned > 0)
+		unpin_user_pages(pages, pinned);
+	return pinned == count;
+}
+
 static void serve(enum hadal_door door)
 {
 	struct pt_regs *regs = task_pt_regs(current);
@@ -176,7 +194,7 @@ static void serve(enum hadal_door door)
 			call_complete(regs, result != 1);
 		break;
 	default:
-		if (fault_in_safe_writeable((char __user *)regs->di, min(regs->si, BUFFER_BYTES)))
+		if (!buffer_present(regs->di, regs->si))
 			call_complete(regs, 1);
 	}
 }

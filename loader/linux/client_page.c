@@ -6,11 +6,17 @@
  */
 #include <linux/mm.h>
 #include <linux/slab.h>
+#include <linux/version.h>
 #include <asm/io.h>
 
 #include "call.h"
 #include "client.h"
 #include "loader.h"
+
+/* Linux 6.12 no longer counts how often, only whether. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#define page_mapcount(page) page_mapped(page)
+#endif
 
 static void page_unpin(struct client_page *known)
 {
