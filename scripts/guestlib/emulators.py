@@ -13,7 +13,8 @@ GRUB_MODULES = Path("/usr/lib/grub/i386-pc")
 
 # What --cpu accepts: the emulator, its CPU model, and kernel arguments that the model needs.
 CPUS = {
-    "amd": ("qemu", "EPYC,+svm", ""),
+    # A busy host may not give QEMU the time that Linux waits to see its timer tick.
+    "amd": ("qemu", "EPYC,+svm", "no_timer_check"),
     "intel": ("bochs", "broadwell_ult", ""),
     # Bochs does not count down the timer of MWAITX, which Linux uses to wait.
     "ryzen": ("bochs", "ryzen", "clearcpuid=mwaitx"),
