@@ -21,7 +21,7 @@ say = @printf '  %-7s %s\n' '$(1)' '$(patsubst $(BUILD)/%,%,$(2))'
 
 # The kernels of the guests are fetched by scripts/setup; the module is built for each of them and
 # for the running kernel, into $(BUILD)/module/RELEASE/hadal.ko.
-GUEST_RELEASES := $(shell cat $(BUILD)/kernel*/release 2>/dev/null || \
+GUEST_RELEASES := $(shell cat $(BUILD)/kernel/release $(wildcard $(BUILD)/kernel-*/release) 2>/dev/null || \
 	ls /lib/modules 2>/dev/null | grep cloud-amd64 | sort -V | tail -n 1)
 GUEST_KDIRS := $(GUEST_RELEASES:%=/lib/modules/%/build)
 # The modules of tests and measurements are built for the first one only, build/kernel.
