@@ -186,4 +186,5 @@ def add_hadal(cpio, build_dir, release, required):
             raise SetupError(f"{source} is not there; run make first")
     programs = build_dir / "guest-bin"
     for program in sorted(programs.iterdir()) if programs.is_dir() else []:
-        add_program(cpio, program, f"bin/{program.name}")
+        if program.suffix != ".d":
+            add_program(cpio, program, f"bin/{program.name}")
