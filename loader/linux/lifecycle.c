@@ -127,12 +127,14 @@ static int fail_entry(struct outcome *outcome, int error, int cpu)
 		int error;
 		const char *text;
 	} reasons[] = {
-		{-EBUSY, "another hypervisor holds it; end its virtual machines and unload it: "
-			 "modprobe -r kvm_intel kvm_amd"},
+		{-EBUSY,
+		 "another hypervisor holds the processor; end its virtual machines and unload it: "
+		 "modprobe -r kvm_intel kvm_amd"},
 		{-EPERM, "VT-x or SVM is switched off and locked by the firmware; enable it in the "
 			 "firmware's setup"},
-		{-ENODEV, "it has no VT-x or SVM, or lacks a feature that Hadal needs; see "
-			  "'hadal log'"},
+		{-ENODEV,
+		 "the processor has no VT-x or SVM, or lacks a feature that Hadal needs; see "
+		 "'hadal log'"},
 		{-EOPNOTSUPP, "memory encryption is on; boot with mem_encrypt=off"},
 		{-EPROTO, "module and image are of different versions; rebuild and reinstall"},
 		{-ENOMEM, "the image wants more memory than its header says"},

@@ -298,6 +298,11 @@ static void mapped_pages(void)
 	CHECK(map_at(own, physical, 0) == -EEXIST);
 	munmap(own, PAGE);
 	CHECK(!hadal_info(hadal, &info, &error) && info.mapped_pages == 1);
+	/* Another page at its address: the mapping there is still the first one's. */
+	CHECK(mmap(own, PAGE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_POPULATE, -1, 0) == own);
+	CHECK(map_at(own, physical, 0) == -EEXIST && own[0] == 0);
+	munmap(own, PAGE);
 	close(device);
 	CHECK(!hadal_info(hadal, &info, &error) && info.mapped_pages == 0);
 	device = open("/dev/hadal", O_RDWR);
