@@ -53,7 +53,7 @@ void extensions_listen(bool clients)
 
 int extensions_init(void)
 {
-	uint32_t bytes = 0;
+	uint64_t bytes = 0;
 
 	extensions_listen(false);
 	if (extension_count() > EXTENSION_MAX) {
@@ -68,10 +68,10 @@ int extensions_init(void)
 			log_line("extension %s does not start: %d", e->name, err);
 			return err;
 		}
-		bytes += (e->vcpu_data_bytes + 15) & ~15u;
+		bytes += ((uint64_t)e->vcpu_data_bytes + 15) & ~15ull;
 	}
 	if (bytes > sizeof(((struct vcpu *)0)->extension_pool)) {
-		log_line("extensions want %u bytes for each vCPU", bytes);
+		log_line("extensions want %lu bytes for each vCPU", bytes);
 		return -ENOSPC;
 	}
 	return 0;

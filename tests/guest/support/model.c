@@ -52,12 +52,10 @@ static bool is_harmless_range(const struct model *model, uint64_t physical, uint
 	return true;
 }
 
-/* Device registers that nothing happens to, and where there is no device. */
-static bool is_harmless_device(uint64_t address, bool write)
+/* Where there is no device: registers have effects, and some want accesses of one size. */
+static bool is_harmless_device(uint64_t address)
 {
-	if (address >= 0x40000000 && address < 0x80000000)
-		return true;
-	return address / PAGE == IO_APIC / PAGE && !write;
+	return address >= 0x40000000 && address < 0x80000000;
 }
 
 struct piece {
@@ -134,7 +132,7 @@ static bool is_transfer_harmless(const struct model *model, const struct hadal_t
 			return false;
 		if (r->r8 & HADAL_MEM_MMIO && !piece.errors &&
 		    world_place(model->world, piece.physical) == PLACE_OTHER &&
-		    !is_harmless_device(piece.physical, write))
+		    !is_harmless_device(piece.physical))
 			return false;
 	}
 	return true;
