@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Exceptions and NMIs that hit while the image itself runs. */
+#include "x86/registers.inc"
 
 	.text
 	/* One stub each 16 bytes; fault_handle() learns the vector from what it pushes. */
@@ -19,21 +20,7 @@ fault_stubs:
 
 	.balign 16
 fault_common:
-	push %r15
-	push %r14
-	push %r13
-	push %r12
-	push %r11
-	push %r10
-	push %r9
-	push %r8
-	push %rdi
-	push %rsi
-	push %rbp
-	push %rsp
-	push %rbx
-	push %rdx
-	push %rcx
+	push_registers
 	push %rax
 	mov %rsp, %rdi
 	mov %rsp, %rbx
@@ -42,20 +29,6 @@ fault_common:
 	call fault_handle
 	mov %rbx, %rsp
 	pop %rax
-	pop %rcx
-	pop %rdx
-	pop %rbx
-	add $8, %rsp
-	pop %rbp
-	pop %rsi
-	pop %rdi
-	pop %r8
-	pop %r9
-	pop %r10
-	pop %r11
-	pop %r12
-	pop %r13
-	pop %r14
-	pop %r15
+	pop_registers
 	add $16, %rsp
 	iretq

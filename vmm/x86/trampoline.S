@@ -7,6 +7,7 @@
  * CR3 and IDTR an NMI would be fatal on VT-x; on SVM the way out is covered by GIF = 0.
  */
 #include "core/layout.h"
+#include "x86/registers.inc"
 
 #define BASE_POOL_BYTES (4 << 20)
 
@@ -118,21 +119,7 @@ image_entered:
 	movabs $LAYOUT_PERCPU_BASE + PERCPU_VCPU, %rdx
 	add %rdx, %rax
 2:	lea 128(%rax), %rsp
-	push %r15
-	push %r14
-	push %r13
-	push %r12
-	push %r11
-	push %r10
-	push %r9
-	push %r8
-	push %rdi
-	push %rsi
-	push %rbp
-	push %rsp
-	push %rbx
-	push %rdx
-	push %rcx
+	push_registers
 	push $0
 	mov %rsp, %rdi
 	cld

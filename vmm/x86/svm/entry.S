@@ -5,6 +5,7 @@
  * which lies right above it. RAX comes from the VMCB and goes back there.
  */
 #include "x86/svm/entry_offsets.h"
+#include "x86/registers.inc"
 
 	.text
 /* int svm_enter(struct vcpu *): returns -EIO when the processor refuses the guest's state. */
@@ -26,39 +27,11 @@ svm_resume:				/* after a fault in the image: RSP = vCPU */
 	.balign 32
 0:	call svm_exit
 1:	pop VCPU_VMCB_RAX - 8(%rsp)
-	pop %rcx
-	pop %rdx
-	pop %rbx
-	add $8, %rsp
-	pop %rbp
-	pop %rsi
-	pop %rdi
-	pop %r8
-	pop %r9
-	pop %r10
-	pop %r11
-	pop %r12
-	pop %r13
-	pop %r14
-	pop %r15
+	pop_registers
 	vmload %rax
 	vmrun %rax
 	vmsave %rax
-	push %r15
-	push %r14
-	push %r13
-	push %r12
-	push %r11
-	push %r10
-	push %r9
-	push %r8
-	push %rdi
-	push %rsi
-	push %rbp
-	push %rsp
-	push %rbx
-	push %rdx
-	push %rcx
+	push_registers
 	push VCPU_VMCB_RAX - 8(%rsp)
 	mov %rsp, %rdi
 	mov VCPU_ARCH_DATA + 8(%rsp), %rax
