@@ -59,9 +59,9 @@ bool cli_kernel_open(struct cli_kernel *kernel, const char *image)
 	kernel->kernel = NULL;
 	if (!cli_memory_open(source, image))
 		return false;
-	kernel->kernel = hadal_kernel_open_cached(
-		&source->memory, source->has_traces ? &source->traces : NULL,
-		image ? NULL : CACHE_DIRECTORY, &error);
+	kernel->kernel = hadal_kernel_open_cached(&source->memory,
+						  source->has_traces ? &source->traces : NULL,
+						  image ? NULL : CACHE_DIRECTORY, &error);
 	if (kernel->kernel)
 		return true;
 	cli_fail(&error);

@@ -9,7 +9,8 @@ typedef enum verdict (*base_handler_fn)(struct vcpu *vcpu);
 
 extern const base_handler_fn base_handler[HADAL_EXIT_KIND_COUNT];
 
-/* What each exit kind leads to: the base handler, or extensions first for a kind that one handles. */
+/* What each exit kind leads to: the base handler, or extensions first for a kind that one handles.
+ */
 extern base_handler_fn exit_handlers[HADAL_EXIT_KIND_COUNT];
 
 /* Hypercalls; in hypercall.c. */

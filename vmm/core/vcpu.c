@@ -5,7 +5,7 @@
 #include "core/vendor.h"
 #include "x86/cpu.h"
 
-#define SEGMENT_BIG  0x400 /* CS.D */
+#define SEGMENT_BIG 0x400 /* CS.D */
 
 uint64_t vcpu_get(struct vcpu *vcpu, enum vcpu_reg reg)
 {

@@ -5,7 +5,8 @@
  *
  * The exit path is the vendor's: its stub saves the registers into vcpu->regs and calls its own C
  * function, which decodes into vcpu->exit (setting vcpu->rip, vcpu->rflags and a re-delivery of an
- * interrupted event in vcpu->inject), calls vcpu_dispatch() of core/dispatch.h, and encodes (rip, inject, flush).
+ * interrupted event in vcpu->inject), calls vcpu_dispatch() of core/dispatch.h, and encodes (rip,
+ * inject, flush).
  */
 #ifndef HADAL_CORE_VENDOR_H
 #define HADAL_CORE_VENDOR_H

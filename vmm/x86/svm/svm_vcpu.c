@@ -258,8 +258,8 @@ static bool swapped_value_allowed(uint32_t msr, uint64_t value)
 }
 
 /*
- * To the guest's kernel SVM is disabled by the firmware, and in use, so that a hypervisor loaded later
- * refuses, and one loaded before does not switch on its VMs (KVM looks at EFER for that).
+ * To the guest's kernel SVM is disabled by the firmware, and in use, so that a hypervisor loaded
+ * later refuses, and one loaded before does not switch on its VMs (KVM looks at EFER for that).
  */
 enum verdict svm_read_msr(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 {

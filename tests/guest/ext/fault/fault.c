@@ -3,7 +3,6 @@
 #include "core/vcpu.h"
 #include "../tests/guest/ext/fault/fault.h"
 
-
 static uint64_t __attribute__((noinline)) overflow(uint64_t depth)
 {
 	volatile uint8_t space[512];

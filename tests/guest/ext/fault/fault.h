@@ -12,7 +12,7 @@ enum fault_kind {
 	FAULT_NULL_READ,
 	FAULT_TEXT_WRITE,
 	FAULT_STACK_OVERFLOW, /* into the guard page: a #DF, on its own stack */
-	FAULT_NOT_CANONICAL, /* #GP */
+	FAULT_NOT_CANONICAL,  /* #GP */
 	FAULT_INVALID_OPCODE,
 	FAULT_KIND_COUNT,
 };
