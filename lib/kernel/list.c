@@ -141,3 +141,15 @@ int hadal_list_walk(struct hadal_space *space, uint64_t head, size_t limit, hada
 	free(walk.seen.slots);
 	return result == -ENOLINK ? 0 : result;
 }
+
+void *hadal_list_grow(void *items, size_t count, size_t *capacity, size_t size)
+{
+	size_t larger = *capacity ? *capacity * 2 : 64;
+
+	if (count < *capacity)
+		return items;
+	items = realloc(items, larger * size);
+	if (items)
+		*capacity = larger;
+	return items;
+}

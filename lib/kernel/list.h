@@ -27,4 +27,10 @@ typedef int (*hadal_list_visit)(void *ctx, uint64_t node, struct hadal_links *li
 int hadal_list_walk(struct hadal_space *space, uint64_t head, size_t limit, hadal_list_visit visit,
 		    void *ctx, size_t *lost);
 
+/*
+ * Makes room for one more item of a growing array, for visitors that collect what they see. Returns
+ * the items, perhaps moved, or NULL (the old ones stay) when there is no memory. size: of an item.
+ */
+void *hadal_list_grow(void *items, size_t count, size_t *capacity, size_t size);
+
 #endif

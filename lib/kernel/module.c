@@ -76,17 +76,13 @@ static uint64_t module_size(const struct module_reader *reader)
 static struct hadal_module *append(struct module_reader *reader)
 {
 	struct hadal_module_list *list = reader->list;
+	struct hadal_module *items =
+		hadal_list_grow(list->items, list->count, &reader->capacity, sizeof(*items));
 
-	if (list->count == reader->capacity) {
-		size_t capacity = reader->capacity ? reader->capacity * 2 : 64;
-		struct hadal_module *items = realloc(list->items, capacity * sizeof(*items));
-
-		if (!items)
-			return NULL;
-		list->items = items;
-		reader->capacity = capacity;
-	}
-	return &list->items[list->count++];
+	if (!items)
+		return NULL;
+	list->items = items;
+	return &items[list->count++];
 }
 
 static int visit_module(void *ctx, uint64_t node, struct hadal_links *links)

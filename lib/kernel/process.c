@@ -159,17 +159,13 @@ static void describe_task(struct process_reader *reader, uint64_t task,
 static struct hadal_process *append(struct process_reader *reader)
 {
 	struct hadal_process_list *list = reader->list;
+	struct hadal_process *items =
+		hadal_list_grow(list->items, list->count, &reader->capacity, sizeof(*items));
 
-	if (list->count == reader->capacity) {
-		size_t capacity = reader->capacity ? reader->capacity * 2 : 128;
-		struct hadal_process *items = realloc(list->items, capacity * sizeof(*items));
-
-		if (!items)
-			return NULL;
-		list->items = items;
-		reader->capacity = capacity;
-	}
-	return &list->items[list->count++];
+	if (!items)
+		return NULL;
+	list->items = items;
+	return &items[list->count++];
 }
 
 static int visit_task(void *ctx, uint64_t node, struct hadal_links *links)
