@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: MIT
+// Sources: vmm/core/hypercall.c vmm/core/transfer.c vmm/core/map.c vmm/core/page_set.c
+// Sources: vmm/core/client.c vmm/core/memory.c vmm/core/nested.c vmm/core/pagetable.c
+// Sources: vmm/core/pt_pool.c vmm/core/mtrr.c vmm/core/guest_walk.c vmm/core/lock.c vmm/core/log.c
+/* Hypercalls at the bounds of memory and tables, and who may make them. */
+#include "unit.h"
+#include "core_fixture.h"
+
+#define BUFFER 0x300000ull
+#define DATA   0x320000ull
+#define TABLE  0x340000ull
+#define FLAGS  7ull
+
+static uint64_t pool_free;
+
+static int reset(void **unused)
+{
+	(void)unused;
+	fixture_start();
+	pool_free = machine.pool.free_pages;
+	return 0;
+}
+
+static int check(void **unused)
+{
+	(void)unused;
+	assert_true(fixture_own_unchanged());
+	assert_int_equal(machine.nested_lock.held, 0);
+	return 0;
+}
+
+static int64_t map(uint64_t gpa, uint64_t hpa, uint64_t flags)
+{
+	return fixture_call(HADAL_CALL_MAP, gpa, hpa, flags, 0, 0);
+}
+
+static int64_t unmap(uint64_t gpa)
+{
+	return fixture_call(HADAL_CALL_UNMAP, gpa, 0, 0, 0, 0);
+}
+
+static int64_t read_to(uint64_t address, uint64_t length, uint64_t buffer)
+{
+	return fixture_call(HADAL_CALL_READ, address, length, buffer, 0, 0);
+}
+
+static int64_t write_from(uint64_t address, uint64_t length, uint64_t buffer)
+{
+	return fixture_call(HADAL_CALL_WRITE, address, length, buffer, 0, 0);
+}
+
+static uint8_t *ram(uint64_t physical)
+{
+	return memory_direct(physical);
+}
+
+static void ring_0_of_64_bit_mode_only(void **unused)
+{
+	(void)unused;
+	for (uint64_t number = 0; number < HADAL_CALL_COUNT; number++) {
+		struct gprs before;
+
+		vcpu->regs = (struct gprs){.rax = HADAL_CALL_BASE + number, .rdi = BUFFER};
+		before = vcpu->regs;
+		vcpu_register[REG_CPL] = 3;
+		assert_false(fixture_execute());
+		vcpu_register[REG_CPL] = 0;
+		code_is_64bit = false;
+		assert_false(fixture_execute());
+		code_is_64bit = true;
+		assert_memory_equal(&before, &vcpu->regs, sizeof(before));
+	}
+	vcpu->regs.rax = HADAL_CALL_BASE + HADAL_CALL_COUNT;
+	assert_false(fixture_execute());
+	vcpu->regs.rax = HADAL_CALL_BASE - 1;
+	assert_false(fixture_execute());
+}
+
+static void transfers_end_where_ram_does(void **unused)
+{
+	(void)unused;
+	for (uint64_t over = 1; over < 20; over += 3) {
+		assert_int_equal(read_to(RAM_END - 100, 100 + over, BUFFER), 100);
+		assert_int_equal(read_to(LOW_RAM_END - 100, 100 + over, BUFFER), 100);
+		assert_int_equal(read_to(OWN_START - 100, 100 + over, BUFFER), 100);
+		assert_int_equal(write_from(RAM_END - 100, 100 + over, BUFFER), 100);
+		assert_int_equal(write_from(OWN_START - 100, 100 + over, BUFFER), 100);
+		assert_int_equal(read_to(DATA, 100 + over, RAM_END - 100), 100);
+		assert_int_equal(read_to(DATA, 100 + over, OWN_START - 100), 100);
+		assert_int_equal(write_from(DATA, 100 + over, RAM_END - 100), 100);
+	}
+	assert_int_equal(read_to(RAM_END, 1, BUFFER), -ENXIO);
+	assert_int_equal(read_to(0, 8, BUFFER), -ENXIO);
+	assert_int_equal(read_to(PAGE_BYTES, 1, BUFFER), 1);
+	assert_int_equal(read_to(RAM_START - 8, 16, BUFFER), -ENXIO);
+	assert_int_equal(read_to(OWN_START, 1, BUFFER), -EACCES);
+	assert_int_equal(write_from(OWN_END - 1, 2, BUFFER), -EACCES);
+	assert_int_equal(read_to(OWN_END, 1, BUFFER), 1);
+	assert_int_equal(read_to(DATA, 1, OWN_START), -EFAULT);
+	assert_int_equal(read_to(DATA, 1, RAM_END), -EFAULT);
+	assert_int_equal(read_to(DATA, HADAL_TRANSFER_MAX, BUFFER - HADAL_TRANSFER_MAX),
+			 HADAL_TRANSFER_MAX);
+	assert_int_equal(read_to(DATA, HADAL_TRANSFER_MAX + 1, BUFFER), -EINVAL);
+	assert_int_equal(read_to(-1ull, 1, BUFFER), -EINVAL);
+	assert_int_equal(read_to(-1ull, 2, BUFFER), -EINVAL);
+	assert_int_equal(read_to(DATA, 2, -1ull), -EINVAL);
+}
+
+static void every_split_of_a_transfer_is_exact(void **unused)
+{
+	(void)unused;
+	for (uint64_t i = 0; i < 4 * PAGE_BYTES; i++)
+		ram(DATA)[i] = i * 13 + i / 256;
+	for (uint64_t at = 4090; at < 4102; at++)
+		for (uint64_t to = 4090; to < 4102; to++)
+			for (uint64_t length = 1; length < 16; length++) {
+				memset(ram(BUFFER), 0xaa, 3 * PAGE_BYTES);
+				assert_int_equal(read_to(DATA + at, length, BUFFER + to), length);
+				assert_memory_equal(ram(BUFFER + to), ram(DATA + at), length);
+				assert_int_equal(ram(BUFFER + to)[-1], 0xaa);
+				assert_int_equal(ram(BUFFER + to)[length], 0xaa);
+				memset(ram(BUFFER), 0xbb, 3 * PAGE_BYTES);
+				assert_int_equal(write_from(BUFFER + at, length, DATA + to),
+						 length);
+				assert_memory_equal(ram(BUFFER + at), ram(DATA + to), length);
+				assert_int_equal(ram(BUFFER + at)[-1], 0xbb);
+				assert_int_equal(ram(BUFFER + at)[length], 0xbb);
+			}
+}
+
+static void answers_fit_or_nothing_is_written(void **unused)
+{
+	const uint64_t size = sizeof(struct hadal_info);
+	const uint64_t wrong[] = {RAM_END - size + 1,
+				  LOW_RAM_END - 8,
+				  OWN_START - 8,
+				  OWN_END - 8,
+				  -8ull,
+				  -size,
+				  0,
+				  1ull << 63,
+				  1ull << PHYSICAL_BITS};
+	(void)unused;
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		bool is_ram = memory_is_ram(wrong[i]) && !memory_is_own(wrong[i]);
+
+		if (is_ram)
+			*ram(wrong[i]) = 0x77;
+		assert_int_equal(fixture_call(HADAL_CALL_INFO, wrong[i], size, 0, 0, 0), -EFAULT);
+		if (is_ram)
+			assert_int_equal(*ram(wrong[i]), 0x77);
+	}
+	assert_int_equal(fixture_call(HADAL_CALL_INFO, RAM_END - size, size, 0, 0, 0), 0);
+	assert_int_equal(fixture_call(HADAL_CALL_INFO, BUFFER, size - 1, 0, 0, 0), -EINVAL);
+}
+
+static void a_mapped_page_is_used_as_what_it_shows(void **unused)
+{
+	(void)unused;
+	*ram(BUFFER) = 1;
+	*ram(DATA) = 2;
+	*ram(DATA + PAGE_BYTES) = 3;
+	assert_int_equal(map(BUFFER, DATA, 0), 0);
+	assert_int_equal(read_to(DATA + PAGE_BYTES, 1, BUFFER), -EFAULT); /* read-only */
+	assert_int_equal(write_from(DATA + PAGE_BYTES, 1, BUFFER), 1);
+	assert_int_equal(*ram(DATA + PAGE_BYTES), 2);
+	assert_int_equal(unmap(BUFFER), 0);
+	assert_int_equal(map(BUFFER, DATA, HADAL_MAP_WRITE), 0);
+	*ram(DATA + PAGE_BYTES) = 3;
+	assert_int_equal(read_to(DATA + PAGE_BYTES, 1, BUFFER), 1);
+	assert_int_equal(*ram(DATA), 3);
+	assert_int_equal(*ram(BUFFER), 1);
+	assert_int_equal(fixture_call(HADAL_CALL_STOP, 0, 0, 0, 0, 0), -EBUSY);
+	assert_int_equal(unmap(BUFFER), 0);
+	assert_int_equal(machine.pool.free_pages, pool_free);
+}
+
+static void a_full_table_refuses_and_empties_again(void **unused)
+{
+	uint64_t count = 0;
+	(void)unused;
+
+	while (!map(BUFFER + count * PAGE_BYTES, DATA, 0))
+		count++;
+	assert_int_equal(count, 4096);
+	assert_int_equal(map(BUFFER + count * PAGE_BYTES, DATA, 0), -ENOSPC);
+	assert_int_equal(map_count(), 4096);
+	while (count--)
+		assert_int_equal(unmap(BUFFER + count * PAGE_BYTES), 0);
+	assert_int_equal(map_count(), 0);
+	assert_int_equal(unmap(BUFFER), -ENOENT);
+	assert_int_equal(machine.pool.free_pages, pool_free);
+}
+
+static void without_memory_nothing_is_mapped(void **unused)
+{
+	uint64_t taken = 0;
+	(void)unused;
+
+	while (pt_pool_alloc(&machine.pool))
+		taken++;
+	assert_true(taken > 0);
+	assert_int_equal(map(0x800000, DATA, 0), -ENOMEM);
+	assert_int_equal(map_count(), 0);
+	assert_int_equal(unmap(0x800000), -ENOENT);
+	assert_int_equal(nested_gpa_to_hpa(&machine.nested, 0x800000), 0x800000);
+	/* In a stretch that is split already there is room. */
+	assert_int_equal(map(OWN_END, DATA, 0), 0);
+	assert_int_equal(unmap(OWN_END), 0);
+}
+
+static int64_t add_client(uint64_t kernel, uint64_t user, uint64_t door)
+{
+	return fixture_call(HADAL_CALL_CLIENT_ADD, kernel, user, door, 0, 0);
+}
+
+static int64_t remove_client(uint64_t kernel)
+{
+	return fixture_call(HADAL_CALL_CLIENT_REMOVE, kernel, 0, 0, 0, 0);
+}
+
+static int64_t add_page(uint64_t kernel, uint64_t gpa)
+{
+	return fixture_call(HADAL_CALL_CLIENT_PAGE_ADD, kernel, gpa, 0, 0, 0);
+}
+
+static int64_t remove_page(uint64_t kernel, uint64_t gpa, uint64_t flags)
+{
+	return fixture_call(HADAL_CALL_CLIENT_PAGE_REMOVE, kernel, gpa, flags, 0, 0);
+}
+
+static void client_arguments(void **unused)
+{
+	const uint64_t wrong_roots[] = {0,       TABLE + 1, TABLE | 1ull << 63,
+					RAM_END, 0xa0000,   1ull << PHYSICAL_BITS};
+	(void)unused;
+
+	for (size_t i = 0; i < sizeof(wrong_roots) / sizeof(wrong_roots[0]); i++) {
+		assert_int_equal(add_client(wrong_roots[i], TABLE, 0x1000), -EINVAL);
+		assert_int_equal(add_client(TABLE, wrong_roots[i], 0x1000), -EINVAL);
+		assert_int_equal(remove_client(wrong_roots[i]), -ENOENT);
+	}
+	assert_int_equal(add_client(TABLE, TABLE, 0x1001), -EINVAL);
+	assert_int_equal(add_client(TABLE, TABLE, 1ull << 47), -EINVAL);
+	for (uint64_t i = 0; i < HADAL_MAX_CLIENTS; i++)
+		assert_int_equal(add_client(TABLE + i * PAGE_BYTES, TABLE, 0x1000), 0);
+	assert_int_equal(add_client(TABLE + PAGE_BYTES, TABLE, 0x1000), -EEXIST);
+	assert_int_equal(add_client(BUFFER, TABLE, 0x1000), -ENOSPC);
+	for (uint64_t i = 0; i < HADAL_MAX_CLIENTS; i++)
+		assert_int_equal(remove_client(TABLE + i * PAGE_BYTES), 0);
+	assert_int_equal(remove_client(TABLE), -ENOENT);
+}
+
+static void client_pages(void **unused)
+{
+	const struct hadal_client *state = (void *)ram(BUFFER);
+	const uint64_t other = TABLE + PAGE_BYTES;
+	(void)unused;
+
+	assert_int_equal(add_page(TABLE, DATA), -ENOENT);
+	assert_int_equal(add_client(TABLE, TABLE, 0x1000), 0);
+	assert_int_equal(add_client(other, TABLE, 0x1000), 0);
+	assert_int_equal(add_page(TABLE, DATA + 1), -EINVAL);
+	assert_int_equal(add_page(TABLE, OWN_START), -EACCES);
+	assert_int_equal(add_page(TABLE, RAM_END), -ENXIO);
+	assert_int_equal(add_page(TABLE, DATA), 0);
+	assert_int_equal(add_page(TABLE, DATA), -EEXIST);
+	assert_int_equal(add_page(other, DATA), -EEXIST);
+	assert_int_equal(map(DATA, BUFFER, 0), -EEXIST);
+	assert_int_equal(unmap(DATA), -ENOENT);
+	assert_int_equal(remove_page(other, DATA, 0), -ENOENT);
+	assert_int_equal(remove_page(TABLE, DATA, 2), -EINVAL);
+	assert_int_equal(remove_page(TABLE, DATA + 8, 0), -EINVAL);
+	assert_int_equal(remove_page(TABLE, DATA, HADAL_PAGE_IDLE), -EBUSY);
+	assert_int_equal(fixture_call(HADAL_CALL_CLIENT_STATE, TABLE, BUFFER, 8, 0, 0), -EINVAL);
+	assert_int_equal(fixture_call(HADAL_CALL_CLIENT_STATE, TABLE, OWN_START, 64, 0, 0),
+			 -EFAULT);
+	assert_int_equal(fixture_call(HADAL_CALL_CLIENT_STATE, DATA, BUFFER, 64, 0, 0), -ENOENT);
+	assert_int_equal(fixture_call(HADAL_CALL_CLIENT_STATE, TABLE, BUFFER, 64, 0, 0), 0);
+	assert_int_equal(state->pages, 1);
+	assert_int_equal(state->mapped, 0);
+	assert_int_equal(remove_page(TABLE, DATA, 0), 0);
+	assert_int_equal(remove_page(TABLE, DATA, 0), -ENOENT);
+	for (uint64_t i = 0; i < 100; i++)
+		assert_int_equal(add_page(i % 2 ? TABLE : other, DATA + i * PAGE_BYTES), 0);
+	assert_int_equal(remove_client(TABLE), 0);
+	for (uint64_t i = 0; i < 100; i++)
+		assert_int_equal(remove_page(other, DATA + i * PAGE_BYTES, 0), i % 2 ? -ENOENT : 0);
+	assert_int_equal(remove_client(other), 0);
+	assert_int_equal(machine.pool.free_pages, pool_free);
+}
+
+/* A table that is its own child at every level, through which the table itself is written. */
+static void a_looping_table_may_change_under_the_walk(void **unused)
+{
+	uint64_t *table = (uint64_t *)ram(TABLE);
+	(void)unused;
+
+	for (unsigned int i = 0; i < 512; i++)
+		table[i] = TABLE | FLAGS;
+	for (uint64_t i = 0; i < HADAL_TRANSFER_MAX; i++)
+		ram(BUFFER)[i] = i * 31;
+	assert_in_range(fixture_call(HADAL_CALL_WRITE, 8, HADAL_TRANSFER_MAX, BUFFER,
+				     HADAL_MEM_VIRTUAL, TABLE),
+			1, HADAL_TRANSFER_MAX);
+	assert_int_equal(fixture_call(HADAL_CALL_WRITE, 0, 8, BUFFER, HADAL_MEM_VIRTUAL,
+				      1ull << PHYSICAL_BITS | TABLE),
+			 -EINVAL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(ring_0_of_64_bit_mode_only, reset, check),
+		cmocka_unit_test_setup_teardown(transfers_end_where_ram_does, reset, check),
+		cmocka_unit_test_setup_teardown(every_split_of_a_transfer_is_exact, reset, check),
+		cmocka_unit_test_setup_teardown(answers_fit_or_nothing_is_written, reset, check),
+		cmocka_unit_test_setup_teardown(a_mapped_page_is_used_as_what_it_shows, reset,
+						check),
+		cmocka_unit_test_setup_teardown(a_full_table_refuses_and_empties_again, reset,
+						check),
+		cmocka_unit_test_setup_teardown(without_memory_nothing_is_mapped, reset, check),
+		cmocka_unit_test_setup_teardown(client_arguments, reset, check),
+		cmocka_unit_test_setup_teardown(client_pages, reset, check),
+		cmocka_unit_test_setup_teardown(a_looping_table_may_change_under_the_walk, reset,
+						check),
+	};
+
+	fixture_open();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
