@@ -143,6 +143,7 @@ enum hadal_door {
 struct hadal_client {
 	uint64_t pages;  /* known pages */
 	uint64_t mapped; /* those that show another one now */
+	uint64_t idle;   /* those that have, and show themselves now */
 	uint64_t maps;   /* pages shown since it was admitted */
 };
 

@@ -312,7 +312,7 @@ void clients_close(void)
 	mutex_unlock(&clients_lock);
 }
 
-static void client_state(const struct client *client, struct hadal_client *state)
+void client_state(const struct client *client, struct hadal_client *state)
 {
 	struct hadal_client *page = (void *)get_zeroed_page(GFP_KERNEL);
 

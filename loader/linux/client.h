@@ -45,6 +45,8 @@ extern struct list_head clients;
 
 /* The active client of an address space, or NULL. */
 struct client *client_of(const struct mm_struct *mm);
+/* What the hypervisor says of it; all zeros when it does not know. */
+void client_state(const struct client *client, struct hadal_client *state);
 /*
  * Makes a page of the current process known. physical: what it is to show, or 0. Returns 0: it is
  * known now; 1: showing `physical` is what it does by itself; or a negative errno. Without

@@ -41,25 +41,28 @@ static int page_drop(struct client *client, unsigned long index, u64 flags)
 	return 0;
 }
 
-/* Makes room: pages that are in no address space any more, and those that have served. */
-static void pages_sweep(void)
+/* Lets go of pages that are in no address space any more, and of those that have served. */
+static void client_sweep(struct client *client)
 {
 	struct client_page *known;
-	struct client *client;
+	struct hadal_client state;
 	unsigned long index;
 
-	list_for_each_entry(client, &clients, link)
+	client_state(client, &state);
+	xa_for_each(&client->pages, index, known)
 	{
-		if (!client->active)
-			continue;
-		xa_for_each(&client->pages, index, known)
-		{
-			bool gone = known->page && !page_mapcount(known->page);
+		bool gone = known->page && !page_mapcount(known->page);
 
-			if (known->page)
-				page_drop(client, index, gone ? 0 : HADAL_PAGE_IDLE);
-		}
+		if (gone || (known->page && state.idle))
+			page_drop(client, index, gone ? 0 : HADAL_PAGE_IDLE);
 	}
+}
+
+static void pages_sweep(void)
+{
+	struct client *client;
+
+	list_for_each_entry(client, &clients, link) if (client->active) client_sweep(client);
 }
 
 /* The page is known under another address, from which it was moved by mremap(). */
@@ -77,14 +80,14 @@ static int page_announce(struct client *client, struct page *page)
 	unsigned int tries;
 	long result = 0;
 
-	for (tries = 0; tries < 3; tries++) {
-		result = hadal_call(HADAL_CALL_CLIENT_PAGE_ADD, client->root, page_to_phys(page), 0,
-				    0, 0);
+	for (tries = 0; tries < 2; tries++) {
 		if (result == -EEXIST)
 			page_drop_moved(client, page);
-		else if (result == -ENOSPC || result == -ENOMEM)
+		else if (result)
 			pages_sweep();
-		else
+		result = hadal_call(HADAL_CALL_CLIENT_PAGE_ADD, client->root, page_to_phys(page), 0,
+				    0, 0);
+		if (result != -EEXIST && result != -ENOSPC && result != -ENOMEM)
 			break;
 	}
 	return result;

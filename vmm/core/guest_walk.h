@@ -112,4 +112,12 @@ static inline const uint8_t *walk_cache_hit(const struct walk_cache *cache, uint
 	return cache->host + offset;
 }
 
+/* After a hit or a fill: whether ring 3 may write there. */
+static inline bool walk_cache_user_writable(const struct walk_cache *cache)
+{
+	const uint64_t *v = cache->value;
+
+	return !(~(v[0] & v[1] & v[2] & v[3] & v[4]) & (BIT(1) | BIT(2)));
+}
+
 #endif

@@ -108,6 +108,11 @@ int64_t hypercall_unmap(struct vcpu *vcpu)
 	return err;
 }
 
+static bool is_idle(uint64_t entry)
+{
+	return (entry & (PAGE_SHOWS_OTHER | PAGE_HAS_SHOWN)) == PAGE_HAS_SHOWN;
+}
+
 static bool is_page_of(uint64_t entry, const struct client *client)
 {
 	return entry && page_owner(entry) == client_number(client);
@@ -154,6 +159,7 @@ int map_add_client_page(struct vcpu *vcpu, struct client *client, uint64_t gpa)
 static void forget_client_page(struct vcpu *vcpu, struct client *client, uint64_t *entry)
 {
 	client->state.pages--;
+	client->state.idle -= is_idle(*entry);
 	if (*entry & PAGE_SHOWS_OTHER)
 		client->state.mapped--;
 	forget(vcpu, entry);
@@ -170,8 +176,7 @@ int map_remove_client_page(struct vcpu *vcpu, struct client *client, uint64_t gp
 	entry = page_set_find(gpa);
 	if (!is_page_of(*entry, client))
 		err = -ENOENT;
-	else if ((flags & HADAL_PAGE_IDLE) &&
-		 (*entry & (PAGE_SHOWS_OTHER | PAGE_HAS_SHOWN)) != PAGE_HAS_SHOWN)
+	else if ((flags & HADAL_PAGE_IDLE) && !is_idle(*entry))
 		err = -EBUSY;
 	else
 		forget_client_page(vcpu, client, entry);
@@ -206,18 +211,20 @@ static int restore(struct vcpu *vcpu, struct client *client, uint64_t *entry)
 	entry_write(entry, *entry & ~PAGE_SHOWS_OTHER);
 	mapped_count--;
 	client->state.mapped--;
+	client->state.idle++;
 	flush(vcpu);
 	return 0;
 }
 
 static int show_for_client(struct vcpu *vcpu, struct client *client, uint64_t *entry, uint64_t hpa)
 {
-	bool was_mapped = *entry & PAGE_SHOWS_OTHER;
+	bool was_mapped = *entry & PAGE_SHOWS_OTHER, was_idle = is_idle(*entry);
 	int err = show_other(vcpu, entry, hpa, PT_READ | PT_WRITE);
 
 	if (err)
 		return err;
 	client->state.mapped += !was_mapped;
+	client->state.idle -= was_idle;
 	client->state.maps++;
 	return 0;
 }

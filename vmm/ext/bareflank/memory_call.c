@@ -12,7 +12,8 @@ static void ring(struct request *request, enum hadal_door door)
 	request->rang = true;
 }
 
-/* Guest-physical address under the client's kernel's tables, where the kernel's half is mapped too.
+/*
+ * Guest-physical address under the client's kernel's tables, where the kernel's half is mapped too.
  */
 static int translate(const struct request *request, uint64_t gva, uint64_t *gpa)
 {
@@ -76,6 +77,8 @@ void bareflank_map(struct request *request)
 		return;
 	}
 	err = translate(request, regs->rdi, &gpa);
+	if (!err && gpa != regs->rsi && !walk_cache_user_writable(&request->vcpu->client_cache))
+		err = -EFAULT;
 	if (!err)
 		err = map_client_page(request->vcpu, request->client, gpa, regs->rsi);
 	if (err == -ENOENT || err == -EFAULT)
