@@ -145,25 +145,35 @@ static void call_complete(struct pt_regs *regs, unsigned long status)
 	regs->ip += HADAL_CLIENT_CALL_BYTES;
 }
 
+/* Of an address of the current process; -EFAULT when it has none. */
+static long translate(u64 address, unsigned long *physical)
+{
+	struct hadal_translation *out = (void *)get_zeroed_page(GFP_KERNEL);
+	long result;
+
+	if (!out)
+		return -ENOMEM;
+	result = hadal_call(HADAL_CALL_TRANSLATE, address, HADAL_ROOT_CURRENT, virt_to_phys(out),
+			    sizeof(*out), 0);
+	if (!result)
+		result = out->result;
+	if (!result)
+		*physical = out->physical;
+	free_page((unsigned long)out);
+	return result;
+}
+
 /* A page that cannot be made known is translated all the same: the client may not map it. */
 static void serve_translate(struct pt_regs *regs)
 {
-	struct hadal_translation *out;
-	long result;
+	u64 frame;
 
-	if (!client_hold_page(regs->di, 0))
-		return;
-	out = (void *)get_zeroed_page(GFP_KERNEL);
-	if (!out) {
-		call_complete(regs, 1);
-		return;
+	if (!client_hold_page(regs->di, 0, &frame)) {
+		regs->di = frame | offset_in_page(regs->di);
+		call_complete(regs, 0);
+	} else {
+		call_complete(regs, !!translate(regs->di, &regs->di));
 	}
-	result = hadal_call(HADAL_CALL_TRANSLATE, regs->di, HADAL_ROOT_CURRENT, virt_to_phys(out),
-			    sizeof(*out), 0);
-	if (!result && !out->result)
-		regs->di = out->physical;
-	call_complete(regs, result || out->result);
-	free_page((unsigned long)out);
 }
 
 /* Makes the first BUFFER_BYTES of a buffer present and writable, without changing it. */
@@ -182,6 +192,7 @@ static bool buffer_present(u64 address, u64 bytes)
 static void serve(enum hadal_door door)
 {
 	struct pt_regs *regs = task_pt_regs(current);
+	u64 frame;
 	int result;
 
 	switch (door) {
@@ -189,7 +200,7 @@ static void serve(enum hadal_door door)
 		serve_translate(regs);
 		break;
 	case HADAL_DOOR_MAP:
-		result = client_hold_page(regs->di, regs->si);
+		result = client_hold_page(regs->di, regs->si, &frame);
 		if (result)
 			call_complete(regs, result != 1);
 		break;
@@ -332,6 +343,7 @@ u64 clients_mapped_pages(void)
 	u64 mapped = 0;
 
 	mutex_lock(&clients_lock);
+	clients_sweep(false);
 	list_for_each_entry(client, &clients, link)
 	{
 		if (!client->active)
@@ -395,6 +407,9 @@ int clients_list(struct hadal_ioc_clients *request)
 	struct client client;
 	int error = 0;
 
+	mutex_lock(&clients_lock);
+	clients_sweep(false);
+	mutex_unlock(&clients_lock);
 	request->count = 0;
 	while (!error && request->count < room && client_nth(request->count, &client)) {
 		error = client_describe(&client, user + request->count);

@@ -49,12 +49,15 @@ struct client *client_of(const struct mm_struct *mm);
 void client_state(const struct client *client, struct hadal_client *state);
 /*
  * Makes a page of the current process known. physical: what it is to show, or 0. Returns 0: it is
- * known now; 1: showing `physical` is what it does by itself; or a negative errno. Without
- * clients_lock.
+ * known now, with its address in *frame; 1: showing `physical` is what it does by itself; or a
+ * negative errno. Without clients_lock.
  */
-int client_hold_page(u64 address, u64 physical);
+int client_hold_page(u64 address, u64 physical, u64 *frame);
 /* All that was the parent's was copied at the fork. 0 or -ENOMEM. */
 int client_inherit_pages(struct client *child, const struct client *parent);
+/* Lets go of pages that are in no address space any more, and if asked of those
+ * that have served. */
+void clients_sweep(bool idle_too);
 /* Lets go of all pages, which the hypervisor must have forgotten. */
 void client_release_pages(struct client *client);
 

@@ -41,8 +41,7 @@ static int page_drop(struct client *client, unsigned long index, u64 flags)
 	return 0;
 }
 
-/* Lets go of pages that are in no address space any more, and of those that have served. */
-static void client_sweep(struct client *client)
+static void client_sweep(struct client *client, bool idle_too)
 {
 	struct client_page *known;
 	struct hadal_client state;
@@ -53,16 +52,17 @@ static void client_sweep(struct client *client)
 	{
 		bool gone = known->page && !page_mapcount(known->page);
 
-		if (gone || (known->page && state.idle))
+		if (gone || (known->page && idle_too && state.idle))
 			page_drop(client, index, gone ? 0 : HADAL_PAGE_IDLE);
 	}
 }
 
-static void pages_sweep(void)
+void clients_sweep(bool idle_too)
 {
 	struct client *client;
 
-	list_for_each_entry(client, &clients, link) if (client->active) client_sweep(client);
+	list_for_each_entry(client, &clients, link) if (client->active)
+		client_sweep(client, idle_too);
 }
 
 /* The page is known under another address, from which it was moved by mremap(). */
@@ -84,7 +84,7 @@ static int page_announce(struct client *client, struct page *page)
 		if (result == -EEXIST)
 			page_drop_moved(client, page);
 		else if (result)
-			pages_sweep();
+			clients_sweep(true);
 		result = hadal_call(HADAL_CALL_CLIENT_PAGE_ADD, client->root, page_to_phys(page), 0,
 				    0, 0);
 		if (result != -EEXIST && result != -ENOSPC && result != -ENOMEM)
@@ -96,21 +96,21 @@ static int page_announce(struct client *client, struct page *page)
 /* Takes over the pin when it returns 0. */
 static int page_add(struct client *client, unsigned long index, struct page *page)
 {
-	struct client_page *known = kmalloc(sizeof(*known), GFP_KERNEL_ACCOUNT);
+	struct client_page *known = kmalloc(sizeof(*known), GFP_KERNEL);
 	int error;
 
 	if (!known)
 		return -ENOMEM;
 	known->page = page;
 	known->physical = page_to_phys(page);
-	error = xa_err(xa_store(&client->pages, index, known, GFP_KERNEL_ACCOUNT));
+	error = page_announce(client, page);
 	if (error) {
 		kfree(known);
 		return error;
 	}
-	error = page_announce(client, page);
+	error = xa_err(xa_store(&client->pages, index, known, GFP_KERNEL));
 	if (error) {
-		xa_erase(&client->pages, index);
+		hadal_call(HADAL_CALL_CLIENT_PAGE_REMOVE, client->root, known->physical, 0, 0, 0);
 		kfree(known);
 	}
 	return error;
@@ -134,7 +134,7 @@ static int hold_locked(struct client *client, u64 address, u64 physical, struct 
 	return page_add(client, index, page);
 }
 
-int client_hold_page(u64 address, u64 physical)
+int client_hold_page(u64 address, u64 physical, u64 *frame)
 {
 	struct client *client;
 	struct page *page;
@@ -142,6 +142,7 @@ int client_hold_page(u64 address, u64 physical)
 
 	if (result)
 		return result;
+	*frame = page_to_phys(page);
 	mutex_lock(&clients_lock);
 	client = client_of(current->mm);
 	result = client ? hold_locked(client, address, physical, page) : -ENODEV;
@@ -159,11 +160,11 @@ int client_inherit_pages(struct client *child, const struct client *parent)
 
 	xa_for_each((struct xarray *)&parent->pages, index, known)
 	{
-		copy = kmalloc(sizeof(*copy), GFP_KERNEL_ACCOUNT);
+		copy = kmalloc(sizeof(*copy), GFP_KERNEL);
 		if (!copy)
 			return -ENOMEM;
 		*copy = (struct client_page){.physical = known->physical};
-		error = xa_err(xa_store(&child->pages, index, copy, GFP_KERNEL_ACCOUNT));
+		error = xa_err(xa_store(&child->pages, index, copy, GFP_KERNEL));
 		if (error) {
 			kfree(copy);
 			return error;

@@ -32,20 +32,6 @@ static void flush(struct vcpu *vcpu)
 	nested_flushed(&machine.nested);
 }
 
-static int show_other(struct vcpu *vcpu, uint64_t *entry, uint64_t hpa, uint32_t rights)
-{
-	uint64_t gpa = page_address_of(*entry);
-	int err = nested_set(&machine.nested, gpa, hpa, rights);
-
-	if (err)
-		return err;
-	if (!(*entry & PAGE_SHOWS_OTHER))
-		mapped_count++;
-	entry_write(entry, *entry | PAGE_SHOWS_OTHER | PAGE_HAS_SHOWN);
-	flush(vcpu);
-	return 0;
-}
-
 static int map_locked(struct vcpu *vcpu, uint64_t gpa, uint64_t hpa, uint32_t rights)
 {
 	uint64_t *entry = page_set_find(gpa);
@@ -56,10 +42,15 @@ static int map_locked(struct vcpu *vcpu, uint64_t gpa, uint64_t hpa, uint32_t ri
 	err = page_set_put(entry, gpa, 0);
 	if (err)
 		return err;
-	err = show_other(vcpu, entry, hpa, rights);
-	if (err)
+	err = nested_set(&machine.nested, gpa, hpa, rights);
+	if (err) {
 		page_set_erase(entry);
-	return err;
+		return err;
+	}
+	entry_write(entry, *entry | PAGE_SHOWS_OTHER);
+	mapped_count++;
+	flush(vcpu);
+	return 0;
 }
 
 int64_t hypercall_map(struct vcpu *vcpu)
@@ -140,7 +131,8 @@ static int add_locked(struct vcpu *vcpu, struct client *client, uint64_t gpa)
 		return err;
 	}
 	client->state.pages++;
-	flush(vcpu);
+	/* Nothing is translated otherwise, but no TLB may mix pages of two sizes. */
+	request_flush_page(vcpu, gpa);
 	return 0;
 }
 
@@ -198,50 +190,55 @@ void map_remove_client_pages(struct vcpu *vcpu, struct client *client)
 	lock_give(&machine.nested_lock);
 }
 
-static int restore(struct vcpu *vcpu, struct client *client, uint64_t *entry)
+/* The page has an entry of its own since it was added, so that this cannot fail. */
+static void show(struct vcpu *vcpu, uint64_t gpa, uint64_t hpa, uint32_t rights)
+{
+	uint64_t before = nested_gpa_to_hpa(&machine.nested, gpa);
+
+	nested_change(&machine.nested, gpa, hpa, rights);
+	request_flush_page(vcpu, before);
+}
+
+static void show_itself(struct vcpu *vcpu, struct client *client, uint64_t *entry)
 {
 	uint64_t gpa = page_address_of(*entry);
-	int err;
 
 	if (!(*entry & PAGE_SHOWS_OTHER))
-		return 0;
-	err = nested_set(&machine.nested, gpa, gpa, PT_RIGHTS);
-	if (err)
-		return err;
+		return;
 	entry_write(entry, *entry & ~PAGE_SHOWS_OTHER);
 	mapped_count--;
 	client->state.mapped--;
 	client->state.idle++;
-	flush(vcpu);
-	return 0;
+	show(vcpu, gpa, gpa, PT_RIGHTS);
 }
 
-static int show_for_client(struct vcpu *vcpu, struct client *client, uint64_t *entry, uint64_t hpa)
+static void show_for_client(struct vcpu *vcpu, struct client *client, uint64_t *entry, uint64_t hpa)
 {
-	bool was_mapped = *entry & PAGE_SHOWS_OTHER, was_idle = is_idle(*entry);
-	int err = show_other(vcpu, entry, hpa, PT_READ | PT_WRITE);
-
-	if (err)
-		return err;
-	client->state.mapped += !was_mapped;
-	client->state.idle -= was_idle;
+	client->state.idle -= is_idle(*entry);
+	if (!(*entry & PAGE_SHOWS_OTHER)) {
+		mapped_count++;
+		client->state.mapped++;
+	}
 	client->state.maps++;
-	return 0;
+	entry_write(entry, *entry | PAGE_SHOWS_OTHER | PAGE_HAS_SHOWN);
+	show(vcpu, page_address_of(*entry), hpa, PT_READ | PT_WRITE);
 }
 
 int map_client_page(struct vcpu *vcpu, struct client *client, uint64_t gpa, uint64_t hpa)
 {
+	int err = hpa == gpa ? 0 : map_check_page(hpa);
 	uint64_t *entry;
-	int err = -ENOENT;
 
+	if (err)
+		return err;
 	lock_take(&machine.nested_lock);
 	entry = page_set_find(gpa);
-	if (is_page_of(*entry, client)) {
-		err = hpa == gpa ? 0 : map_check_page(hpa);
-		if (!err)
-			err = hpa == gpa ? restore(vcpu, client, entry)
-					 : show_for_client(vcpu, client, entry, hpa);
-	}
+	if (!is_page_of(*entry, client))
+		err = -ENOENT;
+	else if (hpa == gpa)
+		show_itself(vcpu, client, entry);
+	else
+		show_for_client(vcpu, client, entry, hpa);
 	lock_give(&machine.nested_lock);
 	return err;
 }

@@ -174,6 +174,16 @@ int nested_set(struct nested *nested, uint64_t gpa, uint64_t hpa, uint32_t right
 	return err;
 }
 
+void nested_change(struct nested *nested, uint64_t gpa, uint64_t hpa, uint32_t rights)
+{
+	uint64_t entry;
+	unsigned level;
+	uint64_t *slot = pt_lookup(&nested->pt, gpa, &entry, &level);
+
+	entry_write(slot, pt_make_leaf(nested->pt.format, hpa,
+				       rights | PT_PINNED | type_attr(nested, hpa), 1));
+}
+
 int nested_reset(struct nested *nested, uint64_t gpa)
 {
 	uint64_t entry;

@@ -64,6 +64,9 @@ uint64_t nested_eptp(const struct nested *nested);
  */
 int nested_set(struct nested *nested, uint64_t gpa, uint64_t hpa, uint32_t rights);
 
+/* The same for a page that was set before, without looking further. */
+void nested_change(struct nested *nested, uint64_t gpa, uint64_t hpa, uint32_t rights);
+
 /*
  * Back to the identity with all rights; larger pages come back when nothing in them is changed any
  * more. 0, -EINVAL, -ENOENT (was not changed).

@@ -63,15 +63,27 @@ static void post_all(struct vcpu *vcpu, uint32_t request, size_t seen, uint64_t 
 	}
 }
 
-void request_flush_all(struct vcpu *vcpu)
+static void flush_all(struct vcpu *vcpu)
 {
 	uint64_t generation = __atomic_add_fetch(&flush_generation, 1, __ATOMIC_SEQ_CST);
 
 	vendor->flush_nested(vcpu);
-	vcpu_drop_caches(vcpu);
 	vcpu->flush_seen = generation;
 	vcpu->stats.flushes++;
 	post_all(vcpu, REQUEST_FLUSH, offsetof(struct vcpu, flush_seen), generation);
+}
+
+void request_flush_all(struct vcpu *vcpu)
+{
+	vcpu_drop_caches(vcpu);
+	flush_all(vcpu);
+}
+
+void request_flush_page(struct vcpu *vcpu, uint64_t hpa)
+{
+	if (vcpu->fetch_cache.host == memory_direct(hpa))
+		walk_cache_drop(&vcpu->fetch_cache);
+	flush_all(vcpu);
 }
 
 void request_follow_clients(struct vcpu *vcpu)

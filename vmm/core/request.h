@@ -15,6 +15,9 @@ void request_part(struct vcpu *vcpu);
  */
 void request_flush_all(struct vcpu *vcpu);
 
+/* The same when nothing has changed but what a page shows, which is no page table: it was `hpa`. */
+void request_flush_page(struct vcpu *vcpu, uint64_t hpa);
+
 /* Every running vCPU does what extensions_follow_clients() does, before this returns. */
 void request_follow_clients(struct vcpu *vcpu);
 

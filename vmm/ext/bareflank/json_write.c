@@ -7,47 +7,69 @@ static const char pairs[] = "00010203040506070809101112131415161718192021222324"
 			    "50515253545556575859606162636465666768697071727374"
 			    "75767778798081828384858687888990919293949596979899";
 
-static char *put_pair(char *end, unsigned value)
+static const uint64_t powers[] = {
+	1,
+	10,
+	100,
+	1000,
+	10000,
+	100000,
+	1000000,
+	10000000,
+	100000000,
+	1000000000,
+	10000000000,
+	100000000000,
+	1000000000000,
+	10000000000000,
+	100000000000000,
+	1000000000000000,
+	10000000000000000,
+	100000000000000000,
+	1000000000000000000,
+	10000000000000000000u,
+};
+
+static unsigned digits_of(uint64_t value)
 {
-	end -= 2;
-	__builtin_memcpy(end, &pairs[value * 2], 2);
-	return end;
+	/* log10 from log2, by 1233 / 4096, is at most one too small. */
+	unsigned guess = (64 - __builtin_clzll(value | 1)) * 1233 >> 12;
+
+	return guess + (value >= powers[guess]);
 }
 
 /* LibVMI's reader takes numbers above 2^63 for 2^63 - 1, so those are written as negative. */
 static char *put_number(char *text, uint64_t value)
 {
-	char digits[20];
-	char *end = digits + sizeof(digits), *start = end;
+	char *end, *at;
 
 	if (value >> 63) {
 		*text++ = '-';
 		value = -value;
 	}
-	for (; value >= 100; value /= 100)
-		start = put_pair(start, value % 100);
+	at = end = text + (value ? digits_of(value) : 1);
+	for (; value >= 100; value /= 100) {
+		at -= 2;
+		__builtin_memcpy(at, &pairs[value % 100 * 2], 2);
+	}
 	if (value >= 10)
-		start = put_pair(start, value);
+		__builtin_memcpy(text, &pairs[value * 2], 2);
 	else
-		*--start = '0' + value;
-	while (start < end)
-		*text++ = *start++;
-	return text;
+		*text = '0' + value;
+	return end;
 }
 
 size_t registers_to_json(const struct hadal_regs *regs, char *text)
 {
 	char *at = text;
 
-	*at++ = '{';
 	for (unsigned i = 0; i < named_register_count; i++) {
 		const struct named_register *name = &named_registers[i];
 
-		if (i)
-			*at++ = ',';
 		__builtin_memcpy(at, name->key, sizeof(name->key));
 		at = put_number(at + name->key_length, named_register_get(regs, name));
 	}
+	*text = '{'; /* for the first comma */
 	*at++ = '}';
 	*at = 0;
 	return at - text;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "ext/bareflank/registers.h"
 
-#define REGISTER(name, member)                                    \
-	{                                                         \
-		"\"" name "\":", sizeof("\"" name "\":") - 1,     \
-			sizeof(((struct hadal_regs *)0)->member), \
-			offsetof(struct hadal_regs, member)       \
+#define BYTES(member) sizeof(((struct hadal_regs *)0)->member)
+#define REGISTER(name, member)                                                                 \
+	{                                                                                      \
+		",\"" name "\":", sizeof(",\"" name "\":") - 1, BYTES(member),                 \
+			offsetof(struct hadal_regs, member), ~0ull >> (64 - 8 * BYTES(member)) \
 	}
 #define SEGMENT(name, member)                                                        \
 	REGISTER(name "_SEL", member.selector), REGISTER(name "_BASE", member.base), \
@@ -61,7 +61,6 @@ const struct named_register named_registers[] = {
 	REGISTER("MSR_LSTAR", lstar),
 	REGISTER("MSR_CSTAR", cstar),
 	REGISTER("MSR_SYSCALL_MASK", sfmask),
-	REGISTER("MSR_TSC_AUX", tsc_aux),
 	REGISTER("SYSENTER_CS", sysenter_cs),
 	REGISTER("SYSENTER_ESP", sysenter_esp),
 	REGISTER("SYSENTER_EIP", sysenter_eip),

@@ -8,10 +8,11 @@
 #include <hadal/abi.h>
 
 struct named_register {
-	char key[20]; /* with quotes and colon, as in JSON */
+	char key[20]; /* as in JSON, with the comma before it, quotes and colon */
 	uint8_t key_length;
 	uint8_t bytes;   /* 2, 4 or 8 */
 	uint16_t offset; /* in struct hadal_regs */
+	uint64_t mask;   /* as many bytes */
 };
 
 extern const struct named_register named_registers[];
@@ -24,19 +25,14 @@ extern const unsigned named_register_count;
  */
 size_t registers_to_json(const struct hadal_regs *regs, char *text);
 
+/* Members have others behind them, so that eight bytes may be read of each. */
 static inline uint64_t named_register_get(const struct hadal_regs *regs,
 					  const struct named_register *name)
 {
-	const void *from = (const uint8_t *)regs + name->offset;
+	uint64_t value;
 
-	switch (name->bytes) {
-	case 2:
-		return *(const uint16_t *)from;
-	case 4:
-		return *(const uint32_t *)from;
-	default:
-		return *(const uint64_t *)from;
-	}
+	__builtin_memcpy(&value, (const uint8_t *)regs + name->offset, sizeof(value));
+	return value & name->mask;
 }
 
 #endif

@@ -121,18 +121,20 @@ void svm_set(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value)
 
 void svm_get_segment(struct vcpu *vcpu, enum vcpu_segment segment, struct hadal_segment *out)
 {
-	struct vmcb *vmcb = svm_vmcb(vcpu);
-	const struct svm_segment *from[SEG_COUNT] = {
-		[SEG_ES] = &vmcb->es,     [SEG_CS] = &vmcb->cs, [SEG_SS] = &vmcb->ss,
-		[SEG_DS] = &vmcb->ds,     [SEG_FS] = &vmcb->fs, [SEG_GS] = &vmcb->gs,
-		[SEG_LDTR] = &vmcb->ldtr, [SEG_TR] = &vmcb->tr,
+	static const uint16_t offset[SEG_COUNT] = {
+		[SEG_ES] = offsetof(struct vmcb, es),     [SEG_CS] = offsetof(struct vmcb, cs),
+		[SEG_SS] = offsetof(struct vmcb, ss),     [SEG_DS] = offsetof(struct vmcb, ds),
+		[SEG_FS] = offsetof(struct vmcb, fs),     [SEG_GS] = offsetof(struct vmcb, gs),
+		[SEG_LDTR] = offsetof(struct vmcb, ldtr), [SEG_TR] = offsetof(struct vmcb, tr),
 	};
+	const uint8_t *vmcb = (const uint8_t *)svm_vmcb(vcpu);
+	const struct svm_segment *from = (const struct svm_segment *)(vmcb + offset[segment]);
 
 	*out = (struct hadal_segment){
-		.selector = from[segment]->selector,
-		.attributes = from[segment]->attributes,
-		.limit = from[segment]->limit,
-		.base = from[segment]->base,
+		.selector = from->selector,
+		.attributes = from->attributes,
+		.limit = from->limit,
+		.base = from->base,
 	};
 }
 

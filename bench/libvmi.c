@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The requests of LibVMI's Bareflank driver, from ring 3 and back: run it with hadal exec. "new" is
+ * a page that has not been mapped before.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "samples.h"
+
+#define PAGE    4096ull
+#define COUNT   100
+#define CALL(n) (0xbf05000000000000ull + (n))
+enum { GET_REGISTERS = 2, V2P = 4, MAP = 5 };
+
+static uint64_t request(uint64_t number, uint64_t *rdi, uint64_t rsi)
+{
+	uint64_t status = CALL(number);
+
+	__asm__ volatile("vmcall" : "+a"(status), "+D"(*rdi) : "S"(rsi), "d"(0ull) : "memory");
+	return status;
+}
+
+static void check(uint64_t status)
+{
+	if (!status)
+		return;
+	printf("a request failed\n");
+	exit(1);
+}
+
+static uint64_t physical_of(const void *page)
+{
+	uint64_t rdi = (uintptr_t)page;
+
+	check(request(V2P, &rdi, 0));
+	return rdi;
+}
+
+static void map(const void *page, uint64_t physical)
+{
+	uint64_t rdi = (uintptr_t)page;
+
+	check(request(MAP, &rdi, physical));
+}
+
+static uint8_t *pages(size_t count)
+{
+	uint8_t *at = mmap(NULL, count * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			   -1, 0);
+
+	if (at == MAP_FAILED)
+		exit(1);
+	memset(at, 1, count * PAGE);
+	return at;
+}
+
+static uint64_t ticks[COUNT];
+
+static void bench_registers(void)
+{
+	uint8_t *buffer = pages(2);
+
+	for (int i = 0; i < COUNT; i++) {
+		uint64_t rdi = (uintptr_t)buffer + 2000, start = ticks_now();
+
+		check(request(GET_REGISTERS, &rdi, PAGE));
+		ticks[i] = ticks_now() - start;
+	}
+	samples_print("libvmi_registers", ticks, COUNT);
+}
+
+static void bench_v2p(void)
+{
+	const uint8_t *page = pages(1);
+
+	physical_of(page);
+	for (int i = 0; i < COUNT; i++) {
+		uint64_t start = ticks_now();
+
+		physical_of(page);
+		ticks[i] = ticks_now() - start;
+	}
+	samples_print("libvmi_v2p", ticks, COUNT);
+}
+
+static void bench_map_known(void)
+{
+	const uint8_t *page = pages(1), *target = pages(1);
+	uint64_t own = physical_of(page), other = physical_of(target);
+
+	for (int i = 0; i < COUNT; i++) {
+		uint64_t start = ticks_now();
+
+		map(page, other);
+		map(page, own);
+		ticks[i] = ticks_now() - start;
+	}
+	samples_print("libvmi_map_known", ticks, COUNT);
+}
+
+/* As the driver does it: translate, map, restore. */
+static void bench_map_new(void)
+{
+	const uint8_t *page = pages(COUNT), *target = pages(1);
+	uint64_t other = physical_of(target);
+
+	for (int i = 0; i < COUNT; i++) {
+		uint64_t start = ticks_now(), own;
+
+		own = physical_of(page + i * PAGE);
+		map(page + i * PAGE, other);
+		map(page + i * PAGE, own);
+		ticks[i] = ticks_now() - start;
+	}
+	samples_print("libvmi_map_new", ticks, COUNT);
+}
+
+int main(void)
+{
+	bench_registers();
+	bench_v2p();
+	bench_map_known();
+	bench_map_new();
+	return 0;
+}
