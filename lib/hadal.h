@@ -140,7 +140,8 @@ int hadal_clients(struct hadal *hadal, struct hadal_client_info *clients, unsign
 
 /* For lib/kernel */
 
-/* Makes this system's RAM a memory source; *hadal must stay open until it is closed. */
+/* Makes this system's RAM a memory source, through the memory window if that can be opened; *hadal
+ * must stay open until it is closed. */
 int hadal_device_memory(struct hadal *hadal, struct hadal_memory *memory,
 			struct hadal_error *error);
 

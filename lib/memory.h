@@ -21,6 +21,11 @@ struct hadal_memory {
 	 * RAM ends or a hole begins there, or a negative errno when not even the first byte is RAM.
 	 */
 	ssize_t (*read)(void *ctx, uint64_t pa, void *buf, size_t len);
+	/*
+	 * Where the byte at pa is, and in *len how many follow it, for a source that has its memory
+	 * mapped; NULL when pa is not RAM. The member itself is NULL for other sources.
+	 */
+	const void *(*at)(void *ctx, uint64_t pa, uint64_t *len);
 	/* Frees what ctx holds; may be NULL. */
 	void (*close)(void *ctx);
 	void *ctx;

@@ -33,7 +33,7 @@ enum hadal_call {
 	/*
 	 * Leave this CPU: it continues after the hypercall on bare hardware, RAX = 0. Of the other
 	 * registers only RBX, RBP, RSP and R12 to R15 keep their values.
-	 * -EBUSY while pages are mapped (HADAL_CALL_MAP).
+	 * -EBUSY while pages are mapped (HADAL_CALL_MAP) or the window is open (HADAL_CALL_WINDOW).
 	 */
 	HADAL_CALL_STOP,
 	/*
@@ -100,6 +100,14 @@ enum hadal_call {
 	/* RDI: the kernel's CR3, RSI: buffer, RDX: its size. Fills struct hadal_client. 0, -ENOENT,
 	   -EINVAL, -EFAULT. */
 	HADAL_CALL_CLIENT_STATE,
+	/*
+	 * The memory window: all RAM once more, read-only, each byte at RDI + its physical address.
+	 * RDI: a multiple of 1 GiB above all RAM and above 4 GiB, in a part of the guest-physical
+	 * space that nothing uses; 0 closes the window. The hypervisor's own pages read as zeros;
+	 * pages that show others (HADAL_CALL_MAP) appear as they are. -EINVAL, -EEXIST (open
+	 * already), -ENOENT (not open), -ENOMEM. HADAL_CALL_STOP is -EBUSY while it is open.
+	 */
+	HADAL_CALL_WINDOW,
 	HADAL_CALL_COUNT,
 	/* Numbers from here to HADAL_CALL_EXTENSION_LAST are left to extensions. */
 	HADAL_CALL_EXTENSION = 0x100,

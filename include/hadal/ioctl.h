@@ -107,6 +107,17 @@ struct hadal_ioc_clients {
 	uint64_t buffer; /* struct hadal_client_info[count] */
 };
 
+/*
+ * Open the memory window for this file: mmap() with PROT_READ and MAP_SHARED at offset
+ * HADAL_WINDOW_OFFSET + a physical address then gives all or part of one range of RAM, read-only,
+ * until the file is closed. -EOPNOTSUPP (no room for it in the physical address space), -ENOMEM.
+ */
+struct hadal_ioc_window {
+	uint32_t version;
+	uint32_t reserved; /* 0 */
+};
+#define HADAL_WINDOW_OFFSET (1ull << 60)
+
 #define HADAL_IOC_START     _IOWR('H', 0, struct hadal_ioc_start)
 #define HADAL_IOC_STOP      _IOWR('H', 1, struct hadal_ioc_stop)
 #define HADAL_IOC_STATE     _IOWR('H', 2, struct hadal_ioc_state)
@@ -121,5 +132,6 @@ struct hadal_ioc_clients {
 #define HADAL_IOC_LOG       _IOWR('H', 11, struct hadal_ioc_log)
 #define HADAL_IOC_ADMIT     _IOWR('H', 12, struct hadal_ioc_admit)
 #define HADAL_IOC_CLIENTS   _IOWR('H', 13, struct hadal_ioc_clients)
+#define HADAL_IOC_WINDOW    _IOWR('H', 14, struct hadal_ioc_window)
 
 #endif

@@ -115,10 +115,23 @@ static void read_memory(struct hadal_view *view, uint64_t physical, uint8_t *buf
 	}
 }
 
+/* In a source that has its memory mapped, nothing is copied. */
+static const void *mapped(const struct hadal_view *view, uint64_t physical, uint64_t *len)
+{
+	const struct hadal_memory *memory = view->memory;
+	uint64_t follow;
+	const void *at = memory->at ? memory->at(memory->ctx, physical, &follow) : NULL;
+
+	if (at && *len > follow)
+		*len = follow;
+	return at;
+}
+
 const void *hadal_view_next(struct hadal_view *view, uint64_t offset, void *buf, uint64_t *len)
 {
 	const struct piece *piece = piece_at(view, offset);
 	uint64_t within = offset - piece->offset;
+	const void *at;
 
 	if (offset < piece->offset) {
 		if (*len > piece->offset - offset)
@@ -129,6 +142,9 @@ const void *hadal_view_next(struct hadal_view *view, uint64_t offset, void *buf,
 		*len = piece->size - within;
 	if (piece->bytes)
 		return piece->bytes + within;
+	at = mapped(view, piece->physical + within, len);
+	if (at)
+		return at;
 	read_memory(view, piece->physical + within, buf, *len);
 	return buf;
 }

@@ -8,25 +8,14 @@
 #include <linux/sched/task_stack.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
-#include <linux/version.h>
 #include <linux/workqueue.h>
 #include <asm/io.h>
 #include <asm/ptrace.h>
 
 #include "call.h"
 #include "client.h"
+#include "compat.h"
 #include "loader.h"
-
-/* From Linux 6.3 on a VMA's flags are changed by functions. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
-#define vm_flags_set(vma, flags)   ((vma)->vm_flags |= (flags))
-#define vm_flags_clear(vma, flags) ((vma)->vm_flags &= ~(flags))
-#endif
-
-/* Before Linux 5.11 it had another name. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
-#define may_split split
-#endif
 
 #define DOOR_BYTES (HADAL_DOOR_PAGES * PAGE_SIZE)
 /* As much of a buffer as any answer fills. */

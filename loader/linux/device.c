@@ -20,6 +20,7 @@ static int hadal_release(struct inode *inode, struct file *file)
 {
 	down_read(&hadal_lock);
 	unmap_all(file);
+	window_release(file);
 	up_read(&hadal_lock);
 	return 0;
 }
@@ -108,6 +109,7 @@ union request {
 	struct hadal_ioc_log log;
 	struct hadal_ioc_admit admit;
 	struct hadal_ioc_clients clients;
+	struct hadal_ioc_window window;
 };
 
 /* What needs Hadal running, and hadal_lock held for reading. */
@@ -130,6 +132,8 @@ static long ioctl_running(struct file *file, unsigned int command, union request
 		return unmap_page(file, &request->map);
 	case HADAL_IOC_CLIENTS:
 		return clients_list(&request->clients);
+	case HADAL_IOC_WINDOW:
+		return request->window.reserved ? -EINVAL : window_hold(file);
 	}
 	return -ENOTTY;
 }
@@ -183,12 +187,20 @@ static long hadal_ioctl(struct file *file, unsigned int command, unsigned long a
 	return result;
 }
 
+/* A program maps its door, or a part of the memory window. */
+static int hadal_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	if (vma->vm_pgoff >= HADAL_WINDOW_OFFSET >> PAGE_SHIFT)
+		return window_map(file, vma);
+	return door_map(file, vma);
+}
+
 static const struct file_operations hadal_operations = {
 	.owner = THIS_MODULE,
 	.open = hadal_open,
 	.release = hadal_release,
 	.unlocked_ioctl = hadal_ioctl,
-	.mmap = door_map,
+	.mmap = hadal_mmap,
 };
 
 static struct miscdevice hadal_device = {

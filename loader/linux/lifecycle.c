@@ -47,6 +47,11 @@ bool hadal_started(void)
 	return hadal.started;
 }
 
+const struct hadal_boot *hadal_boot_data(void)
+{
+	return hadal.memory.boot;
+}
+
 unsigned int hadal_cpus_running(void)
 {
 	return cpumask_weight(&cpus_entered);
@@ -285,6 +290,10 @@ int hadal_stop(struct outcome *outcome)
 	else if (mapped)
 		error = fail(outcome, -EBUSY, -1,
 			     "%llu pages are mapped; end the programs that use them", mapped);
+	else if (window_in_use())
+		error = fail(outcome, -EBUSY, -1,
+			     "the memory window is open; end the programs that use it (see fuser "
+			     "/dev/hadal)");
 	else {
 		leave_all();
 		if (!cpumask_empty(&cpus_entered))
@@ -304,6 +313,7 @@ void hadal_close(void)
 	down_write(&hadal_lock);
 	if (hadal.started) {
 		unmap_all(NULL);
+		window_revoke();
 		leave_all();
 	}
 	up_write(&hadal_lock);

@@ -49,6 +49,8 @@ extern struct rw_semaphore hadal_lock;
 bool hadal_closing(void);
 bool hadal_started(void);
 unsigned int hadal_cpus_running(void);
+/* What Hadal was started with; valid while it runs. */
+const struct hadal_boot *hadal_boot_data(void);
 
 /* What went wrong, for a person. */
 struct outcome {
@@ -76,6 +78,18 @@ unsigned int mapped_pages(void);
 /* Pins an anonymous page of the current process, for writing and for long. 0 or a negative errno.
  */
 int pin_private_page(u64 address, struct page **page);
+
+/* window.c: the memory window. */
+
+/* Opens it for a file. Called with hadal_lock held. 0, -EOPNOTSUPP, -ENOMEM. */
+int window_hold(struct file *file);
+/* The file goes; with the last of them the window. Called with hadal_lock held. */
+void window_release(struct file *file);
+/* Takes it away from all, whose next access is SIGBUS. */
+void window_revoke(void);
+bool window_in_use(void);
+/* mmap() of a part of it. */
+int window_map(struct file *file, struct vm_area_struct *vma);
 
 /* log.c: the log while running, and what is left of it after a stop. */
 int log_read(struct hadal_ioc_log *request, bool running);

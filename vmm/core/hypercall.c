@@ -9,6 +9,7 @@
 #include "core/request.h"
 #include "core/string.h"
 #include "core/vendor.h"
+#include "core/window.h"
 #include "x86/cpu.h"
 
 #define LOG_PIECE 1024
@@ -58,7 +59,7 @@ static int64_t call_info(struct vcpu *vcpu)
 
 static int64_t call_stop(struct vcpu *vcpu)
 {
-	if (map_count())
+	if (map_count() || window_is_open())
 		return -EBUSY;
 	vcpu->rip += vcpu->exit.length;
 	vcpu->regs.rax = 0;
@@ -124,6 +125,7 @@ static int64_t (*const call[HADAL_CALL_COUNT])(struct vcpu *vcpu) = {
 	[HADAL_CALL_CLIENT_PAGE_ADD] = hypercall_client_page_add,
 	[HADAL_CALL_CLIENT_PAGE_REMOVE] = hypercall_client_page_remove,
 	[HADAL_CALL_CLIENT_STATE] = hypercall_client_state,
+	[HADAL_CALL_WINDOW] = hypercall_window,
 };
 
 /* Ring 0 of 64-bit mode only; for everybody else there is no hypervisor. */

@@ -52,6 +52,11 @@ bool memory_is_own(uint64_t hpa)
 	return in_ranges(machine.own, machine.own_count, hpa);
 }
 
+uint64_t memory_hidden_page(void)
+{
+	return memory_image_physical(hidden_page);
+}
+
 static bool aligned(uint64_t value)
 {
 	return !(value & (PAGE_BYTES - 1));
@@ -236,7 +241,7 @@ int memory_init(const struct hadal_boot *boot, uint64_t cr4)
 
 static int hide(const struct hadal_range *range)
 {
-	uint64_t shown = memory_image_physical(hidden_page);
+	uint64_t shown = memory_hidden_page();
 	int err = 0;
 
 	for (uint64_t page = range->start; !err && page < range->end; page += PAGE_BYTES)

@@ -50,6 +50,8 @@ uint64_t memory_image_physical(const void *address);
 bool memory_is_ram(uint64_t hpa);
 /* The image's own memory, which nobody else may see. */
 bool memory_is_own(uint64_t hpa);
+/* A page of zeros, which the guest sees in place of these. */
+uint64_t memory_hidden_page(void);
 /* Host address of RAM; it must be RAM. */
 static inline void *memory_direct(uint64_t hpa)
 {

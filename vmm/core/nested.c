@@ -54,21 +54,27 @@ static uint64_t next_entry(uint64_t gpa, unsigned level)
 	return (gpa | (pt_level_bytes(level) - 1)) + 1;
 }
 
-/* Map the identity over a range that is empty. On error a part of it may be mapped. */
-static int map_identity(struct nested *nested, uint64_t start, uint64_t end)
+/* Map a range that is empty to [start, end). On error a part of it may be mapped. */
+static int map_range(struct nested *nested, uint64_t gpa, uint64_t start, uint64_t end,
+		     uint32_t rights)
 {
 	while (start < end) {
 		struct type_run run;
 		int err;
 
 		find_run(nested, start, end, &run);
-		err = pt_map(&nested->pt, start, start, run.end - start,
-			     PT_RIGHTS | PT_TYPE(run.type));
+		err = pt_map(&nested->pt, gpa, start, run.end - start, rights | PT_TYPE(run.type));
 		if (err)
 			return err;
+		gpa += run.end - start;
 		start = run.end;
 	}
 	return 0;
+}
+
+static int map_identity(struct nested *nested, uint64_t start, uint64_t end)
+{
+	return map_range(nested, start, start, end, PT_RIGHTS);
 }
 
 int nested_init(struct nested *nested, const struct pt_format *format, struct pt_pool *pool,
@@ -85,6 +91,8 @@ int nested_init(struct nested *nested, const struct pt_format *format, struct pt
 	nested->garbage.count = 0;
 	nested->mtrr = mtrr;
 	nested->overrides = 0;
+	nested->window = 0;
+	nested->window_end = 0;
 	nested->limit = BIT(physical_bits);
 	if (nested->limit > pt_level_bytes(levels + 1))
 		nested->limit = pt_level_bytes(levels + 1);
@@ -309,6 +317,11 @@ static bool has_override(const struct nested *nested, uint64_t start, uint64_t e
 	return false;
 }
 
+static bool in_window(const struct nested *nested, uint64_t gpa)
+{
+	return gpa >= nested->window && gpa < nested->window_end;
+}
+
 /* Take away what was mapped on demand, as far as garbage has room; whole GiB without a change in
  * them. */
 static void drop_on_demand(struct nested *nested)
@@ -318,6 +331,10 @@ static void drop_on_demand(struct nested *nested)
 	unsigned level;
 
 	while (gpa < nested->limit && nested->garbage.count < PT_GARBAGE_MAX) {
+		if (in_window(nested, gpa)) {
+			gpa = nested->window_end;
+			continue;
+		}
 		pt_lookup(&nested->pt, gpa, &entry, &level);
 		if (level > 3) {
 			gpa = next_entry(gpa, level);
@@ -342,6 +359,8 @@ int nested_fault_in(struct nested *nested, uint64_t gpa)
 	pt_lookup(&nested->pt, gpa, &entry, &level);
 	if (is_mapped(nested, entry))
 		return 0;
+	if (in_window(nested, gpa)) /* no RAM, and not to be mistaken for a device */
+		return -EINVAL;
 	pool->reserve = 0;
 	err = map_piece(nested, gpa);
 	pool->reserve = reserve;
@@ -349,4 +368,52 @@ int nested_fault_in(struct nested *nested, uint64_t gpa)
 		return 0;
 	drop_on_demand(nested);
 	return -EAGAIN;
+}
+
+int nested_window_open(struct nested *nested, uint64_t start, uint64_t end)
+{
+	if (((start | end) & (SIZE_1G - 1)) || start < nested->end || start >= end ||
+	    end > nested->limit)
+		return -EINVAL;
+	if (nested->window)
+		return -EEXIST;
+	if (has_override(nested, start, end))
+		return -EBUSY;
+	nested->window = start;
+	nested->window_end = end;
+	nested->overrides++;
+	return 0;
+}
+
+int nested_window_map(struct nested *nested, uint64_t gpa, uint64_t hpa, uint64_t bytes)
+{
+	if (!in_window(nested, gpa) || bytes > nested->window_end - gpa)
+		return -EINVAL;
+	return map_range(nested, gpa, hpa, hpa + bytes, PT_READ);
+}
+
+bool nested_window_unmap(struct nested *nested, uint64_t *position)
+{
+	uint64_t entry;
+	unsigned level;
+
+	if (*position < nested->window)
+		*position = nested->window;
+	while (*position < nested->window_end && nested->garbage.count < PT_GARBAGE_MAX / 2) {
+		pt_lookup(&nested->pt, *position, &entry, &level);
+		if (level > 3) {
+			*position = next_entry(*position, level);
+			continue;
+		}
+		pt_unmap(&nested->pt, *position, SIZE_1G, &nested->garbage);
+		*position += SIZE_1G;
+	}
+	return *position < nested->window_end;
+}
+
+void nested_window_close(struct nested *nested)
+{
+	nested->window = 0;
+	nested->window_end = 0;
+	nested->overrides--;
 }

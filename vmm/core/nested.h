@@ -22,8 +22,9 @@ struct nested {
 	struct pt_garbage garbage;
 	const struct mtrr_state *mtrr; /* EPT; NULL for NPT, where the processor applies MTRRs */
 	uint64_t end;                  /* mapped from the start below this, on demand above */
-	uint64_t limit;     /* 2^physical bits, or what the levels reach if that is less */
-	uint64_t overrides; /* pages that nested_set() changed */
+	uint64_t limit;              /* 2^physical bits, or what the levels reach if that is less */
+	uint64_t overrides;          /* pages that nested_set() changed, and one for a window */
+	uint64_t window, window_end; /* where RAM is shown once more; 0: nowhere */
 };
 
 struct nested_page {
@@ -72,6 +73,28 @@ void nested_change(struct nested *nested, uint64_t gpa, uint64_t hpa, uint32_t r
  * more. 0, -EINVAL, -ENOENT (was not changed).
  */
 int nested_reset(struct nested *nested, uint64_t gpa);
+
+/*
+ * The window: [start, end), multiples of 1 GiB between `end` and the limit, where the identity no
+ * longer comes on demand. What was mapped there must be taken away first, by nested_window_unmap().
+ * 0, -EINVAL, -EEXIST (there is one), -EBUSY (pages in it are changed).
+ */
+int nested_window_open(struct nested *nested, uint64_t start, uint64_t end);
+
+/*
+ * Show [hpa, hpa + bytes) at gpa in the window, where nothing is mapped, for reading; with the
+ * largest pages that the alignment allows. 0, -EINVAL, -EEXIST, -ENOMEM (a part may be mapped).
+ */
+int nested_window_map(struct nested *nested, uint64_t gpa, uint64_t hpa, uint64_t bytes);
+
+/*
+ * Take away what is mapped in the window from *position on, as much as one flush may free, and move
+ * it on. True: there is more; let all CPUs flush, call nested_flushed() and come back.
+ */
+bool nested_window_unmap(struct nested *nested, uint64_t *position);
+
+/* With nothing mapped in it, and all CPUs flushed: the identity comes on demand again. */
+void nested_window_close(struct nested *nested);
 
 /* What is shown at gpa, which need not be aligned. False from the limit on. */
 bool nested_lookup(const struct nested *nested, uint64_t gpa, struct nested_page *page);

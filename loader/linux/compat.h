@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0 */
+/* What kernels from 5.10 on name differently. */
+#ifndef HADAL_LOADER_COMPAT_H
+#define HADAL_LOADER_COMPAT_H
+
+#include <linux/mm.h>
+#include <linux/version.h>
+
+/* From Linux 6.3 on a VMA's flags are changed by functions. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+#define vm_flags_set(vma, flags)   ((vma)->vm_flags |= (flags))
+#define vm_flags_clear(vma, flags) ((vma)->vm_flags &= ~(flags))
+#endif
+
+/* Before Linux 5.11 it had another name. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
+#define may_split split
+#endif
+
+#endif
