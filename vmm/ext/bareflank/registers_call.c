@@ -76,6 +76,7 @@ void bareflank_get_registers(struct request *request)
 	}
 }
 
+/* Not offered; upstream's driver never asks for it. */
 void bareflank_set_registers(struct request *request)
 {
 	request->failed = true;
