@@ -118,6 +118,12 @@ static void init_checks_its_arguments(void **unused)
 	assert_int_equal(nested_init(&nested, &pt_format_npt, &memory.pool, NULL, 52, 4, 3, 1), 0);
 	assert_int_equal(nested.limit, 1ull << 48);
 	assert_int_equal(nested.end, SIZE_1G);
+	/* beyond them nothing is shown in another's place */
+	assert_int_equal(nested_set(&nested, 0x5000, DUMMY, RWX), 0);
+	assert_int_equal(nested_gpa_to_hpa(&nested, 0x5008), DUMMY + 8);
+	assert_int_equal(nested_gpa_to_hpa(&nested, (1ull << 48) + 0x5008), (1ull << 48) + 0x5008);
+	assert_int_equal(nested_reset(&nested, 0x5000), 0);
+	nested_flushed(&nested);
 	nested_destroy(&nested);
 	assert_int_equal(nested_init(&nested, &pt_format_ept, &memory.pool, NULL, 52, 5, 3, 1), 0);
 	assert_int_equal(nested.limit, 1ull << 52);
