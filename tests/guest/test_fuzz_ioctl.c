@@ -133,9 +133,7 @@ static bool is_harmless_map(const struct hadal_ioc_map *map)
 					 .rdi = arena_page(&world, MAPPED),
 					 .rsi = map->physical};
 
-	/* The kernel takes a #GP where it writes to a page that is shown read-only. */
-	return is_harmless_pointer(map->address) && map->flags &&
-	       model_predict(&model, &r).harmless;
+	return is_harmless_pointer(map->address) && model_predict(&model, &r).harmless;
 }
 
 static bool is_harmless(unsigned int kind, const union request *request)

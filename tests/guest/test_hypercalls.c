@@ -16,7 +16,7 @@
 static struct world world;
 
 /* Pages of the arena: one for results, the next one shown read-only, one to show, one to map. */
-enum { PAGE_RESULT = 8, PAGE_READ_ONLY, PAGE_SHOWN, PAGE_MAPPED };
+enum { PAGE_RESULT = 8, PAGE_READ_ONLY, PAGE_SHOWN, PAGE_MAPPED = 13 };
 
 static uint8_t *page_bytes(unsigned int page)
 {
@@ -337,6 +337,28 @@ static void map_errors(void)
 	EQUAL(unmap_page((uint64_t)-PAGE), -ENOENT);
 }
 
+/* Strings that begin and end beside a page which refuses writes: the rest is written. */
+static void write_by_strings(uint8_t *refused)
+{
+	static const uint8_t from[PAGE + 64] = {[0 ... PAGE + 63] = 0x77};
+	uint8_t *at = refused - 32;
+	const void *source = from;
+	uint64_t count = (PAGE + 64) / 8;
+
+	memset(at, 0, 32);
+	memset(refused + PAGE, 0, 32);
+	__asm__ volatile("rep movsq" : "+D"(at), "+S"(source), "+c"(count)::"memory");
+	EQUAL(count, 0);
+	CHECK(at == refused + PAGE + 32 && source == from + sizeof(from));
+	CHECK(!memcmp(refused - 32, from, 32) && !memcmp(refused + PAGE, from, 32));
+	CHECK(refused[PAGE - 1] != 0x77);
+	at = refused - 32;
+	count = PAGE + 64;
+	__asm__ volatile("rep stosb" : "+D"(at), "+c"(count) : "a"(0x66) : "memory");
+	CHECK(!count && refused[-1] == 0x66 && refused[PAGE + 31] == 0x66);
+	CHECK(refused[PAGE - 1] != 0x66);
+}
+
 static void mapped_pages(void)
 {
 	volatile uint8_t *view = page_bytes(PAGE_MAPPED), *source = page_bytes(PAGE_SHOWN);
@@ -353,6 +375,8 @@ static void mapped_pages(void)
 	EQUAL(ring0_call(HADAL_CALL_STOP, 0, 0, 0, 0, 0), -EBUSY);
 	view[0] = 3; /* refused */
 	EQUAL(view[0], 2);
+	EQUAL(source[0], 2);
+	write_by_strings(page_bytes(PAGE_MAPPED));
 	EQUAL(source[0], 2);
 	EQUAL(unmap_page(page), 0);
 	EQUAL(view[0], 1);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "core/base.h"
-#include "core/insn.h"
+#include "core/hidden_write.h"
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/request.h"
@@ -103,19 +103,6 @@ static enum verdict base_no_wait(struct vcpu *vcpu)
 	return VERDICT_DONE;
 }
 
-/* A guest that writes to hidden memory finds it unchanged. */
-static enum verdict skip_hidden_write(struct vcpu *vcpu)
-{
-	struct insn insn;
-
-	if (vcpu_decode(vcpu, &insn)) {
-		vcpu_inject_gp(vcpu);
-		return VERDICT_RETRY;
-	}
-	vcpu->exit.length = insn.length;
-	return VERDICT_DONE;
-}
-
 static bool allowed(const struct exit *e, const struct nested_page *page)
 {
 	uint32_t wanted = (e->nested.read ? PT_READ : 0) | (e->nested.write ? PT_WRITE : 0) |
@@ -158,7 +145,7 @@ static enum verdict base_nested_fault(struct vcpu *vcpu)
 		return VERDICT_RETRY;
 	}
 	if (e->nested.write && !e->nested.table)
-		return skip_hidden_write(vcpu);
+		return hidden_write_skip(vcpu);
 	vcpu_inject_gp(vcpu);
 	return VERDICT_RETRY;
 }

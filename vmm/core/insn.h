@@ -63,6 +63,8 @@ enum insn_id {
 	INSN_MOV_IMMEDIATE, /* rm = immediate, sign-extended */
 	INSN_MOVZX,         /* reg (operand_bytes) = rm (source_bytes) */
 	INSN_MOVSX,
+	INSN_MOVS, /* memory at RDI = memory at RSI, operand_bytes each */
+	INSN_STOS, /* memory at RDI = RAX */
 	/* SVM */
 	INSN_VMMCALL,
 	INSN_VMRUN,
