@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 // Sources: vmm/core/hypercall.c vmm/core/transfer.c vmm/core/map.c vmm/core/page_set.c
-// Sources: vmm/core/client.c vmm/core/memory.c vmm/core/nested.c vmm/core/pagetable.c
-// Sources: vmm/core/pt_pool.c vmm/core/mtrr.c vmm/core/guest_walk.c vmm/core/lock.c vmm/core/log.c
+// Sources: vmm/core/client.c vmm/core/window.c vmm/core/memory.c vmm/core/nested.c
+// Sources: vmm/core/pagetable.c vmm/core/pt_pool.c vmm/core/mtrr.c vmm/core/guest_walk.c
+// Sources: vmm/core/lock.c vmm/core/log.c
 /*
  * Sequences of hypercalls with any registers, and page tables of any content: no access to what is
  * no RAM (it is not mapped here), nothing written to the hypervisor's own pages, no table lost.
  */
 #include <stdbool.h>
 #include "core_fixture.h"
+#include "core/window.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -28,7 +30,7 @@ static uint64_t argument(const struct input *input, unsigned int i)
 	uint64_t value;
 
 	memcpy(&value, input->value[i], sizeof(value));
-	switch (input->kind[i] % 9) {
+	switch (input->kind[i] % 10) {
 	case 0:
 		return RAM_START + value % INPUT_BYTES / PAGE_BYTES * PAGE_BYTES;
 	case 1:
@@ -45,6 +47,8 @@ static uint64_t argument(const struct input *input, unsigned int i)
 		return value % (2 * HADAL_TRANSFER_MAX);
 	case 7:
 		return 0 - value % 128;
+	case 8:
+		return value % 2048 * SIZE_1G;
 	default:
 		return value;
 	}
@@ -74,6 +78,8 @@ static void remember(const struct gprs *asked)
 		undo[undo_count++] = (struct undo){HADAL_CALL_UNMAP, asked->rdi};
 	else if (asked->rax == HADAL_CALL_BASE + HADAL_CALL_CLIENT_ADD)
 		undo[undo_count++] = (struct undo){HADAL_CALL_CLIENT_REMOVE, asked->rdi};
+	else if (asked->rax == HADAL_CALL_BASE + HADAL_CALL_WINDOW)
+		undo[undo_count++] = (struct undo){HADAL_CALL_WINDOW, 0};
 }
 
 static void one_call(const struct input *input)
@@ -104,7 +110,7 @@ static void check_and_clean(uint64_t pool_free)
 	while (undo_count--)
 		fixture_call(undo[undo_count].number, undo[undo_count].address, 0, 0, 0, 0);
 	undo_count = 0;
-	fixture_check(!map_count());
+	fixture_check(!map_count() && !window_is_open());
 	fixture_check(machine.pool.free_pages == pool_free);
 	fixture_check(fixture_own_unchanged());
 }

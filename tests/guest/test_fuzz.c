@@ -234,7 +234,7 @@ static void print_counts(unsigned int cpu, const struct counts *counts, double s
 	printf("\n");
 	/* A test that never comes past the first check tests little. */
 	for (int i = 0; i < HADAL_CALL_COUNT; i++)
-		if (i != HADAL_CALL_STOP)
+		if (i != HADAL_CALL_STOP && i != HADAL_CALL_WINDOW)
 			CHECK(counts->done[i] && counts->failed[i]);
 }
 

@@ -337,6 +337,17 @@ static void map_errors(void)
 	EQUAL(unmap_page((uint64_t)-PAGE), -ENOENT);
 }
 
+static void window_errors(void)
+{
+	const uint64_t wrong[] = {1,          1ull << 29,          1ull << 30,
+				  3ull << 30, (1ull << 33) + PAGE, 1ull << world.info.physical_bits,
+				  1ull << 63, -1ull << 30};
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		EQUAL(ring0_call(HADAL_CALL_WINDOW, wrong[i], 0, 0, 0, 0), -EINVAL);
+	EQUAL(ring0_call(HADAL_CALL_WINDOW, 0, 0, 0, 0, 0), -ENOENT);
+}
+
 /* Strings that begin and end beside a page which refuses writes: the rest is written. */
 static void write_by_strings(uint8_t *refused)
 {
@@ -448,6 +459,7 @@ int main(void)
 	registers();
 	stats();
 	map_errors();
+	window_errors();
 	mapped_pages();
 	unknown_numbers();
 	unprivileged();

@@ -112,6 +112,12 @@ void request_flush_all(struct vcpu *v)
 	v->stats.flushes++;
 }
 
+void request_flush_page(struct vcpu *v, uint64_t hpa)
+{
+	(void)hpa;
+	v->stats.flushes++;
+}
+
 void request_follow_clients(struct vcpu *v)
 {
 	(void)v;

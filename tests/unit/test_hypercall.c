@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Sources: vmm/core/hypercall.c vmm/core/transfer.c vmm/core/map.c vmm/core/page_set.c
-// Sources: vmm/core/client.c vmm/core/memory.c vmm/core/nested.c vmm/core/pagetable.c
-// Sources: vmm/core/pt_pool.c vmm/core/mtrr.c vmm/core/guest_walk.c vmm/core/lock.c vmm/core/log.c
+// Sources: vmm/core/client.c vmm/core/window.c vmm/core/memory.c vmm/core/nested.c
+// Sources: vmm/core/pagetable.c vmm/core/pt_pool.c vmm/core/mtrr.c vmm/core/guest_walk.c
+// Sources: vmm/core/lock.c vmm/core/log.c
 /* Hypercalls at the bounds of memory and tables, and who may make them. */
 #include "unit.h"
 #include "core_fixture.h"

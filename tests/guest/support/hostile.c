@@ -212,6 +212,7 @@ static uint64_t some_number(uint64_t *random)
 		HADAL_CALL_READ,      HADAL_CALL_READ,      HADAL_CALL_READ,
 		HADAL_CALL_WRITE,     HADAL_CALL_WRITE,     HADAL_CALL_WRITE,
 		HADAL_CALL_WRITE,     HADAL_CALL_LOG,       HADAL_CALL_CLIENT_STATE,
+		HADAL_CALL_WINDOW,
 	};
 
 	if (!random_below(random, 64))

@@ -393,6 +393,18 @@ static struct expected predict_client_state(const struct model *model,
 	return e;
 }
 
+/* There is one window for all CPUs, so that only what fails is tried. */
+static struct expected predict_window(const struct hadal_test_registers *r)
+{
+	bool wrong = r->rdi % (1ull << 30) || r->rdi < 1ull << 32;
+
+	return (struct expected){
+		.errors = error_bit(r->rdi ? EINVAL : ENOENT),
+		.most = -1,
+		.harmless = !r->rdi || wrong,
+	};
+}
+
 struct expected model_predict(const struct model *model, const struct hadal_test_registers *r)
 {
 	struct expected query = {.harmless = true, .least = 0, .most = 0};
@@ -434,6 +446,8 @@ struct expected model_predict(const struct model *model, const struct hadal_test
 		return predict_page_remove(model, r);
 	case HADAL_CALL_CLIENT_STATE:
 		return predict_client_state(model, r);
+	case HADAL_CALL_WINDOW:
+		return predict_window(r);
 	}
 	return (struct expected){.trapped = true, .harmless = true};
 }
