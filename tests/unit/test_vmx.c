@@ -200,7 +200,8 @@ static void exit_reasons_have_their_kinds(void **unused)
 		{48, HADAL_EXIT_NESTED_FAULT}, {50, HADAL_EXIT_VIRT_INSN},
 		{53, HADAL_EXIT_VIRT_INSN},    {54, HADAL_EXIT_WBINVD},
 		{55, HADAL_EXIT_XSETBV},       {33, HADAL_EXIT_UNKNOWN},
-		{35, HADAL_EXIT_UNKNOWN},      {127, HADAL_EXIT_UNKNOWN},
+		{35, HADAL_EXIT_UNKNOWN},      {58, HADAL_EXIT_INVLPG},
+		{67, HADAL_EXIT_MWAIT},        {127, HADAL_EXIT_UNKNOWN},
 	};
 	(void)unused;
 
