@@ -114,7 +114,7 @@ display_library: rfb, options="timeout=0"
 sound: driver=dummy
 speaker: enabled=0, mode=none
 log: {tmp}/bochs.log
-panic: action=fatal
+panic: action=fatal, ioapic=report
 error: action=report
 info: action=ignore
 """)
