@@ -21,6 +21,7 @@ static const struct cli_command commands[] = {
 	{"clients", "list the programs that may introspect", cmd_clients},
 	{"symbols", "print kernel symbols, its version and its place", cmd_symbols},
 	{"dump", "write physical memory to a file", cmd_dump},
+	{"profile", "write symbols and types for volatility3 and LibVMI", cmd_profile},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

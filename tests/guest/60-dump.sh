@@ -4,8 +4,14 @@
 # Dumps of this machine agree with what its kernel says, and an interrupted one leaves nothing.
 . lib.sh
 
-hadal dump - 2>/tmp/err | test_dump >/tmp/out || fail "$(cat /tmp/out /tmp/err)"
-[ ! -s /tmp/err ] || fail "dump says: $(cat /tmp/err)"
+# Bochs would take minutes for all of it; it also has the dump that loses its reader.
+if grep -q GenuineIntel /proc/cpuinfo; then
+	hadal dump - 2>/tmp/err | test_dump head >/tmp/out || fail "$(cat /tmp/out /tmp/err)"
+	grep -q 'Broken pipe' /tmp/err || fail "a dump without a reader says: $(cat /tmp/err)"
+else
+	hadal dump - 2>/tmp/err | test_dump >/tmp/out || fail "$(cat /tmp/out /tmp/err)"
+	[ ! -s /tmp/err ] || fail "dump says: $(cat /tmp/err)"
+fi
 
 # LiME: magic, version and the first and last address of the first range.
 first=$(sed -n '/^[^ ].*: System RAM/{s/ :.*//p;q}' /proc/iomem)

@@ -2,6 +2,7 @@
 /*
  * Reads an ELF core of this machine from standard input, as it is written, and compares it with
  * what the kernel says: ranges of RAM, CPUs, VMCOREINFO, and the banner where the kernel has it.
+ * test_dump head: only what comes before the memory.
  */
 #include <elf.h>
 #include <inttypes.h>
@@ -156,13 +157,15 @@ static void check_length(void)
 		die("the core is longer than its segments");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	take(head, sizeof(head));
 	if (memcmp(head, ELFMAG, SELFMAG) || ((const Elf64_Ehdr *)head)->e_type != ET_CORE)
 		die("it is no core");
 	check_ranges();
 	check_notes();
+	if (argc > 1 && !strcmp(argv[1], "head"))
+		return 0;
 	check_banner();
 	check_length();
 	return 0;

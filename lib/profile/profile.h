@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HADAL_LIB_PROFILE_H
+#define HADAL_LIB_PROFILE_H
+
+#include <stdio.h>
+
+#include "../kernel/kernel.h"
+
+/*
+ * What other tools want to know of a kernel, taken from its memory alone. Addresses are those the
+ * kernel was linked at, as these tools expect: they find out themselves how far it has moved. All
+ * return 0, or a negative errno with a sentence in error; writing is checked by the caller, by
+ * ferror().
+ */
+
+/* Symbols and types as volatility3 reads them: ISF, schema 6.2. */
+int hadal_profile_isf(struct hadal_kernel *kernel, FILE *out, struct hadal_error *error);
+
+/* All symbols as in a System.map. */
+int hadal_profile_system_map(struct hadal_kernel *kernel, FILE *out, struct hadal_error *error);
+
+/*
+ * An entry of LibVMI's configuration for the domain called `domain`; system_map is the path of that
+ * file, or NULL to leave it out.
+ */
+int hadal_profile_libvmi(struct hadal_kernel *kernel, const char *domain, const char *system_map,
+			 FILE *out, struct hadal_error *error);
+
+#endif

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+// Sources: lib/error.c lib/memory.c lib/kernel/*.c lib/profile/*.c tests/unit/machine.c
+// Sources: tests/unit/machine_btf.c tests/unit/kallsyms_builder.c
+// Libraries: -lbpf -lelf -lz -ljson-c
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "machine.h"
+#include "profile/profile.h"
+#include "unit.h"
+
+struct fixture {
+	struct machine *machine;
+	struct hadal_kernel *kernel;
+	char *text;
+	size_t len;
+	FILE *out;
+};
+
+static void setup(struct fixture *fixture)
+{
+	*fixture = (struct fixture){.machine = machine_new(&(struct machine_options){0})};
+	fixture->kernel =
+		hadal_kernel_open(&fixture->machine->memory, &fixture->machine->traces, NULL);
+	assert_non_null(fixture->kernel);
+	fixture->out = open_memstream(&fixture->text, &fixture->len);
+}
+
+static void teardown(struct fixture *fixture)
+{
+	free(fixture->text);
+	hadal_kernel_close(fixture->kernel);
+	machine_free(fixture->machine);
+}
+
+/* The member at a path of names separated by slashes. */
+static struct json_object *member(struct json_object *object, const char *path)
+{
+	char copy[128], *name, *rest = copy;
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	while ((name = strsep(&rest, "/")))
+		if (!json_object_object_get_ex(object, name, &object))
+			fail_msg("there is no %s", path);
+	return object;
+}
+
+static void expect_number(struct json_object *object, const char *path, uint64_t expected)
+{
+	assert_int_equal(json_object_get_uint64(member(object, path)), expected);
+}
+
+static void expect_text(struct json_object *object, const char *path, const char *expected)
+{
+	assert_string_equal(json_object_get_string(member(object, path)), expected);
+}
+
+static void isf_has_types_and_symbols(void **state)
+{
+	const struct hadal_kernel_info *info;
+	struct json_object *isf;
+	struct fixture fixture;
+
+	(void)state;
+	setup(&fixture);
+	info = hadal_kernel_info(fixture.kernel);
+	assert_int_equal(hadal_profile_isf(fixture.kernel, fixture.out, NULL), 0);
+	fclose(fixture.out);
+	isf = json_tokener_parse(fixture.text);
+	assert_non_null(isf);
+	expect_text(isf, "metadata/format", "6.2.0");
+	expect_number(isf, "base_types/pointer/size", 8);
+	expect_number(isf, "user_types/task_struct/size", sizeof(struct machine_task));
+	expect_text(isf, "user_types/task_struct/kind", "struct");
+	expect_number(isf, "user_types/task_struct/fields/comm/offset",
+		      offsetof(struct machine_task, comm));
+	expect_text(isf, "user_types/task_struct/fields/comm/type/kind", "array");
+	expect_number(isf, "user_types/task_struct/fields/comm/type/count", 16);
+	expect_number(isf, "user_types/task_struct/fields/tasks/offset",
+		      offsetof(struct machine_task, tasks));
+	expect_text(isf, "user_types/task_struct/fields/tasks/type/name", "list_head");
+	expect_text(isf, "user_types/task_struct/fields/mm/type/kind", "base");
+	expect_number(isf, "user_types/mm_struct/fields/pgd/offset",
+		      offsetof(struct machine_mm, pgd));
+	expect_text(isf, "symbols/init_task/type/name", "task_struct");
+	expect_number(isf, "symbols/init_task/address", fixture.machine->init_task - info->slide);
+	/* base64 of "Linux v" */
+	assert_memory_equal(json_object_get_string(member(isf, "symbols/linux_banner/"
+							       "constant_data")),
+			    "TGludXggd", 9);
+	expect_number(isf, "symbols/linux_banner/type/count", strlen(MACHINE_BANNER) + 2);
+	json_object_put(isf);
+	teardown(&fixture);
+}
+
+static void system_map_has_every_symbol(void **state)
+{
+	struct fixture fixture;
+	char expected[64];
+	size_t lines = 0;
+
+	(void)state;
+	setup(&fixture);
+	assert_int_equal(hadal_profile_system_map(fixture.kernel, fixture.out, NULL), 0);
+	fclose(fixture.out);
+	for (const char *c = fixture.text; *c; c++)
+		lines += *c == '\n';
+	assert_int_equal(lines, hadal_kallsyms_count(hadal_kernel_symbols(fixture.kernel, NULL)));
+	snprintf(expected, sizeof(expected), "\n%016lx ",
+		 (unsigned long)(fixture.machine->init_task -
+				 hadal_kernel_info(fixture.kernel)->slide));
+	assert_non_null(strstr(fixture.text, expected));
+	teardown(&fixture);
+}
+
+static void libvmi_gets_its_offsets(void **state)
+{
+	struct fixture fixture;
+	char expected[64];
+
+	(void)state;
+	setup(&fixture);
+	assert_int_equal(hadal_profile_libvmi(fixture.kernel, "box", "/x/map", fixture.out, NULL),
+			 0);
+	fclose(fixture.out);
+	assert_non_null(strstr(fixture.text, "\nbox {\n\tostype = \"Linux\";\n"));
+	assert_non_null(strstr(fixture.text, "\tsysmap = \"/x/map\";\n"));
+	snprintf(expected, sizeof(expected), "\tlinux_tasks = %#zx;\n",
+		 offsetof(struct machine_task, tasks));
+	assert_non_null(strstr(fixture.text, expected));
+	snprintf(expected, sizeof(expected), "\tlinux_init_task = %#lx;\n",
+		 (unsigned long)fixture.machine->init_task);
+	assert_non_null(strstr(fixture.text, expected));
+	teardown(&fixture);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(isf_has_types_and_symbols),
+		cmocka_unit_test(system_map_has_every_symbol),
+		cmocka_unit_test(libvmi_gets_its_offsets),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
