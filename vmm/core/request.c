@@ -10,6 +10,9 @@
 /* TSC ticks that a vCPU has to answer in: seconds, for a machine may be busy in its firmware. */
 #define ANSWER_TICKS (1ull << 33)
 
+/* The same until it is kicked again: about a second. */
+#define KICK_AGAIN_TICKS (1ull << 31)
+
 static struct lock registers_lock;
 static struct hadal_regs registers_slot;
 static uint64_t flush_generation;
@@ -43,6 +46,25 @@ static void post(struct vcpu *to, uint32_t request)
 		apic_send_nmi(to->apic_id);
 }
 
+/* Wait until a vCPU's mark is at the generation; kick it again should the NMI have got lost. */
+static void wait_for(struct vcpu *vcpu, struct vcpu *other, const uint64_t *mark,
+		     uint64_t generation)
+{
+	uint64_t kicked = rdtsc();
+
+	while (__atomic_load_n(&other->running, __ATOMIC_SEQ_CST) &&
+	       __atomic_load_n(mark, __ATOMIC_ACQUIRE) < generation) {
+		vcpu_serve_requests(vcpu);
+		cpu_pause();
+		if (rdtsc() - kicked < KICK_AGAIN_TICKS)
+			continue;
+		kicked = rdtsc();
+		log_line("cpu%u has not answered: kicked again", other->index);
+		__atomic_store_n(&other->kick_sent, true, __ATOMIC_SEQ_CST);
+		apic_send_nmi(other->apic_id);
+	}
+}
+
 /* Post to all others and wait until their mark, at `seen` in struct vcpu, is at the generation. */
 static void post_all(struct vcpu *vcpu, uint32_t request, size_t seen, uint64_t generation)
 {
@@ -53,13 +75,10 @@ static void post_all(struct vcpu *vcpu, uint32_t request, size_t seen, uint64_t 
 			post(vcpu_at(i), request);
 	for (uint32_t i = 0; i < machine.cpu_count; i++) {
 		struct vcpu *other = vcpu_at(i);
-		const uint64_t *mark = (const uint64_t *)((const uint8_t *)other + seen);
 
-		while (i != vcpu->index && __atomic_load_n(&other->running, __ATOMIC_SEQ_CST) &&
-		       __atomic_load_n(mark, __ATOMIC_ACQUIRE) < generation) {
-			vcpu_serve_requests(vcpu);
-			cpu_pause();
-		}
+		if (i != vcpu->index)
+			wait_for(vcpu, other, (const uint64_t *)((const uint8_t *)other + seen),
+				 generation);
 	}
 }
 
@@ -133,6 +152,16 @@ int request_registers(struct vcpu *vcpu, uint32_t index, struct hadal_regs *out)
 	return err;
 }
 
+/*
+ * The generation that an answer is for. Read after the request is taken: whoever asks for a later
+ * one then posts anew.
+ */
+static uint64_t begin_answer(struct vcpu *vcpu, uint32_t request, const uint64_t *generation)
+{
+	__atomic_fetch_and(&vcpu->requests, ~request, __ATOMIC_SEQ_CST);
+	return __atomic_load_n(generation, __ATOMIC_SEQ_CST);
+}
+
 void vcpu_serve_requests(struct vcpu *vcpu)
 {
 	uint32_t requests = __atomic_load_n(&vcpu->requests, __ATOMIC_ACQUIRE);
@@ -142,16 +171,14 @@ void vcpu_serve_requests(struct vcpu *vcpu)
 		__atomic_fetch_and(&vcpu->requests, ~REQUEST_REGS, __ATOMIC_RELEASE);
 	}
 	if (requests & REQUEST_CLIENTS) {
-		uint64_t generation = __atomic_load_n(&clients_generation, __ATOMIC_ACQUIRE);
+		uint64_t generation = begin_answer(vcpu, REQUEST_CLIENTS, &clients_generation);
 
-		__atomic_fetch_and(&vcpu->requests, ~REQUEST_CLIENTS, __ATOMIC_SEQ_CST);
 		extensions_follow_clients(vcpu);
 		__atomic_store_n(&vcpu->clients_seen, generation, __ATOMIC_RELEASE);
 	}
 	if (requests & REQUEST_FLUSH) {
-		uint64_t generation = __atomic_load_n(&flush_generation, __ATOMIC_ACQUIRE);
+		uint64_t generation = begin_answer(vcpu, REQUEST_FLUSH, &flush_generation);
 
-		__atomic_fetch_and(&vcpu->requests, ~REQUEST_FLUSH, __ATOMIC_SEQ_CST);
 		vendor->flush_nested(vcpu);
 		vcpu_drop_caches(vcpu);
 		vcpu->stats.flushes++;
