@@ -29,9 +29,8 @@ static void a_window_shows_memory_again(void **unused)
 	unmap_window(&f);
 	assert_int_equal(nested_window_map(&f.nested, WINDOW + 0x1000, 0x1000, 0x9e000), 0);
 	assert_int_equal(nested_window_map(&f.nested, WINDOW + SIZE_2M, SIZE_2M, SIZE_1G), 0);
-	assert_int_equal(nested_window_map(&f.nested, WINDOW + 4 * SIZE_1G, 4 * SIZE_1G,
-					   4 * SIZE_1G),
-			 0);
+	assert_int_equal(
+		nested_window_map(&f.nested, WINDOW + 4 * SIZE_1G, 4 * SIZE_1G, 4 * SIZE_1G), 0);
 	assert_int_equal(nested_window_map(&f.nested, WINDOW + 8 * SIZE_1G, 0, PAGE_BYTES),
 			 -EINVAL);
 	assert_int_equal(look(&f, WINDOW + 0x1234).hpa, 0x1234);
