@@ -64,8 +64,6 @@ struct vendor {
 	/* Bits that the guest may set in CR4 on this processor. */
 	uint64_t (*cr4_allowed)(struct vcpu *vcpu);
 
-	/* After the RIP moved: end the STI/MOV-SS shadow. */
-	void (*clear_shadow)(struct vcpu *vcpu);
 	/* Deliver the exception described in vcpu->exit to the guest, with what belongs to it (CR2,
 	 * DR6). */
 	void (*reinject_exception)(struct vcpu *vcpu);

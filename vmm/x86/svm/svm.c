@@ -205,7 +205,6 @@ const struct vendor svm_vendor = {
 	.read_msr = svm_read_msr,
 	.write_msr = svm_write_msr,
 	.cr4_allowed = svm_cr4_allowed,
-	.clear_shadow = svm_clear_shadow,
 	.reinject_exception = svm_reinject_exception,
 	.pend_single_step = svm_pend_single_step,
 	.request_nmi_window = svm_request_nmi_window,

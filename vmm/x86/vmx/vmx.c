@@ -233,7 +233,6 @@ const struct vendor vmx_vendor = {
 	.read_msr = vmx_read_msr,
 	.write_msr = vmx_write_msr,
 	.cr4_allowed = vmx_cr4_allowed,
-	.clear_shadow = vmx_clear_shadow,
 	.reinject_exception = vmx_reinject_exception,
 	.pend_single_step = vmx_pend_single_step,
 	.request_nmi_window = vmx_request_nmi_window,
