@@ -300,12 +300,16 @@ int hadal_types_resolve(const struct hadal_types *types, const struct hadal_fiel
 	return 0;
 }
 
+size_t hadal_field_bytes(const struct hadal_field *field)
+{
+	return field->bit_count ? (field->bit_first + field->bit_count + 7u) / 8u : field->size;
+}
+
 uint64_t hadal_field_value(const struct hadal_field *field, const void *copy, size_t start,
 			   size_t len)
 {
 	uint64_t value = 0;
-	size_t size =
-		field->bit_count ? (field->bit_first + field->bit_count + 7u) / 8u : field->size;
+	size_t size = hadal_field_bytes(field);
 
 	if (!size || size > sizeof(value) || field->offset < start ||
 	    field->offset - start + size > len)

@@ -64,6 +64,9 @@ struct hadal_field_request {
 int hadal_types_resolve(const struct hadal_types *types, const struct hadal_field_request *requests,
 			size_t count, struct hadal_field *fields, struct hadal_error *error);
 
+/* How many bytes from its offset on hold the member: of a bit-field, those its bits are in. */
+size_t hadal_field_bytes(const struct hadal_field *field);
+
 /*
  * Reads an integer member of 1 to 8 bytes, or a bit-field, from a copy of len bytes of its
  * structure that begins at byte start of it. Signed members are not extended. Returns 0 for a

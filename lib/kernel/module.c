@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "list.h"
+#include "object.h"
 
 /* Bounds the walk of a damaged list; the 1.5 GiB of module space hold fewer pages. */
 #define MODULE_LIMIT 400000u
@@ -44,105 +44,82 @@ static const struct hadal_field_request requests[FIELDS] = {
 };
 
 struct module_reader {
-	struct hadal_space *space;
 	struct hadal_field fields[FIELDS];
-	size_t len; /* of a struct module up to its last member read */
-	uint8_t *copy;
+	struct hadal_object module;
 	struct hadal_module_list *list;
 	size_t capacity;
 };
 
-static uint64_t module_value(const struct module_reader *reader, enum module_field field)
-{
-	return hadal_field_value(&reader->fields[field], reader->copy, 0, reader->len);
-}
-
 static uint64_t module_size(const struct module_reader *reader)
 {
+	const struct hadal_object *module = &reader->module;
 	const struct hadal_field *parts = &reader->fields[PARTS];
 	uint64_t size = 0;
 
 	if (!parts->size)
-		return module_value(reader, CORE_SIZE) + module_value(reader, INIT_SIZE);
+		return hadal_object_value(module, CORE_SIZE) +
+		       hadal_object_value(module, INIT_SIZE);
 	for (uint32_t i = 0; i < parts->count; i++) {
 		struct hadal_field part = reader->fields[PART_SIZE];
 
 		part.offset += i * (parts->size / parts->count);
-		size += hadal_field_value(&part, reader->copy, 0, reader->len);
+		size += hadal_field_value(&part, module->copy, module->start, module->len);
 	}
 	return size;
-}
-
-static struct hadal_module *append(struct module_reader *reader)
-{
-	struct hadal_module_list *list = reader->list;
-	struct hadal_module *items =
-		hadal_list_grow(list->items, list->count, &reader->capacity, sizeof(*items));
-
-	if (!items)
-		return NULL;
-	list->items = items;
-	return &items[list->count++];
 }
 
 static int visit_module(void *ctx, uint64_t node, struct hadal_links *links)
 {
 	struct module_reader *reader = ctx;
-	const struct hadal_field *name = &reader->fields[NAME];
-	uint64_t address = node - reader->fields[LIST].offset;
-	struct hadal_module *module;
-	int error = hadal_space_read_exact(reader->space, address, reader->copy, reader->len);
+	struct hadal_object *module = &reader->module;
+	char name[HADAL_MODULE_NAME_MAX];
+	struct hadal_module *item;
+	int error = hadal_object_read(module, node - reader->fields[LIST].offset);
 
 	if (error)
 		return error;
-	if (!reader->copy[name->offset] || !memchr(reader->copy + name->offset, '\0', name->size) ||
-	    module_value(reader, STATE) > HADAL_MODULE_UNFORMED)
+	if (hadal_object_string(module, NAME, name, sizeof(name)) <= 0 ||
+	    hadal_object_value(module, STATE) > HADAL_MODULE_UNFORMED)
 		return -EINVAL;
-	memcpy(links, reader->copy + reader->fields[LIST].offset, sizeof(*links));
-	module = append(reader);
-	if (!module)
+	*links = hadal_object_links(module, LIST);
+	item = HADAL_LIST_APPEND(reader->list, &reader->capacity);
+	if (!item)
 		return ENOMEM;
-	*module = (struct hadal_module){
-		.address = address,
-		.base = module_value(reader, reader->fields[PARTS].size ? PART_BASE : CORE_BASE),
+	*item = (struct hadal_module){
+		.address = module->address,
+		.base = hadal_object_value(module,
+					   reader->fields[PARTS].size ? PART_BASE : CORE_BASE),
 		.size = module_size(reader),
-		.references = (int32_t)module_value(reader, REFERENCES) - REFERENCE_BASE,
-		.state = module_value(reader, STATE),
+		.references = (int32_t)hadal_object_value(module, REFERENCES) - REFERENCE_BASE,
+		.state = hadal_object_value(module, STATE),
 	};
-	strncpy(module->name, (const char *)reader->copy + name->offset, sizeof(module->name) - 1);
+	memcpy(item->name, name, sizeof(name));
 	return 0;
 }
 
-/* The fields must be ones that the code above can read, and lie in a bounded copy. */
-static int prepare_copy(struct module_reader *reader, struct hadal_error *error)
+/* The fields must be ones that the code above can read. */
+static int check_fields(const struct hadal_field *fields, struct hadal_error *error)
 {
-	const struct hadal_field *parts = &reader->fields[PARTS];
+	const struct hadal_field *parts = &fields[PARTS];
 
-	if (!parts->size && !reader->fields[CORE_BASE].size)
+	if (!parts->size && !fields[CORE_BASE].size)
 		return hadal_fail(
 			error, ENOENT,
 			"This kernel's struct module has neither core_layout nor mem; its "
 			"version is not one that Hadal knows");
-	for (size_t i = 0; i < FIELDS; i++) {
-		const struct hadal_field *field = &reader->fields[i];
-
-		if (field->size && field->offset + (uint64_t)field->size > reader->len)
-			reader->len = field->offset + (uint64_t)field->size;
-	}
-	if (reader->len > (64u << 10) ||
-	    (parts->size && (!parts->count || parts->count > MAX_PARTS)) ||
-	    reader->fields[LIST].size != sizeof(struct hadal_links))
+	if ((parts->size && (!parts->count || parts->count > MAX_PARTS)) ||
+	    fields[LIST].size != sizeof(struct hadal_links))
 		return hadal_fail(
 			error, EINVAL,
 			"This kernel's type information describes no sound struct module");
-	reader->copy = malloc(reader->len);
-	return reader->copy ? 0 : hadal_fail(error, ENOMEM, "Out of memory");
+	return 0;
 }
 
 int hadal_modules(struct hadal_kernel *kernel, struct hadal_module_list *list,
 		  struct hadal_error *error)
 {
-	struct module_reader reader = {.space = hadal_kernel_space(kernel), .list = list};
+	struct hadal_space *space = hadal_kernel_space(kernel);
+	struct module_reader reader = {.list = list};
 	struct hadal_lookup modules = {.name = "modules"};
 	int result;
 
@@ -151,13 +128,16 @@ int hadal_modules(struct hadal_kernel *kernel, struct hadal_module_list *list,
 	if (!result)
 		result = hadal_kernel_fields(kernel, requests, FIELDS, reader.fields, error);
 	if (!result)
-		result = prepare_copy(&reader, error);
+		result = check_fields(reader.fields, error);
+	if (!result)
+		result = hadal_object_init(&reader.module, space, reader.fields, FIELDS,
+					   "struct module", error);
 	if (result)
 		return result;
-	hadal_space_flush(reader.space);
-	result = hadal_list_walk(reader.space, modules.address, MODULE_LIMIT, visit_module, &reader,
+	hadal_space_flush(space);
+	result = hadal_list_walk(space, modules.address, MODULE_LIMIT, visit_module, &reader,
 				 &list->lost);
-	free(reader.copy);
+	hadal_object_free(&reader.module);
 	if (result)
 		return hadal_fail(error, abs(result), "Cannot read the list of modules: %s",
 				  strerror(abs(result)));

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "list.h"
+#include "object.h"
 
 /* PID_MAX_LIMIT of 64-bit Linux; no list of tasks is longer. */
 #define PID_LIMIT (4u << 20)
@@ -65,36 +65,19 @@ static const struct hadal_field_request requests[FIELDS] = {
 struct process_reader {
 	struct hadal_space *space;
 	struct hadal_field fields[FIELDS];
-	/* The part of a task_struct that holds all the members read, and a copy of one. */
-	size_t start;
-	size_t len;
-	uint8_t *copy;
+	struct hadal_object task;
 	/* Which member links the list that is walked: TASKS or THREAD_NODE. */
 	enum task_field link;
 	struct hadal_process_list *list;
 	size_t capacity;
 };
 
-static uint64_t task_value(const struct process_reader *reader, enum task_field field)
+/* A member of a structure that the task points to, by its member pointer. */
+static uint64_t pointed_value(const struct process_reader *reader, enum task_field pointer,
+			      enum task_field field)
 {
-	return hadal_field_value(&reader->fields[field], reader->copy, reader->start, reader->len);
-}
-
-static const void *task_member(const struct process_reader *reader, enum task_field field)
-{
-	return reader->copy + reader->fields[field].offset - reader->start;
-}
-
-/* A member of another structure, read from memory; 0 when it cannot be. */
-static uint64_t remote_value(struct process_reader *reader, uint64_t object, enum task_field field)
-{
-	const struct hadal_field *member = &reader->fields[field];
-	uint64_t value = 0;
-
-	if (!object || member->size > sizeof(value) ||
-	    hadal_space_read_exact(reader->space, object + member->offset, &value, member->size))
-		return 0;
-	return value;
+	return hadal_field_read(reader->space, &reader->fields[field],
+				hadal_object_value(&reader->task, pointer));
 }
 
 static char state_letter(uint32_t state, uint32_t exit_state)
@@ -107,110 +90,77 @@ static char state_letter(uint32_t state, uint32_t exit_state)
 	return letters[report ? 32 - __builtin_clz(report) : 0];
 }
 
-/* Reads the task_struct at address task into the copy; is it one? */
-static int read_task(struct process_reader *reader, uint64_t task)
+/* Reads the task_struct at an address; is it one? */
+static int read_task(struct process_reader *reader, uint64_t address)
 {
-	int error = hadal_space_read_exact(reader->space, task + reader->start, reader->copy,
-					   reader->len);
+	struct hadal_object *task = &reader->task;
+	char comm[HADAL_COMM_MAX];
+	int error = hadal_object_read(task, address);
 
 	if (error)
 		return error;
-	if (task_value(reader, PID) > PID_LIMIT || !task_value(reader, TGID) ||
-	    task_value(reader, TGID) > PID_LIMIT ||
-	    !memchr(task_member(reader, COMM), '\0', reader->fields[COMM].size))
+	if (hadal_object_value(task, PID) > PID_LIMIT || !hadal_object_value(task, TGID) ||
+	    hadal_object_value(task, TGID) > PID_LIMIT ||
+	    hadal_object_string(task, COMM, comm, sizeof(comm)) < 0)
 		return -EINVAL;
 	return 0;
 }
 
-static void copy_comm(const struct process_reader *reader, struct hadal_process *process)
+static void describe_task(const struct process_reader *reader, struct hadal_process *process)
 {
-	size_t size = reader->fields[COMM].size;
-
-	if (size > sizeof(process->comm) - 1)
-		size = sizeof(process->comm) - 1;
-	memcpy(process->comm, task_member(reader, COMM), size);
-}
-
-static void describe_task(struct process_reader *reader, uint64_t task,
-			  struct hadal_process *process)
-{
-	uint64_t cred = task_value(reader, CRED), pgd;
+	const struct hadal_object *task = &reader->task;
+	uint64_t pgd = pointed_value(reader, MM, MM_PGD);
 
 	*process = (struct hadal_process){
-		.task = task,
-		.pid = task_value(reader, PID),
-		.tgid = task_value(reader, TGID),
-		.parent = remote_value(reader, task_value(reader, REAL_PARENT), TGID),
-		.uid = remote_value(reader, cred, CRED_UID),
-		.euid = remote_value(reader, cred, CRED_EUID),
-		.gid = remote_value(reader, cred, CRED_GID),
-		.threads = remote_value(reader, task_value(reader, SIGNAL), SIGNAL_THREADS),
-		.state = state_letter(task_value(reader, STATE), task_value(reader, EXIT_STATE)),
-		.kernel_thread = task_value(reader, FLAGS) & PF_KTHREAD,
-		.start_time = task_value(reader, START_TIME),
-		.mm = task_value(reader, MM),
+		.task = task->address,
+		.pid = hadal_object_value(task, PID),
+		.tgid = hadal_object_value(task, TGID),
+		.parent = hadal_field_read(reader->space, &reader->fields[TGID],
+					   hadal_object_value(task, REAL_PARENT)),
+		.uid = pointed_value(reader, CRED, CRED_UID),
+		.euid = pointed_value(reader, CRED, CRED_EUID),
+		.gid = pointed_value(reader, CRED, CRED_GID),
+		.threads = pointed_value(reader, SIGNAL, SIGNAL_THREADS),
+		.state = state_letter(hadal_object_value(task, STATE),
+				      hadal_object_value(task, EXIT_STATE)),
+		.kernel_thread = hadal_object_value(task, FLAGS) & PF_KTHREAD,
+		.start_time = hadal_object_value(task, START_TIME),
+		.mm = hadal_object_value(task, MM),
 	};
-	copy_comm(reader, process);
-	pgd = remote_value(reader, process->mm, MM_PGD);
+	hadal_object_string(task, COMM, process->comm, sizeof(process->comm));
 	if (!pgd || hadal_space_address(reader->space, pgd, &process->page_table))
 		process->page_table = 0;
-}
-
-static struct hadal_process *append(struct process_reader *reader)
-{
-	struct hadal_process_list *list = reader->list;
-	struct hadal_process *items =
-		hadal_list_grow(list->items, list->count, &reader->capacity, sizeof(*items));
-
-	if (!items)
-		return NULL;
-	list->items = items;
-	return &items[list->count++];
 }
 
 static int visit_task(void *ctx, uint64_t node, struct hadal_links *links)
 {
 	struct process_reader *reader = ctx;
-	uint64_t task = node - reader->fields[reader->link].offset;
+	const struct hadal_object *task = &reader->task;
 	struct hadal_process *process;
-	int error = read_task(reader, task);
+	int error = read_task(reader, node - reader->fields[reader->link].offset);
 
 	if (error)
 		return error;
-	memcpy(links, task_member(reader, reader->link), sizeof(*links));
+	*links = hadal_object_links(task, reader->link);
 	/* The first thread is in the list of processes already. */
-	if (reader->link == THREAD_NODE && task_value(reader, PID) == task_value(reader, TGID))
+	if (reader->link == THREAD_NODE &&
+	    hadal_object_value(task, PID) == hadal_object_value(task, TGID))
 		return 0;
-	process = append(reader);
+	process = HADAL_LIST_APPEND(reader->list, &reader->capacity);
 	if (!process)
 		return ENOMEM;
-	describe_task(reader, task, process);
+	describe_task(reader, process);
 	return 0;
 }
 
-/* What of a task_struct has to be read to have every member asked for. */
-static int prepare_copy(struct process_reader *reader, struct hadal_error *error)
+static int prepare_reader(struct process_reader *reader, struct hadal_error *error)
 {
-	size_t end = 0;
-
-	reader->start = SIZE_MAX;
-	for (size_t i = 0; i < TASK_FIELDS; i++) {
-		const struct hadal_field *field = &reader->fields[i];
-
-		if (!field->size)
-			continue;
-		if (field->offset < reader->start)
-			reader->start = field->offset;
-		if (field->offset + field->size > end)
-			end = field->offset + field->size;
-	}
-	reader->len = end - reader->start;
-	if (reader->len > (64u << 10) || reader->fields[TASKS].size != sizeof(struct hadal_links) ||
+	if (reader->fields[TASKS].size != sizeof(struct hadal_links) ||
 	    reader->fields[THREAD_NODE].size != sizeof(struct hadal_links))
 		return hadal_fail(error, EINVAL,
 				  "This kernel's type information describes no sound task_struct");
-	reader->copy = malloc(reader->len);
-	return reader->copy ? 0 : hadal_fail(error, ENOMEM, "Out of memory");
+	return hadal_object_init(&reader->task, reader->space, reader->fields, TASK_FIELDS,
+				 "struct task_struct", error);
 }
 
 /* Adds the other threads of every process found. */
@@ -226,7 +176,7 @@ static int add_threads(struct process_reader *reader)
 		if (reader->list->items[i].threads <= 1)
 			continue;
 		result = read_task(reader, reader->list->items[i].task);
-		signal = result ? 0 : task_value(reader, SIGNAL);
+		signal = result ? 0 : hadal_object_value(&reader->task, SIGNAL);
 		if (signal)
 			result = hadal_list_walk(
 				reader->space, signal + reader->fields[SIGNAL_THREAD_HEAD].offset,
@@ -255,7 +205,7 @@ int hadal_processes(struct hadal_kernel *kernel, bool threads, struct hadal_proc
 	if (!result)
 		result = hadal_kernel_fields(kernel, requests, FIELDS, reader.fields, error);
 	if (!result)
-		result = prepare_copy(&reader, error);
+		result = prepare_reader(&reader, error);
 	if (result)
 		return result;
 	hadal_space_flush(reader.space);
@@ -263,7 +213,7 @@ int hadal_processes(struct hadal_kernel *kernel, bool threads, struct hadal_proc
 				 PID_LIMIT, visit_task, &reader, &list->lost);
 	if (!result && threads)
 		result = add_threads(&reader);
-	free(reader.copy);
+	hadal_object_free(&reader.task);
 	if (result)
 		return hadal_fail(error, abs(result), "Cannot read the list of processes: %s",
 				  strerror(abs(result)));
