@@ -54,9 +54,12 @@ enum cli_key {
 	CLI_KEY_COMMAND, /* first of a command's own */
 };
 
-/* clang-format off */
-#define CLI_OPTION_JSON { "json", CLI_KEY_JSON, NULL, 0, "Print JSON", 0 }
-/* clang-format on */
+/*
+ * Children of a command's argp, for options that many commands have. The command gives each its
+ * input at ARGP_KEY_INIT; a command whose argp has no parser passes on its own.
+ */
+extern const struct argp cli_json_argp; /* --json; input: bool */
+extern const struct argp_child cli_json_options[];
 
 /* Prints the sentence. Returns CLI_FAILURE. */
 int cli_fail(const struct hadal_error *error);

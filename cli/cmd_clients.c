@@ -3,28 +3,8 @@
 
 #include <inttypes.h>
 
-static error_t parse(int key, char *text, struct argp_state *state)
-{
-	bool *json = state->input;
-
-	(void)text;
-	switch (key) {
-	case CLI_KEY_JSON:
-		*json = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_usage(state);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp_option options[] = {CLI_OPTION_JSON, {0}};
-
 static const struct argp argp = {
-	.options = options,
-	.parser = parse,
+	.children = cli_json_options,
 	.doc = "List the programs that may introspect this system.\v"
 	       "MAPPED is how many of a program's pages show other memory now, MAPS how many it "
 	       "has "

@@ -29,15 +29,15 @@ static error_t parse(int key, char *text, struct argp_state *state)
 	struct options *options = state->input;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &options->image;
+		return 0;
 	case KEY_FORMAT:
 		if (!dump_format_parse(text, &options->format))
 			argp_error(state, "FORMAT is elf, lime or raw, and not '%s'", text);
 		return 0;
 	case KEY_ZSTD:
 		options->compress = true;
-		return 0;
-	case CLI_KEY_IMAGE:
-		options->image = text;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (options->path)
@@ -61,10 +61,10 @@ static const struct argp argp = {
 			 "volatility3; raw: the offset is the physical address",
 			 0},
 			{"zstd", KEY_ZSTD, NULL, 0, "Compress with zstd", 0},
-			CLI_OPTION_IMAGE,
 			{0},
 		},
 	.parser = parse,
+	.children = cli_image_options,
 	.args_doc = "FILE",
 	.doc = "Write this system's physical memory to FILE, or to standard output for '-'.\v"
 	       "Only RAM is read; the hypervisor's own pages are zeros. Pages of zeros become "

@@ -5,30 +5,8 @@
 
 #include <inttypes.h>
 
-struct options {
-	const char *image;
-	bool json;
-};
-
-static error_t parse(int key, char *text, struct argp_state *state)
-{
-	struct options *options = state->input;
-
-	switch (key) {
-	case CLI_KEY_IMAGE:
-		options->image = text;
-		return 0;
-	case CLI_KEY_JSON:
-		options->json = true;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
 static const struct argp argp = {
-	.options = (const struct argp_option[]){CLI_OPTION_IMAGE, CLI_OPTION_JSON, {0}},
-	.parser = parse,
+	.children = cli_view_options,
 	.doc = "List the modules as the kernel's own memory has them, the one loaded last "
 	       "first.\vWith --json, one object a line.",
 };
@@ -67,20 +45,20 @@ static void print_list(struct hadal_module_list *list, bool json)
 
 int cmd_modules(int argc, char **argv)
 {
-	struct options options = {0};
+	struct cli_view view = {0};
 	struct hadal_module_list list;
 	struct cli_kernel source;
 	struct hadal_error error;
 	int result;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &options);
-	if (!cli_kernel_open(&source, options.image))
+	argp_parse(&argp, argc, argv, 0, NULL, &view);
+	if (!cli_kernel_open(&source, view.image))
 		return CLI_FAILURE;
 	result = hadal_modules(source.kernel, &list, &error);
 	if (result)
 		cli_fail(&error);
 	else
-		print_list(&list, options.json);
+		print_list(&list, view.json);
 	hadal_modules_free(&list);
 	cli_kernel_close(&source);
 	return result ? CLI_FAILURE : CLI_OK;

@@ -48,6 +48,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
 	struct options *options = state->input;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &options->image;
+		return 0;
 	case 'o':
 		options->path = text;
 		return 0;
@@ -61,9 +64,6 @@ static error_t parse(int key, char *text, struct argp_state *state)
 		if (!plain(text, "/._@-"))
 			argp_error(state, "LibVMI cannot read the path '%s'", text);
 		options->map_path = text;
-		return 0;
-	case CLI_KEY_IMAGE:
-		options->image = text;
 		return 0;
 	case ARGP_KEY_END:
 		if (options->map_path && options->kind != LIBVMI)
@@ -83,10 +83,10 @@ static const struct argp argp = {
 			 "An entry of libvmi.conf for DOMAIN (default: hadal)", 0},
 			{"sysmap", KEY_MAP_PATH, "PATH", 0,
 			 "With --libvmi: where the System.map will be", 0},
-			CLI_OPTION_IMAGE,
 			{0},
 		},
 	.parser = parse,
+	.children = cli_image_options,
 	.doc = "Write what other tools want to know of the kernel, found in its memory alone: "
 	       "symbols and types as volatility3 reads them (ISF), unless told otherwise.\v"
 	       "Types come from the kernel's BTF, symbols from its kallsyms. Addresses in ISF and "

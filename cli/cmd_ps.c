@@ -10,24 +10,21 @@ enum {
 };
 
 struct options {
-	const char *image;
 	bool threads;
-	bool json;
+	struct cli_view view;
 };
 
 static error_t parse(int key, char *text, struct argp_state *state)
 {
 	struct options *options = state->input;
 
+	(void)text;
 	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &options->view;
+		return 0;
 	case KEY_THREADS:
 		options->threads = true;
-		return 0;
-	case CLI_KEY_IMAGE:
-		options->image = text;
-		return 0;
-	case CLI_KEY_JSON:
-		options->json = true;
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -39,11 +36,10 @@ static const struct argp argp = {
 		(const struct argp_option[]){
 			{"threads", KEY_THREADS, NULL, 0, "Also list the threads of each process",
 			 0},
-			CLI_OPTION_IMAGE,
-			CLI_OPTION_JSON,
 			{0},
 		},
 	.parser = parse,
+	.children = cli_view_options,
 	.doc = "List the processes as the kernel's own memory has them, whether or not /proc shows "
 	       "them. S is the state as in ps, START seconds after boot, ROOT the physical "
 	       "address of the page tables; kernel threads are in brackets.\v"
@@ -88,12 +84,12 @@ static void print_json(const struct hadal_process *process)
 
 static void print_list(struct hadal_process_list *list, const struct options *options)
 {
-	if (!options->json)
+	if (!options->view.json)
 		printf("%7s%s %7s %6s S %4s %11s %12s NAME\n", "PID",
 		       options->threads ? "     TID" : "", "PPID", "UID", "THR", "START", "ROOT");
 	for (size_t i = 0; i < list->count; i++) {
 		cli_make_printable(list->items[i].comm);
-		if (options->json)
+		if (options->view.json)
 			print_json(&list->items[i]);
 		else
 			print_row(&list->items[i], options->threads);
@@ -110,7 +106,7 @@ int cmd_ps(int argc, char **argv)
 	int result;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &options);
-	if (!cli_kernel_open(&source, options.image))
+	if (!cli_kernel_open(&source, options.view.image))
 		return CLI_FAILURE;
 	result = hadal_processes(source.kernel, options.threads, &list, &error);
 	if (result)

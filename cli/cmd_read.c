@@ -46,15 +46,15 @@ static error_t parse(int key, char *text, struct argp_state *state)
 	struct options *options = state->input;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &options->json;
+		return 0;
 	case 'r':
 		options->raw = true;
 		return 0;
 	case 'o':
 		options->path = text;
 		options->raw = true;
-		return 0;
-	case CLI_KEY_JSON:
-		options->json = true;
 		return 0;
 	case ARGP_KEY_ARG:
 		parse_argument(text, state, options);
@@ -74,10 +74,10 @@ static const struct argp argp = {
 			 0},
 			{"output", 'o', "FILE", 0, "Write the bytes themselves to FILE", 0},
 			CLI_PLACE_OPTIONS,
-			CLI_OPTION_JSON,
 			{0},
 		},
 	.parser = parse,
+	.children = cli_json_options,
 	.args_doc = "ADDRESS LENGTH",
 	.doc = "Read memory through the hypervisor.\v"
 	       "LENGTH may end in k, M, G or T. When a part cannot be read, what lies before it is "

@@ -59,6 +59,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
 	uint64_t cpu;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &options->json;
+		return 0;
 	case 'c':
 		options->all = !strcmp(text, "all");
 		if (options->all)
@@ -67,9 +70,6 @@ static error_t parse(int key, char *text, struct argp_state *state)
 		if (cpu >= HADAL_MAX_CPUS)
 			argp_error(state, "CPU is below %u, or 'all'", HADAL_MAX_CPUS);
 		options->cpu = cpu;
-		return 0;
-	case CLI_KEY_JSON:
-		options->json = true;
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -80,10 +80,10 @@ static const struct argp argp = {
 	.options =
 		(const struct argp_option[]){
 			{"cpu", 'c', "CPU", 0, "A CPU's number, or 'all' (default)", 0},
-			CLI_OPTION_JSON,
 			{0},
 		},
 	.parser = parse,
+	.children = cli_json_options,
 	.doc = "Print the registers of CPUs at the moment of asking: each is stopped for it and "
 	       "goes "
 	       "on at once.\v"

@@ -23,20 +23,8 @@ static const struct {
 #define COUNTER_COUNT (sizeof(counters) / sizeof(counters[0]))
 #define ROW_COUNT     (HADAL_EXIT_KIND_COUNT + COUNTER_COUNT)
 
-static error_t parse(int key, char *text, struct argp_state *state)
-{
-	bool *json = state->input;
-
-	(void)text;
-	if (key != CLI_KEY_JSON)
-		return ARGP_ERR_UNKNOWN;
-	*json = true;
-	return 0;
-}
-
 static const struct argp argp = {
-	.options = (const struct argp_option[]){CLI_OPTION_JSON, {0}},
-	.parser = parse,
+	.children = cli_json_options,
 	.doc = "Print how often each kind of exit brought each CPU into the hypervisor since the "
 	       "start, and its other counters. Kinds that never came are left out.",
 };

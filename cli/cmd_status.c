@@ -5,20 +5,8 @@
 #include <errno.h>
 #include <inttypes.h>
 
-static error_t parse(int key, char *text, struct argp_state *state)
-{
-	bool *json = state->input;
-
-	(void)text;
-	if (key != CLI_KEY_JSON)
-		return ARGP_ERR_UNKNOWN;
-	*json = true;
-	return 0;
-}
-
 static const struct argp argp = {
-	.options = (const struct argp_option[]){CLI_OPTION_JSON, {0}},
-	.parser = parse,
+	.children = cli_json_options,
 	.doc = "Say whether Hadal runs, under which CPUs, and what memory it uses.\v"
 	       "Exit status 0 when it runs, 1 when not.",
 };

@@ -13,9 +13,8 @@ enum {
 };
 
 struct options {
-	const char *image;
 	bool kernel;
-	bool json;
+	struct cli_view view;
 	char **names; /* what to look up; none: all */
 	int name_count;
 };
@@ -24,15 +23,13 @@ static error_t parse(int key, char *text, struct argp_state *state)
 {
 	struct options *options = state->input;
 
+	(void)text;
 	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &options->view;
+		return 0;
 	case KEY_KERNEL:
 		options->kernel = true;
-		return 0;
-	case CLI_KEY_IMAGE:
-		options->image = text;
-		return 0;
-	case CLI_KEY_JSON:
-		options->json = true;
 		return 0;
 	case ARGP_KEY_ARGS:
 		options->names = state->argv + state->next;
@@ -48,11 +45,10 @@ static const struct argp argp = {
 		(const struct argp_option[]){
 			{"kernel", KEY_KERNEL, NULL, 0,
 			 "Print the kernel's version and where it lies instead of symbols", 0},
-			CLI_OPTION_IMAGE,
-			CLI_OPTION_JSON,
 			{0},
 		},
 	.parser = parse,
+	.children = cli_view_options,
 	.args_doc = "[NAME|0xADDRESS]...",
 	.doc = "Print the kernel's symbols as found in its memory: all of them as /proc/kallsyms "
 	       "does for root, or those with the names given, or the ones that addresses belong "
@@ -142,7 +138,7 @@ static int print_symbols(struct hadal_kallsyms *symbols, const struct options *o
 	int result = CLI_OK;
 
 	for (int i = 0; i < options->name_count; i++) {
-		if (print_matches(symbols, options->names[i], options->json))
+		if (print_matches(symbols, options->names[i], options->view.json))
 			continue;
 		hadal_fail(&error, ENOENT, "This kernel has no symbol %s", options->names[i]);
 		result = cli_fail(&error);
@@ -150,7 +146,7 @@ static int print_symbols(struct hadal_kallsyms *symbols, const struct options *o
 	if (options->name_count)
 		return result;
 	for (size_t i = 0; !hadal_kallsyms_get(symbols, i, &symbol); i++)
-		print_symbol(&symbol, symbol.address, options->json);
+		print_symbol(&symbol, symbol.address, options->view.json);
 	return CLI_OK;
 }
 
@@ -163,14 +159,14 @@ int cmd_symbols(int argc, char **argv)
 	int result = CLI_OK;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &options);
-	if (!cli_kernel_open(&source, options.image))
+	if (!cli_kernel_open(&source, options.view.image))
 		return CLI_FAILURE;
 	symbols = hadal_kernel_symbols(source.kernel, &error);
 	if (!symbols)
 		result = cli_fail(&error);
 	else if (!options.kernel)
 		result = print_symbols(symbols, &options);
-	else if (options.json)
+	else if (options.view.json)
 		print_kernel_json(hadal_kernel_info(source.kernel), hadal_kallsyms_count(symbols));
 	else
 		print_kernel(hadal_kernel_info(source.kernel), hadal_kallsyms_count(symbols));

@@ -17,14 +17,14 @@ static error_t parse(int key, char *text, struct argp_state *state)
 	struct options *options = state->input;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &options->json;
+		return 0;
 	case CLI_KEY_ROOT:
 		options->root = cli_argument(state, "CR3", text);
 		return 0;
 	case CLI_KEY_LEVELS:
 		options->flags = cli_levels(state, text);
-		return 0;
-	case CLI_KEY_JSON:
-		options->json = true;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num > 0)
@@ -47,10 +47,10 @@ static const struct argp argp = {
 			 "Page tables to walk, a value of CR3 (default: this process's own)", 0},
 			{"levels", CLI_KEY_LEVELS, "LEVELS", 0,
 			 "Levels of these page tables, 4 or 5 (default: as this system's)", 0},
-			CLI_OPTION_JSON,
 			{0},
 		},
 	.parser = parse,
+	.children = cli_json_options,
 	.args_doc = "ADDRESS",
 	.doc = "Translate a virtual address, showing every page-table entry on the way with the "
 	       "rights it gives: r read, w write, x execute, u from user mode.\v"

@@ -6,6 +6,28 @@
 #include <inttypes.h>
 #include <string.h>
 
+static error_t parse_json(int key, char *text, struct argp_state *state)
+{
+	bool *json = state->input;
+
+	(void)text;
+	if (key != CLI_KEY_JSON)
+		return ARGP_ERR_UNKNOWN;
+	*json = true;
+	return 0;
+}
+
+const struct argp cli_json_argp = {
+	.options =
+		(const struct argp_option[]){
+			{"json", CLI_KEY_JSON, NULL, 0, "Print JSON", 0},
+			{0},
+		},
+	.parser = parse_json,
+};
+
+const struct argp_child cli_json_options[] = {{&cli_json_argp, 0, NULL, 0}, {0}};
+
 int cli_fail(const struct hadal_error *error)
 {
 	fflush(stdout);

@@ -6,15 +6,14 @@
 #include "cli.h"
 #include "kernel/kernel.h"
 
-enum {
-	CLI_KEY_IMAGE = CLI_KEY_COMMAND + 0x100,
+/* Where a command looks, and how it prints what it finds. */
+struct cli_view {
+	const char *image; /* NULL: this system */
+	bool json;
 };
 
-/* clang-format off */
-#define CLI_OPTION_IMAGE                                                                           \
-	{ "image", CLI_KEY_IMAGE, "FILE", 0,                                                       \
-	  "Look into a raw memory image instead of this system", 0 }
-/* clang-format on */
+extern const struct argp_child cli_image_options[]; /* --image; input: const char * */
+extern const struct argp_child cli_view_options[];  /* --image, --json; input: struct cli_view */
 
 /* The memory of a machine: of this one or of an image. */
 struct cli_memory {
