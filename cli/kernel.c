@@ -24,7 +24,7 @@ static const struct argp image_argp = {
 	.options =
 		(const struct argp_option[]){
 			{"image", KEY_IMAGE, "FILE", 0,
-			 "Look into a raw memory image instead of this system", 0},
+			 "Look into a dump or raw memory image instead of this system", 0},
 			{0},
 		},
 	.parser = parse_image,

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lime.h"
+
 #define PAGE_BYTES 4096u
 
 struct piece {
@@ -182,15 +184,6 @@ int hadal_view_raw(struct hadal_memory *memory, struct hadal_view **view)
 	return 0;
 }
 
-/* The header before each range, all little-endian; the last address is that of the last byte. */
-struct lime_header {
-	uint32_t magic;
-	uint32_t version;
-	uint64_t first, last;
-	uint64_t reserved;
-};
-#define LIME_MAGIC 0x4c694d45u
-
 int hadal_view_lime(struct hadal_memory *memory, struct hadal_view **view)
 {
 	uint64_t offset = 0;
@@ -202,7 +195,7 @@ int hadal_view_lime(struct hadal_memory *memory, struct hadal_view **view)
 		const struct hadal_range *range = &memory->ranges[i];
 		const struct lime_header header = {
 			.magic = LIME_MAGIC,
-			.version = 1,
+			.version = LIME_VERSION,
 			.first = range->start,
 			.last = range->end - 1,
 		};
