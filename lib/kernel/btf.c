@@ -94,8 +94,14 @@ const struct btf *hadal_types_btf(const struct hadal_types *types)
 	return types->btf;
 }
 
-/* Follows typedefs and qualifiers, of a hostile blob too; NULL when that leads nowhere. */
-static const struct btf_type *resolved(const struct hadal_types *types, uint32_t *id)
+const char *hadal_types_string(const struct hadal_types *types, uint32_t offset)
+{
+	const char *string = btf__name_by_offset(types->btf, offset);
+
+	return string ? string : "";
+}
+
+const struct btf_type *hadal_types_resolved(const struct hadal_types *types, uint32_t *id)
 {
 	for (int i = 0; i < MAX_DEPTH; i++) {
 		const struct btf_type *type = btf__type_by_id(types->btf, *id);
@@ -128,17 +134,15 @@ int64_t hadal_types_size(const struct hadal_types *types, const char *name)
 	return type ? (int64_t)type->size : -ENOENT;
 }
 
-/* Size in bytes of a type; 0 for one that has none. */
-static uint32_t type_size(const struct hadal_types *types, uint32_t id)
+uint32_t hadal_types_bytes(const struct hadal_types *types, uint32_t id)
 {
 	int64_t size = btf__resolve_size(types->btf, id);
 
 	return size > 0 && size <= UINT32_MAX ? size : 0;
 }
 
-/* Adds where a member lies to what field says about the structure around it. */
-static void enter_member(const struct hadal_types *types, const struct btf_type *type,
-			 unsigned index, struct hadal_field *field)
+void hadal_types_enter(const struct hadal_types *types, const struct btf_type *type, unsigned index,
+		       struct hadal_field *field)
 {
 	uint32_t bits = btf_member_bit_offset(type, index);
 	const struct btf_type *member;
@@ -147,9 +151,9 @@ static void enter_member(const struct hadal_types *types, const struct btf_type 
 	field->bit_count = btf_member_bitfield_size(type, index);
 	field->bit_first = field->bit_count ? bits % 8 : 0;
 	field->type = btf_members(type)[index].type;
-	field->size = type_size(types, field->type);
+	field->size = hadal_types_bytes(types, field->type);
 	field->count = 1;
-	member = resolved(types, &field->type);
+	member = hadal_types_resolved(types, &field->type);
 	if (member && btf_is_array(member))
 		field->count = btf_array(member)->nelems;
 }
@@ -176,12 +180,12 @@ static int find_member(struct member_search *search, const struct btf_type *type
 		if (!member)
 			continue;
 		if (!strcmp(member, search->name)) {
-			enter_member(search->types, type, i, field);
+			hadal_types_enter(search->types, type, i, field);
 			return 0;
 		}
 		if (*member)
 			continue;
-		enter_member(search->types, type, i, &inside);
+		hadal_types_enter(search->types, type, i, &inside);
 		if (!find_member(search, btf__type_by_id(btf, inside.type), depth + 1, &inside)) {
 			*field = inside;
 			return 0;
@@ -200,14 +204,22 @@ static int enter_element(const struct hadal_types *types, unsigned long index,
 	if (!array || !btf_is_array(array) || index >= btf_array(array)->nelems)
 		return -ENOENT;
 	element = btf_array(array)->type;
-	field->size = type_size(types, element);
+	field->size = hadal_types_bytes(types, element);
 	field->offset += index * field->size;
 	field->type = element;
 	field->count = 1;
-	array = resolved(types, &field->type);
+	array = hadal_types_resolved(types, &field->type);
 	if (array && btf_is_array(array))
 		field->count = btf_array(array)->nelems;
 	return 0;
+}
+
+int hadal_types_member(const struct hadal_types *types, uint32_t id, const char *name,
+		       struct hadal_field *field)
+{
+	*field = (struct hadal_field){.type = id};
+	return find_member(&(struct member_search){types, name, MAX_MEMBERS},
+			   btf__type_by_id(types->btf, id), 0, field);
 }
 
 int hadal_types_field(const struct hadal_types *types, const char *name, const char *path,
@@ -252,6 +264,15 @@ int hadal_types_field(const struct hadal_types *types, const char *name, const c
 	}
 }
 
+int64_t hadal_types_enumerator(const struct hadal_types *types, const struct btf_type *type,
+			       unsigned index, const char **name)
+{
+	const struct btf_enum64 *wide = btf_is_enum64(type) ? &btf_enum64(type)[index] : NULL;
+
+	*name = hadal_types_string(types, wide ? wide->name_off : btf_enum(type)[index].name_off);
+	return wide ? (int64_t)btf_enum64_value(wide) : btf_enum(type)[index].val;
+}
+
 int hadal_types_enum(const struct hadal_types *types, const char *enumerator, int64_t *value)
 {
 	uint32_t count = btf__type_cnt(types->btf);
@@ -262,16 +283,11 @@ int hadal_types_enum(const struct hadal_types *types, const char *enumerator, in
 		if (!type || !btf_is_any_enum(type))
 			continue;
 		for (unsigned i = 0; i < btf_vlen(type); i++) {
-			uint32_t name_off = btf_is_enum(type) ? btf_enum(type)[i].name_off
-							      : btf_enum64(type)[i].name_off;
-			const char *name = btf__name_by_offset(types->btf, name_off);
+			const char *name;
 
-			if (!name || strcmp(name, enumerator))
-				continue;
-			*value = btf_is_enum(type)
-					 ? btf_enum(type)[i].val
-					 : (int64_t)btf_enum64_value(btf_enum64(type) + i);
-			return 0;
+			*value = hadal_types_enumerator(types, type, i, &name);
+			if (!strcmp(name, enumerator))
+				return 0;
 		}
 	}
 	return -ENOENT;

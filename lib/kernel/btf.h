@@ -34,7 +34,20 @@ void hadal_types_free(struct hadal_types *types);
 
 /* libbpf's handle, for what is not below. */
 struct btf;
+struct btf_type;
 const struct btf *hadal_types_btf(const struct hadal_types *types);
+
+/* A name in the blob; "" for offsets outside of it. */
+const char *hadal_types_string(const struct hadal_types *types, uint32_t offset);
+
+/*
+ * Follows typedefs and qualifiers to the type itself, whose id replaces *id. NULL for void, and
+ * when that leads nowhere.
+ */
+const struct btf_type *hadal_types_resolved(const struct hadal_types *types, uint32_t *id);
+
+/* Size in bytes of any type; 0 for one that has none. */
+uint32_t hadal_types_bytes(const struct hadal_types *types, uint32_t id);
 
 /* Size in bytes of a struct or union, or -ENOENT. */
 int64_t hadal_types_size(const struct hadal_types *types, const char *name);
@@ -46,6 +59,24 @@ int64_t hadal_types_size(const struct hadal_types *types, const char *name);
  */
 int hadal_types_field(const struct hadal_types *types, const char *name, const char *path,
 		      struct hadal_field *field);
+
+/*
+ * The same for one member, also in anonymous structures, of the struct or union with that id.
+ * Returns 0 or -ENOENT.
+ */
+int hadal_types_member(const struct hadal_types *types, uint32_t id, const char *name,
+		       struct hadal_field *field);
+
+/*
+ * Narrows field, which says where a struct or union lies, down to a member of that, by its number
+ * below btf_vlen(type).
+ */
+void hadal_types_enter(const struct hadal_types *types, const struct btf_type *type, unsigned index,
+		       struct hadal_field *field);
+
+/* The value and name of an enum's enumerator, by its number below btf_vlen(type). */
+int64_t hadal_types_enumerator(const struct hadal_types *types, const struct btf_type *type,
+			       unsigned index, const char **name);
 
 /* The value of an enumerator, of any enum. Returns 0 or -ENOENT. */
 int hadal_types_enum(const struct hadal_types *types, const char *enumerator, int64_t *value);

@@ -1,12 +1,32 @@
 // SPDX-License-Identifier: MIT
-// Sources: lib/error.c lib/kernel/btf.c tests/unit/machine_btf.c
+// Sources: lib/error.c lib/kernel/btf.c lib/types/*.c tests/unit/machine_btf.c
 // Libraries: -lbpf -lelf -lz
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <stdlib.h>
 
 #include "kernel/btf.h"
 #include "machine.h"
 #include "patch.h"
+#include "types/outline.h"
+
+static void nothing(void *ctx, const struct hadal_member *member)
+{
+	(void)ctx;
+	(void)member;
+}
+
+static void outline_all(const struct hadal_types *types)
+{
+	const struct hadal_outline outline = {nothing, nothing, nothing, NULL};
+	uint32_t count = btf__type_cnt(hadal_types_btf(types));
+	char text[HADAL_DECLARATION_MAX];
+
+	for (uint32_t id = 0; id < count && id < 100; id++) {
+		hadal_types_declare(types, id, "name", text);
+		hadal_types_outline(types, id, id % 2, &outline);
+	}
+}
 
 static void use(const uint8_t *data, size_t len)
 {
@@ -30,6 +50,7 @@ static void use(const uint8_t *data, size_t len)
 	}
 	hadal_types_size(types, "cred");
 	hadal_types_enum(types, "NOTHING", &value);
+	outline_all(types);
 	hadal_types_free(types);
 }
 

@@ -8,7 +8,7 @@ FUZZ_CFLAGS := -std=gnu11 -O1 -g -Wall -fsanitize=fuzzer,address,undefined -fno-
 FUZZ_CPPFLAGS := $(CPPFLAGS) -D_GNU_SOURCE -Ilib -Ivmm -Itests/unit
 
 $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $$(wildcard $$(call test_note,tests/fuzz/%.c,Sources)) \
-		$(wildcard lib/*.h lib/kernel/*.h include/hadal/*.h vmm/*/*.h vmm/*/*/*.h tests/unit/*.h)
+		$(wildcard lib/*.h lib/*/*.h include/hadal/*.h vmm/*/*.h vmm/*/*/*.h tests/unit/*.h)
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$@)
 	$(Q)clang $(FUZZ_CFLAGS) $(FUZZ_CPPFLAGS) -o $@ $(filter %.c,$^) \

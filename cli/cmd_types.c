@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+/* hadal types */
+#include "kernel.h"
+#include "types_print.h"
+
+#include <bpf/btf.h>
+#include <errno.h>
+#include <fnmatch.h>
+#include <inttypes.h>
+#include <string.h>
+
+struct options {
+	bool expand;
+	struct cli_view view;
+	char **names; /* names and patterns; none: all types */
+	int name_count;
+};
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+	struct options *options = state->input;
+
+	(void)text;
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &options->view;
+		return 0;
+	case 'E':
+		options->expand = true;
+		return 0;
+	case ARGP_KEY_ARGS:
+		options->names = state->argv + state->next;
+		options->name_count = state->argc - state->next;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	.options =
+		(const struct argp_option[]){
+			{"expand", 'E', NULL, 0,
+			 "Also show the members of the structures that are members", 0},
+			{0},
+		},
+	.parser = parse,
+	.children = cli_view_options,
+	.args_doc = "[NAME|PATTERN]...",
+	.doc = "Print the kernel's types as its own type information (BTF) has them in memory: "
+	       "structures with the offset and size of each member, enums, typedefs, and the "
+	       "prototypes of functions.\v"
+	       "NAME may follow one of the words struct, union and enum. A PATTERN as the shell's, "
+	       "or nothing, lists names and sizes. With --json, one object a line.",
+};
+
+static bool is_keyword(const char *word)
+{
+	return !strcmp(word, "struct") || !strcmp(word, "union") || !strcmp(word, "enum");
+}
+
+static bool is_pattern(const char *name)
+{
+	return strpbrk(name, "*?[");
+}
+
+/* A type that can be asked for by its name. */
+static bool is_listed(const struct btf_type *type)
+{
+	return btf_is_composite(type) || btf_is_any_enum(type) || btf_is_typedef(type) ||
+	       btf_is_func(type) || btf_is_var(type) || btf_is_int(type);
+}
+
+/* Prints or lists all types with that name; returns how many. keyword: NULL for any. */
+static size_t print_matches(const struct types_printer *printer, const char *keyword,
+			    const char *name)
+{
+	const struct btf *btf = hadal_types_btf(printer->types);
+	uint32_t count = btf__type_cnt(btf);
+	bool pattern = is_pattern(name);
+	size_t found = 0;
+
+	for (uint32_t id = 1; id < count; id++) {
+		const struct btf_type *type = btf__type_by_id(btf, id);
+		const char *own;
+
+		if (!type || !type->name_off || !is_listed(type) ||
+		    (keyword && strcmp(keyword, types_kind(type))))
+			continue;
+		own = hadal_types_string(printer->types, type->name_off);
+		if (pattern ? fnmatch(name, own, 0) : strcmp(name, own))
+			continue;
+		if (pattern)
+			types_list(printer, id);
+		else
+			types_print(printer, id);
+		found++;
+	}
+	return found;
+}
+
+static int print_types(const struct types_printer *printer, const struct options *options)
+{
+	struct hadal_error error;
+	int result = CLI_OK;
+
+	if (!options->name_count)
+		print_matches(printer, NULL, "*");
+	for (int i = 0; i < options->name_count; i++) {
+		const char *keyword = NULL;
+
+		if (is_keyword(options->names[i]) && i + 1 < options->name_count)
+			keyword = options->names[i++];
+		if (print_matches(printer, keyword, options->names[i]))
+			continue;
+		hadal_fail(&error, ENOENT, "This kernel has no type %s%s%s", keyword ? keyword : "",
+			   keyword ? " " : "", options->names[i]);
+		result = cli_fail(&error);
+	}
+	return result;
+}
+
+int cmd_types(int argc, char **argv)
+{
+	struct options options = {0};
+	struct types_printer printer;
+	struct cli_kernel source;
+	struct hadal_error error;
+	int result;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &options);
+	if (!cli_kernel_open(&source, options.view.image))
+		return CLI_FAILURE;
+	printer = (struct types_printer){
+		.types = hadal_kernel_types(source.kernel, &error),
+		.expand = options.expand,
+		.json = options.view.json,
+	};
+	result = printer.types ? print_types(&printer, &options) : cli_fail(&error);
+	cli_kernel_close(&source);
+	return result;
+}

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: MIT
+#include "types_print.h"
+
+#include <bpf/btf.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "kernel.h"
+#include "types/outline.h"
+
+/* Where offsets and sizes begin, if the declaration leaves room. */
+#define COLUMN 56
+
+/* What goes through a structure prints to. */
+struct output {
+	const struct types_printer *printer;
+	uint32_t members, holes, hole_bytes;
+	/* The arrays of members that are open, as JSON. */
+	struct json_object *open[64];
+};
+
+const char *types_kind(const struct btf_type *type)
+{
+	switch (btf_kind(type)) {
+	case BTF_KIND_STRUCT:
+		return "struct";
+	case BTF_KIND_UNION:
+		return "union";
+	case BTF_KIND_ENUM:
+	case BTF_KIND_ENUM64:
+		return "enum";
+	case BTF_KIND_TYPEDEF:
+		return "typedef";
+	case BTF_KIND_FUNC:
+		return "function";
+	case BTF_KIND_VAR:
+		return "variable";
+	default:
+		return "integer";
+	}
+}
+
+/* Prints text with one tab for each level before it; returns the columns that took. */
+static int print_indented(unsigned depth, const char *text, const char *after)
+{
+	char copy[HADAL_DECLARATION_MAX];
+
+	snprintf(copy, sizeof(copy), "%s", text);
+	cli_make_printable(copy);
+	for (unsigned i = 0; i < depth; i++)
+		putchar('\t');
+	return 8 * depth + printf("%s%s", copy, after);
+}
+
+static void print_where(int column, const struct hadal_field *where)
+{
+	printf("%*s/* %5" PRIu32, column < COLUMN ? COLUMN - column : 1, "", where->offset);
+	if (where->bit_count)
+		printf(":%2u", where->bit_first);
+	printf(" %5" PRIu32 " */\n", where->size);
+}
+
+static void print_hole(struct output *output, const struct hadal_member *member)
+{
+	output->members++;
+	if (!member->hole)
+		return;
+	output->holes++;
+	output->hole_bytes += member->hole;
+	print_indented(member->depth, "", "");
+	printf("/* %" PRIu32 " bytes hole */\n", member->hole);
+}
+
+static void text_member(void *ctx, const struct hadal_member *member)
+{
+	char bits[16] = ";";
+
+	print_hole(ctx, member);
+	if (member->where.bit_count)
+		snprintf(bits, sizeof(bits), ":%u;", member->where.bit_count);
+	print_where(print_indented(member->depth, member->declaration, bits), &member->where);
+}
+
+static void text_begin(void *ctx, const struct hadal_member *member)
+{
+	print_hole(ctx, member);
+	print_indented(member->depth, member->declaration, " {\n");
+}
+
+static void text_end(void *ctx, const struct hadal_member *member)
+{
+	char name[HADAL_DECLARATION_MAX];
+
+	(void)ctx;
+	snprintf(name, sizeof(name), "}%s%s;", *member->name ? " " : "", member->name);
+	print_where(print_indented(member->depth, name, ""), &member->where);
+}
+
+static void print_structure(const struct types_printer *printer, const struct btf_type *type,
+			    uint32_t id, const char *before, const char *after)
+{
+	struct output output = {.printer = printer};
+	const char *name = hadal_types_string(printer->types, type->name_off);
+	char heading[HADAL_DECLARATION_MAX];
+
+	snprintf(heading, sizeof(heading), "%s%s%s%s", before, types_kind(type), *name ? " " : "",
+		 name);
+	print_indented(0, heading, " {\n");
+	hadal_types_outline(printer->types, id, printer->expand,
+			    &(struct hadal_outline){text_member, text_begin, text_end, &output});
+	printf("\n\t/* size: %" PRIu32 ", members: %" PRIu32, type->size, output.members);
+	if (output.holes)
+		printf(", holes: %" PRIu32 ", sum of holes: %" PRIu32, output.holes,
+		       output.hole_bytes);
+	fputs(" */\n", stdout);
+	print_indented(0, after, ";\n");
+}
+
+/* Only wide unsigned enumerators do not fit the signed value. */
+static void print_enum(const struct types_printer *printer, const struct btf_type *type,
+		       const char *before, const char *after)
+{
+	const char *name = hadal_types_string(printer->types, type->name_off);
+	char heading[HADAL_DECLARATION_MAX];
+
+	snprintf(heading, sizeof(heading), "%senum%s%s", before, *name ? " " : "", name);
+	print_indented(0, heading, " {\n");
+	for (unsigned i = 0; i < btf_vlen(type); i++) {
+		int64_t value = hadal_types_enumerator(printer->types, type, i, &name);
+
+		print_indented(1, name, "");
+		if (btf_is_enum64(type) && !btf_kflag(type))
+			printf(" = %" PRIu64 ",\n", (uint64_t)value);
+		else
+			printf(" = %" PRId64 ",\n", value);
+	}
+	printf("\n\t/* size: %" PRIu32 " */\n", type->size);
+	print_indented(0, after, ";\n");
+}
+
+static void print_text(const struct types_printer *printer, const struct btf_type *type,
+		       uint32_t id)
+{
+	const struct btf *btf = hadal_types_btf(printer->types);
+	const char *name = hadal_types_string(printer->types, type->name_off);
+	char text[HADAL_DECLARATION_MAX];
+	const struct btf_type *target;
+
+	if (btf_is_composite(type)) {
+		print_structure(printer, type, id, "", "}");
+		return;
+	}
+	if (btf_is_any_enum(type)) {
+		print_enum(printer, type, "", "}");
+		return;
+	}
+	target = btf_is_typedef(type) ? btf__type_by_id(btf, type->type) : NULL;
+	/* What has no name of its own is shown where it gets one. */
+	snprintf(text, sizeof(text), "} %s", name);
+	if (target && !target->name_off && btf_is_composite(target)) {
+		print_structure(printer, target, type->type, "typedef ", text);
+		return;
+	}
+	if (target && !target->name_off && btf_is_any_enum(target)) {
+		print_enum(printer, target, "typedef ", text);
+		return;
+	}
+	hadal_types_declare(printer->types, btf_is_int(type) ? id : type->type,
+			    btf_is_int(type) ? "" : name, text);
+	print_indented(0, btf_is_typedef(type) ? "typedef " : "", "");
+	print_indented(0, text, ";");
+	if (hadal_types_bytes(printer->types, id))
+		printf(" /* size: %" PRIu32 " */", hadal_types_bytes(printer->types, id));
+	putchar('\n');
+}
+
+static void add_text(struct json_object *object, const char *name, const char *value)
+{
+	char text[HADAL_DECLARATION_MAX];
+
+	snprintf(text, sizeof(text), "%s", value);
+	cli_make_printable(text);
+	json_object_object_add(object, name, json_object_new_string(text));
+}
+
+static struct json_object *json_of(struct output *output, const struct hadal_member *member)
+{
+	struct json_object *object = json_object_new_object();
+	const struct hadal_field *where = &member->where;
+
+	if (*member->name)
+		add_text(object, "name", member->name);
+	json_object_object_add(object, "offset", json_object_new_uint64(where->offset));
+	json_object_object_add(object, "size", json_object_new_uint64(where->size));
+	if (where->bit_count) {
+		json_object_object_add(object, "bit_offset", json_object_new_int(where->bit_first));
+		json_object_object_add(object, "bit_size", json_object_new_int(where->bit_count));
+	}
+	json_object_array_add(output->open[member->depth], object);
+	return object;
+}
+
+static void json_member(void *ctx, const struct hadal_member *member)
+{
+	struct output *output = ctx;
+	uint32_t id = member->type;
+	char text[HADAL_DECLARATION_MAX];
+
+	hadal_types_declare(output->printer->types, id, "", text);
+	add_text(json_of(output, member), "type", text);
+}
+
+static void json_begin(void *ctx, const struct hadal_member *member)
+{
+	struct output *output = ctx;
+	struct json_object *object = json_of(output, member);
+
+	add_text(object, "type", member->declaration);
+	output->open[member->depth + 1] = json_object_new_array();
+	json_object_object_add(object, "members", output->open[member->depth + 1]);
+}
+
+static void json_end(void *ctx, const struct hadal_member *member)
+{
+	(void)ctx;
+	(void)member;
+}
+
+static void add_members(const struct types_printer *printer, uint32_t id,
+			struct json_object *object)
+{
+	struct output output = {.printer = printer};
+
+	output.open[1] = json_object_new_array();
+	json_object_object_add(object, "members", output.open[1]);
+	hadal_types_outline(printer->types, id, printer->expand,
+			    &(struct hadal_outline){json_member, json_begin, json_end, &output});
+}
+
+static void add_enumerators(const struct types_printer *printer, const struct btf_type *type,
+			    struct json_object *object)
+{
+	struct json_object *values = json_object_new_object();
+
+	for (unsigned i = 0; i < btf_vlen(type); i++) {
+		char text[HADAL_DECLARATION_MAX];
+		const char *name;
+		int64_t value = hadal_types_enumerator(printer->types, type, i, &name);
+
+		snprintf(text, sizeof(text), "%s", name);
+		cli_make_printable(text);
+		json_object_object_add(values, text, json_object_new_int64(value));
+	}
+	json_object_object_add(object, "values", values);
+}
+
+/* What a list tells of a type. */
+static struct json_object *json_entry(const struct types_printer *printer,
+				      const struct btf_type *type, uint32_t id)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_object_object_add(object, "kind", json_object_new_string(types_kind(type)));
+	add_text(object, "name", hadal_types_string(printer->types, type->name_off));
+	json_object_object_add(object, "size",
+			       json_object_new_uint64(hadal_types_bytes(printer->types, id)));
+	return object;
+}
+
+static void print_json(const struct types_printer *printer, const struct btf_type *type,
+		       uint32_t id)
+{
+	struct json_object *object = json_entry(printer, type, id);
+	const struct btf_type *target = type;
+	char text[HADAL_DECLARATION_MAX];
+
+	if (!btf_is_composite(type) && !btf_is_any_enum(type) && !btf_is_int(type)) {
+		target = btf__type_by_id(hadal_types_btf(printer->types), type->type);
+		id = type->type;
+		hadal_types_declare(printer->types, id, "", text);
+		add_text(object, "type", text);
+	}
+	if (target && btf_is_composite(target) && (target == type || !target->name_off))
+		add_members(printer, id, object);
+	else if (target && btf_is_any_enum(target) && (target == type || !target->name_off))
+		add_enumerators(printer, target, object);
+	cli_print_json_line(object);
+}
+
+void types_list(const struct types_printer *printer, uint32_t id)
+{
+	const struct btf_type *type = btf__type_by_id(hadal_types_btf(printer->types), id);
+
+	if (printer->json) {
+		cli_print_json_line(json_entry(printer, type, id));
+		return;
+	}
+	printf("%-8s %8" PRIu32 " ", types_kind(type), hadal_types_bytes(printer->types, id));
+	print_indented(0, hadal_types_string(printer->types, type->name_off), "\n");
+}
+
+void types_print(const struct types_printer *printer, uint32_t id)
+{
+	const struct btf_type *type = btf__type_by_id(hadal_types_btf(printer->types), id);
+
+	if (printer->json)
+		print_json(printer, type, id);
+	else
+		print_text(printer, type, id);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* Prints the kernel's types, as C or as JSON. */
+#ifndef HADAL_CLI_TYPES_PRINT_H
+#define HADAL_CLI_TYPES_PRINT_H
+
+#include "kernel/btf.h"
+
+struct types_printer {
+	const struct hadal_types *types;
+	bool expand; /* the members of all structures that are members */
+	bool json;
+};
+
+/* "struct", "union", "enum", "typedef", "function", "variable" or "integer". */
+const char *types_kind(const struct btf_type *type);
+
+/* One line: what it is, how large, and its name. */
+void types_list(const struct types_printer *printer, uint32_t id);
+
+/* All that is known of it. */
+void types_print(const struct types_printer *printer, uint32_t id);
+
+#endif
