@@ -48,7 +48,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &options->json;
-		return 0;
+		return cli_place_parse(key, text, state, &options->place);
 	case 'r':
 		options->raw = true;
 		return 0;
