@@ -26,7 +26,7 @@ static int check(void **unused)
 {
 	(void)unused;
 	assert_true(fixture_own_unchanged());
-	assert_int_equal(machine.nested_lock.held, 0);
+	assert_false(lock_is_held(&machine.nested_lock));
 	return 0;
 }
 
@@ -292,6 +292,40 @@ static void client_pages(void **unused)
 	assert_int_equal(machine.pool.free_pages, pool_free);
 }
 
+#define MANY 4096ull
+
+/* Every flush waits for all CPUs while the guest's interrupts wait: it must not take one a page. */
+static void a_client_of_many_pages_costs_few_flushes(void **unused)
+{
+	const uint64_t regions = MANY * PAGE_BYTES / SIZE_2M + 1;
+	struct client *client;
+	(void)unused;
+
+	assert_int_equal(add_client(TABLE, TABLE, 0x1000), 0);
+	for (uint64_t i = 0; i < MANY; i++)
+		assert_int_equal(add_page(TABLE, BUFFER + i * PAGE_BYTES), 0);
+	assert_in_range(vcpu->stats.flushes, 1, regions);
+	assert_int_equal(add_page(TABLE, BUFFER + MANY * PAGE_BYTES), -ENOSPC);
+
+	vcpu_register[REG_CR3] = TABLE;
+	vcpu_register[REG_CPL] = 3;
+	client = client_current(vcpu);
+	assert_non_null(client);
+	vcpu_register[REG_CPL] = 0;
+	for (uint64_t i = 0; i < MANY; i++)
+		assert_int_equal(map_client_page(vcpu, client, BUFFER + i * PAGE_BYTES, RAM_START),
+				 0);
+	assert_int_equal(map_count(), MANY);
+	vcpu->stats.flushes = 0;
+	assert_int_equal(remove_client(TABLE), 0);
+	assert_in_range(vcpu->stats.flushes, 1, 1);
+	for (uint64_t i = 0; i < MANY; i++)
+		assert_int_equal(nested_gpa_to_hpa(&machine.nested, BUFFER + i * PAGE_BYTES),
+				 BUFFER + i * PAGE_BYTES);
+	assert_int_equal(map_count(), 0);
+	assert_int_equal(machine.pool.free_pages, pool_free);
+}
+
 /* A table that is its own child at every level, through which the table itself is written. */
 static void a_looping_table_may_change_under_the_walk(void **unused)
 {
@@ -324,6 +358,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(without_memory_nothing_is_mapped, reset, check),
 		cmocka_unit_test_setup_teardown(client_arguments, reset, check),
 		cmocka_unit_test_setup_teardown(client_pages, reset, check),
+		cmocka_unit_test_setup_teardown(a_client_of_many_pages_costs_few_flushes, reset,
+						check),
 		cmocka_unit_test_setup_teardown(a_looping_table_may_change_under_the_walk, reset,
 						check),
 	};

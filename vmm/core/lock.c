@@ -4,14 +4,11 @@
 #include "x86/cpu.h"
 #include "x86/fault.h"
 
-bool lock_try(struct lock *lock)
-{
-	return !__atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE);
-}
-
 void lock_take(struct lock *lock)
 {
-	while (!lock_try(lock)) {
+	uint32_t ticket = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED);
+
+	while (__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != ticket) {
 		vcpu_serve_requests(this_vcpu());
 		cpu_pause();
 	}
@@ -19,5 +16,5 @@ void lock_take(struct lock *lock)
 
 void lock_give(struct lock *lock)
 {
-	__atomic_store_n(&lock->held, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&lock->serving, lock->serving + 1, __ATOMIC_RELEASE);
 }

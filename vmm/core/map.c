@@ -71,17 +71,19 @@ int64_t hypercall_map(struct vcpu *vcpu)
 	return err;
 }
 
-/* Takes the page out of the table; it shows itself again. */
-static int forget(struct vcpu *vcpu, uint64_t *entry)
+/*
+ * Takes a page out of the table; it shows itself again, for everybody after the next flush. It has
+ * an entry of its own in the nested tables, so that this cannot fail. True when a flush is needed:
+ * the page showed another one, or tables were taken out.
+ */
+static bool forget(uint64_t *entry)
 {
-	uint64_t gpa = page_address_of(*entry);
-	int err = nested_reset(&machine.nested, gpa);
+	bool showed_other = *entry & PAGE_SHOWS_OTHER;
 
-	if (*entry & PAGE_SHOWS_OTHER)
-		mapped_count--;
+	nested_reset(&machine.nested, page_address_of(*entry));
+	mapped_count -= showed_other;
 	page_set_erase(entry);
-	flush(vcpu);
-	return err;
+	return showed_other || machine.nested.garbage.count;
 }
 
 int64_t hypercall_unmap(struct vcpu *vcpu)
@@ -93,8 +95,11 @@ int64_t hypercall_unmap(struct vcpu *vcpu)
 		return -EINVAL;
 	lock_take(&machine.nested_lock);
 	entry = page_set_find(gpa);
-	if (*entry && !page_owner(*entry))
-		err = forget(vcpu, entry);
+	if (*entry && !page_owner(*entry)) {
+		err = 0;
+		if (forget(entry))
+			flush(vcpu);
+	}
 	lock_give(&machine.nested_lock);
 	return err;
 }
@@ -118,10 +123,12 @@ bool map_is_client_page(const struct client *client, uint64_t gpa)
 static int add_locked(struct vcpu *vcpu, struct client *client, uint64_t gpa)
 {
 	uint64_t *entry = page_set_find(gpa);
+	struct nested_page before;
 	int err;
 
 	if (*entry)
 		return -EEXIST;
+	nested_lookup(&machine.nested, gpa, &before);
 	err = page_set_put(entry, gpa, client_number(client));
 	if (err)
 		return err;
@@ -132,7 +139,8 @@ static int add_locked(struct vcpu *vcpu, struct client *client, uint64_t gpa)
 	}
 	client->state.pages++;
 	/* Nothing is translated otherwise, but no TLB may mix pages of two sizes. */
-	request_flush_page(vcpu, gpa);
+	if (before.level > 1)
+		request_flush_page(vcpu, gpa);
 	return 0;
 }
 
@@ -148,13 +156,14 @@ int map_add_client_page(struct vcpu *vcpu, struct client *client, uint64_t gpa)
 	return err;
 }
 
-static void forget_client_page(struct vcpu *vcpu, struct client *client, uint64_t *entry)
+/* True as forget() says. */
+static bool forget_client_page(struct client *client, uint64_t *entry)
 {
 	client->state.pages--;
 	client->state.idle -= is_idle(*entry);
 	if (*entry & PAGE_SHOWS_OTHER)
 		client->state.mapped--;
-	forget(vcpu, entry);
+	return forget(entry);
 }
 
 int map_remove_client_page(struct vcpu *vcpu, struct client *client, uint64_t gpa, uint64_t flags)
@@ -170,23 +179,34 @@ int map_remove_client_page(struct vcpu *vcpu, struct client *client, uint64_t gp
 		err = -ENOENT;
 	else if ((flags & HADAL_PAGE_IDLE) && !is_idle(*entry))
 		err = -EBUSY;
-	else
-		forget_client_page(vcpu, client, entry);
+	else if (forget_client_page(client, entry))
+		flush(vcpu);
 	lock_give(&machine.nested_lock);
 	return err;
 }
 
+/*
+ * Until the last flush other CPUs may use old translations, which harms nobody: the frames are the
+ * client's until the caller goes on. A flush waits for all CPUs, and the guest's interrupts wait
+ * meanwhile, so there is not one for each page but only when the tables taken out fill their list.
+ */
 void map_remove_client_pages(struct vcpu *vcpu, struct client *client)
 {
+	const struct pt_garbage *garbage = &machine.nested.garbage;
+	bool is_stale = false;
 	uint32_t position = 0;
 	uint64_t *entry;
 
 	lock_take(&machine.nested_lock);
 	/* Erasing may move an entry that comes after to here. */
 	while ((entry = page_set_next(&position, client_number(client)))) {
-		forget_client_page(vcpu, client, entry);
+		is_stale |= forget_client_page(client, entry);
 		position--;
+		if (garbage->count > PT_GARBAGE_MAX - PT_MAX_LEVELS)
+			flush(vcpu);
 	}
+	if (is_stale)
+		flush(vcpu);
 	lock_give(&machine.nested_lock);
 }
 

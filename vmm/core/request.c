@@ -7,10 +7,21 @@
 #include "x86/apic.h"
 #include "x86/cpu.h"
 
+/*
+ * Who waits for another vCPU serves requests itself meanwhile, holds at most locks whose waiters do
+ * so too, and takes them in one order (clients, nested). So there is no ring, and every vCPU that
+ * runs answers: in the guest the kick makes it exit, whatever the guest has masked or waits for; in
+ * the image it spins, or gets to its next entry without waiting for anybody.
+ *
+ * A vCPU that gives no answer for ANSWER_TICKS runs nothing of the guest's: it is in its firmware's
+ * system management mode, or waits for SIPI. The kick is pending there, and the request is served
+ * before its guest goes on, so that the others may as well not wait.
+ */
+
 /* TSC ticks that a vCPU has to answer in: seconds, for a machine may be busy in its firmware. */
 #define ANSWER_TICKS (1ull << 33)
 
-/* The same until it is kicked again: about a second. */
+/* The same until it is kicked again, should the NMI have got lost: about a second. */
 #define KICK_AGAIN_TICKS (1ull << 31)
 
 static struct lock registers_lock;
@@ -21,7 +32,7 @@ static uint32_t running_count;
 
 void request_join(struct vcpu *vcpu)
 {
-	vcpu->flush_seen = __atomic_load_n(&flush_generation, __ATOMIC_ACQUIRE);
+	vcpu->flushed.done = __atomic_load_n(&flush_generation, __ATOMIC_ACQUIRE);
 	__atomic_store_n(&vcpu->running, true, __ATOMIC_SEQ_CST);
 	__atomic_fetch_add(&running_count, 1, __ATOMIC_SEQ_CST);
 	/* What was asked for while this vCPU joined may have missed it. */
@@ -46,27 +57,39 @@ static void post(struct vcpu *to, uint32_t request)
 		apic_send_nmi(to->apic_id);
 }
 
-/* Wait until a vCPU's mark is at the generation; kick it again should the NMI have got lost. */
-static void wait_for(struct vcpu *vcpu, struct vcpu *other, const uint64_t *mark,
+static bool is_answered(const struct answer *answer, uint64_t generation)
+{
+	return __atomic_load_n(&answer->done, __ATOMIC_ACQUIRE) >= generation;
+}
+
+static bool is_abandoned(const struct answer *answer)
+{
+	return !is_answered(answer, __atomic_load_n(&answer->abandoned, __ATOMIC_ACQUIRE));
+}
+
+static void wait_for(struct vcpu *vcpu, struct vcpu *other, struct answer *answer,
 		     uint64_t generation)
 {
-	uint64_t kicked = rdtsc();
+	uint64_t start = rdtsc(), kicked = start;
 
 	while (__atomic_load_n(&other->running, __ATOMIC_SEQ_CST) &&
-	       __atomic_load_n(mark, __ATOMIC_ACQUIRE) < generation) {
+	       !is_answered(answer, generation) && !is_abandoned(answer)) {
 		vcpu_serve_requests(vcpu);
 		cpu_pause();
 		if (rdtsc() - kicked < KICK_AGAIN_TICKS)
 			continue;
 		kicked = rdtsc();
-		log_line("cpu%u has not answered: kicked again", other->index);
-		__atomic_store_n(&other->kick_sent, true, __ATOMIC_SEQ_CST);
-		apic_send_nmi(other->apic_id);
+		if (kicked - start > ANSWER_TICKS) {
+			log_line("cpu%u does not answer; it is not waited for", other->index);
+			__atomic_store_n(&answer->abandoned, generation, __ATOMIC_RELEASE);
+		} else if (__atomic_load_n(&other->kick_sent, __ATOMIC_SEQ_CST)) {
+			apic_send_nmi(other->apic_id);
+		}
 	}
 }
 
-/* Post to all others and wait until their mark, at `seen` in struct vcpu, is at the generation. */
-static void post_all(struct vcpu *vcpu, uint32_t request, size_t seen, uint64_t generation)
+/* Post to all others and wait until their answer, at `offset` in struct vcpu, is done. */
+static void post_all(struct vcpu *vcpu, uint32_t request, size_t offset, uint64_t generation)
 {
 	if (__atomic_load_n(&running_count, __ATOMIC_SEQ_CST) <= 1)
 		return;
@@ -77,7 +100,7 @@ static void post_all(struct vcpu *vcpu, uint32_t request, size_t seen, uint64_t 
 		struct vcpu *other = vcpu_at(i);
 
 		if (i != vcpu->index)
-			wait_for(vcpu, other, (const uint64_t *)((const uint8_t *)other + seen),
+			wait_for(vcpu, other, (struct answer *)((uint8_t *)other + offset),
 				 generation);
 	}
 }
@@ -87,9 +110,9 @@ static void flush_all(struct vcpu *vcpu)
 	uint64_t generation = __atomic_add_fetch(&flush_generation, 1, __ATOMIC_SEQ_CST);
 
 	vendor->flush_nested(vcpu);
-	vcpu->flush_seen = generation;
+	vcpu->flushed.done = generation;
 	vcpu->stats.flushes++;
-	post_all(vcpu, REQUEST_FLUSH, offsetof(struct vcpu, flush_seen), generation);
+	post_all(vcpu, REQUEST_FLUSH, offsetof(struct vcpu, flushed), generation);
 }
 
 void request_flush_all(struct vcpu *vcpu)
@@ -110,8 +133,8 @@ void request_follow_clients(struct vcpu *vcpu)
 	uint64_t generation = __atomic_add_fetch(&clients_generation, 1, __ATOMIC_SEQ_CST);
 
 	extensions_follow_clients(vcpu);
-	vcpu->clients_seen = generation;
-	post_all(vcpu, REQUEST_CLIENTS, offsetof(struct vcpu, clients_seen), generation);
+	vcpu->followed.done = generation;
+	post_all(vcpu, REQUEST_CLIENTS, offsetof(struct vcpu, followed), generation);
 }
 
 static int wait_for_registers(struct vcpu *vcpu, struct vcpu *other)
@@ -174,7 +197,7 @@ void vcpu_serve_requests(struct vcpu *vcpu)
 		uint64_t generation = begin_answer(vcpu, REQUEST_CLIENTS, &clients_generation);
 
 		extensions_follow_clients(vcpu);
-		__atomic_store_n(&vcpu->clients_seen, generation, __ATOMIC_RELEASE);
+		__atomic_store_n(&vcpu->followed.done, generation, __ATOMIC_RELEASE);
 	}
 	if (requests & REQUEST_FLUSH) {
 		uint64_t generation = begin_answer(vcpu, REQUEST_FLUSH, &flush_generation);
@@ -182,7 +205,7 @@ void vcpu_serve_requests(struct vcpu *vcpu)
 		vendor->flush_nested(vcpu);
 		vcpu_drop_caches(vcpu);
 		vcpu->stats.flushes++;
-		__atomic_store_n(&vcpu->flush_seen, generation, __ATOMIC_RELEASE);
+		__atomic_store_n(&vcpu->flushed.done, generation, __ATOMIC_RELEASE);
 	}
 }
 

@@ -83,6 +83,13 @@ struct entry_state {
 	uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
 };
 
+/* How far a vCPU has come with requests of a kind, which are numbered. */
+struct answer {
+	uint64_t done;      /* the last one it has done */
+	uint64_t abandoned; /* up to here others do not wait any more: it runs nothing of the
+			       guest's */
+};
+
 struct vcpu {
 	struct gprs regs; /* first: the entry stubs push the guest's registers here */
 	uint64_t rip;
@@ -104,8 +111,8 @@ struct vcpu {
 	bool virtualized; /* vendor->start() has succeeded */
 	bool in_handler; /* set while an exit is handled: a fault then costs the guest a #GP only */
 	uint32_t apic_id;
-	uint64_t flush_seen;            /* the nested generation this CPU has flushed to */
-	uint64_t clients_seen;          /* the same of coming and leaving clients */
+	struct answer flushed;          /* of its nested translations */
+	struct answer followed;         /* coming and leaving clients */
 	bool serves_clients;            /* what clients need is intercepted */
 	struct walk_cache fetch_cache;  /* of code */
 	struct walk_cache client_cache; /* of what a client asks; its host address is the GPA's */

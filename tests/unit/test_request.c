@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: MIT
+// Sources: vmm/core/request.c vmm/core/lock.c
+/*
+ * Requests between vCPUs, which are threads here: all of them change the map, kick each other and
+ * wait for interrupts of each other, and none may hang or run its guest with an old translation.
+ */
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include "unit.h"
+#include "core/log.h"
+#include "core/memory.h"
+#include "core/request.h"
+#include "core/vendor.h"
+#include "x86/apic.h"
+#include "x86/fault.h"
+
+#define CPUS    3
+#define CHANGES 500
+
+struct machine machine;
+
+/* What a processor has beside its struct vcpu. */
+static struct cpu {
+	bool nmi;       /* pending; one more is merged into it */
+	bool in_guest;  /* runs the guest */
+	bool interrupt; /* an IPI of the guest's is pending, which it takes when it runs */
+	bool flush;     /* before the next entry */
+	bool done;      /* takes part no more, but answers */
+	bool is_deaf;   /* takes no NMI */
+	uint32_t page;  /* what it has cached of the page below */
+	uint64_t guest_nmis;
+} cpu[CPUS];
+
+/* The map: one page, which shows something else after each change. */
+static uint32_t page;
+static uint32_t log_lines;
+static __thread struct vcpu *current;
+
+/* Asked for by who waits for a lock: there may be fewer real processors. */
+struct vcpu *this_vcpu(void)
+{
+	sched_yield();
+	return current;
+}
+
+void log_line(const char *format, ...)
+{
+	(void)format;
+	log_lines++;
+}
+
+void extensions_follow_clients(struct vcpu *vcpu)
+{
+	(void)vcpu;
+}
+
+void vcpu_registers(struct vcpu *vcpu, struct hadal_regs *out)
+{
+	out->cpu = vcpu->index;
+}
+
+void vcpu_drop_caches(struct vcpu *vcpu)
+{
+	(void)vcpu;
+}
+
+void vcpu_inject_nmi(struct vcpu *vcpu)
+{
+	cpu[vcpu->index].guest_nmis++;
+}
+
+void apic_send_nmi(uint32_t id)
+{
+	__atomic_store_n(&cpu[id].nmi, true, __ATOMIC_SEQ_CST);
+}
+
+static void flush_nested(struct vcpu *vcpu)
+{
+	cpu[vcpu->index].flush = true;
+}
+
+static const struct vendor test_vendor = {.flush_nested = flush_nested};
+const struct vendor *vendor = &test_vendor;
+
+/* From the end of an exit's handler into the guest. */
+static void enter(struct vcpu *vcpu)
+{
+	struct cpu *self = &cpu[vcpu->index];
+
+	while (__atomic_load_n(&vcpu->attention, __ATOMIC_SEQ_CST)) {
+		if (vcpu->host_nmis)
+			request_take_nmis(vcpu);
+		vcpu_serve_requests(vcpu);
+	}
+	if (self->flush)
+		__atomic_store_n(&self->page, __atomic_load_n(&page, __ATOMIC_SEQ_CST),
+				 __ATOMIC_SEQ_CST);
+	self->flush = false;
+	__atomic_store_n(&self->in_guest, true, __ATOMIC_SEQ_CST);
+}
+
+static void leave(struct vcpu *vcpu)
+{
+	__atomic_store_n(&cpu[vcpu->index].in_guest, false, __ATOMIC_SEQ_CST);
+}
+
+/* The guest executes an instruction, before which it takes what is pending. */
+static void run(struct vcpu *vcpu)
+{
+	struct cpu *self = &cpu[vcpu->index];
+
+	if (!self->is_deaf && __atomic_exchange_n(&self->nmi, false, __ATOMIC_SEQ_CST)) {
+		leave(vcpu);
+		vcpu->host_nmis++;
+		request_take_nmis(vcpu);
+		enter(vcpu);
+	}
+	__atomic_store_n(&self->interrupt, false, __ATOMIC_SEQ_CST);
+	sched_yield();
+}
+
+/* A hypercall that changes the map; none runs the guest with the old one afterwards. */
+static void change(struct vcpu *vcpu)
+{
+	leave(vcpu);
+	lock_take(&machine.nested_lock);
+	page++;
+	request_flush_all(vcpu);
+	for (unsigned i = 0; i < CPUS; i++)
+		if (i != vcpu->index && __atomic_load_n(&cpu[i].in_guest, __ATOMIC_SEQ_CST) &&
+		    __atomic_load_n(&cpu[i].page, __ATOMIC_SEQ_CST) != page)
+			fail_msg("cpu%u runs with an old translation", i);
+	lock_give(&machine.nested_lock);
+	enter(vcpu);
+}
+
+/* The guest waits until another CPU of its has taken an interrupt, with its own ones masked. */
+static void interrupt_other(struct vcpu *vcpu, unsigned target)
+{
+	if (target == vcpu->index)
+		return;
+	__atomic_store_n(&cpu[target].interrupt, true, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&cpu[target].interrupt, __ATOMIC_SEQ_CST))
+		run(vcpu);
+}
+
+static bool all_done(void)
+{
+	for (unsigned i = 0; i < CPUS; i++)
+		if (!__atomic_load_n(&cpu[i].done, __ATOMIC_SEQ_CST))
+			return false;
+	return true;
+}
+
+static void join(struct vcpu *vcpu)
+{
+	current = vcpu;
+	vcpu->apic_id = vcpu->index;
+	request_join(vcpu);
+	enter(vcpu);
+}
+
+static void *processor(void *argument)
+{
+	struct vcpu *vcpu = argument;
+	struct hadal_regs regs;
+
+	join(vcpu);
+	for (unsigned i = 0; i < CHANGES; i++) {
+		change(vcpu);
+		run(vcpu);
+		interrupt_other(vcpu, i % CPUS);
+		if (i % 64)
+			continue;
+		leave(vcpu);
+		if (!request_registers(vcpu, i / 64 % CPUS, &regs))
+			assert_int_equal(regs.cpu, i / 64 % CPUS);
+		request_follow_clients(vcpu);
+		enter(vcpu);
+	}
+	__atomic_store_n(&cpu[vcpu->index].done, true, __ATOMIC_SEQ_CST);
+	while (!all_done())
+		run(vcpu);
+	leave(vcpu);
+	request_part(vcpu);
+	return NULL;
+}
+
+static int reset(void **unused)
+{
+	(void)unused;
+	memset(&machine, 0, sizeof(machine));
+	memset(cpu, 0, sizeof(cpu));
+	machine.cpu_count = CPUS;
+	for (unsigned i = 0; i < CPUS; i++) {
+		memset(vcpu_at(i), 0, sizeof(struct vcpu));
+		vcpu_at(i)->index = i;
+	}
+	log_lines = 0;
+	return 0;
+}
+
+static void everybody_at_once(void **unused)
+{
+	pthread_t thread[CPUS];
+
+	(void)unused;
+	for (unsigned i = 0; i < CPUS; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, processor, vcpu_at(i)), 0);
+	for (unsigned i = 0; i < CPUS; i++)
+		pthread_join(thread[i], NULL);
+	for (unsigned i = 0; i < CPUS; i++)
+		assert_int_equal(cpu[i].guest_nmis, 0);
+	assert_int_equal(page, CPUS * CHANGES);
+	assert_int_equal(log_lines, 0);
+}
+
+static double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec + now.tv_nsec / 1e9;
+}
+
+static bool stop_deaf;
+
+static void *deaf_processor(void *argument)
+{
+	struct vcpu *vcpu = argument;
+
+	join(vcpu);
+	while (!__atomic_load_n(&stop_deaf, __ATOMIC_SEQ_CST))
+		sched_yield();
+	/* It wakes up, takes what is pending, and answers from now on. */
+	cpu[vcpu->index].is_deaf = false;
+	while (__atomic_load_n(&vcpu->running, __ATOMIC_SEQ_CST))
+		run(vcpu);
+	return NULL;
+}
+
+/* One that does not answer delays once, and is waited for again when it has. */
+static void who_does_not_answer(void **unused)
+{
+	struct vcpu *asker = vcpu_at(0), *deaf = vcpu_at(1);
+	pthread_t thread;
+	double start;
+
+	(void)unused;
+	cpu[1].is_deaf = true;
+	assert_int_equal(pthread_create(&thread, NULL, deaf_processor, deaf), 0);
+	while (!__atomic_load_n(&cpu[1].in_guest, __ATOMIC_SEQ_CST))
+		sched_yield();
+	join(asker);
+	request_flush_all(asker);
+	assert_int_equal(log_lines, 1);
+	start = seconds();
+	request_flush_all(asker);
+	assert_true(seconds() - start < 0.5);
+	assert_int_equal(log_lines, 1);
+	__atomic_store_n(&stop_deaf, true, __ATOMIC_SEQ_CST);
+	while (deaf->flushed.done != asker->flushed.done)
+		sched_yield();
+	request_flush_all(asker);
+	assert_int_equal(deaf->flushed.done, asker->flushed.done);
+	assert_int_equal(log_lines, 1);
+	__atomic_store_n(&deaf->running, false, __ATOMIC_SEQ_CST);
+	pthread_join(thread, NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(everybody_at_once, reset),
+		cmocka_unit_test_setup(who_does_not_answer, reset),
+	};
+
+	if (mmap((void *)LAYOUT_PERCPU_BASE, (uint64_t)CPUS << PERCPU_SHIFT, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
+		 0) != (void *)LAYOUT_PERCPU_BASE)
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
