@@ -48,7 +48,7 @@ include $(wildcard vmm/rules.mk loader/linux/rules.mk lib/rules.mk cli/rules.mk 
 	tests/unit/rules.mk tests/guest/rules.mk tests/fuzz/rules.mk bench/rules.mk)
 
 
-.PHONY: all guest-programs test-programs setup demo test run-tests bench format clean help
+.PHONY: all guest-programs test-programs setup demo test test-tools run-tests bench format clean help
 all: $(ARTEFACTS)
 guest-programs: all $(GUEST_PROGRAMS)
 test-programs: guest-programs $(UNIT_PROGRAMS) $(FUZZ_PROGRAMS)
@@ -65,6 +65,11 @@ demo: setup
 test: setup
 	@$(MAKE) --no-print-directory test-programs
 	@$(MAKE) --no-print-directory run-tests
+
+test-tools:
+	@scripts/setup tools
+	@$(MAKE) --no-print-directory guest-programs
+	@tests/tools/run
 
 # Its standard output is the figures alone, for JSON=1.
 bench:
@@ -88,6 +93,7 @@ help:
 	@echo 'make            build the hypervisor image, the kernel module, the library and the command'
 	@echo 'make demo       boot a stock Debian kernel in QEMU and look into it (CPU=intel: in Bochs)'
 	@echo 'make test       unit, fuzz and guest tests on both vendors; ends with "N passed, N failed"'
+	@echo 'make test-tools open a dump with gdb, crash and drgn, and check profiles (fetches 280 MB)'
 	@echo 'make bench      measure against KVM in the same emulator (JSON=1: as JSON)'
 	@echo 'make install    install under PREFIX=/usr/local; make uninstall takes it away again'
 	@echo 'make format     clang-format every C file'
