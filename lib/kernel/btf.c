@@ -231,6 +231,11 @@ int hadal_types_field(const struct hadal_types *types, const char *name, const c
 	type = find_composite(types, name, &field->type);
 	if (!type)
 		return -ENOENT;
+	if (!strcmp(path, ".")) {
+		field->size = type->size;
+		field->count = 1;
+		return field->size ? 0 : -ENOENT;
+	}
 	for (;;) {
 		char member[MAX_NAME];
 		size_t len = strcspn(path, ".[");

@@ -54,8 +54,8 @@ int64_t hadal_types_size(const struct hadal_types *types, const char *name);
 
 /*
  * Finds a member of the struct or union called name by a path such as "uid.val" or
- * "mem[2].base"; members of anonymous structures are found as in C. Returns 0, -ENOENT (no such
- * type or member), -EINVAL (malformed path).
+ * "mem[2].base"; members of anonymous structures are found as in C, and "." is all of it. Returns
+ * 0, -ENOENT (no such type or member), -EINVAL (malformed path).
  */
 int hadal_types_field(const struct hadal_types *types, const char *name, const char *path,
 		      struct hadal_field *field);

@@ -107,6 +107,9 @@ static void members_are_found(void **state)
 		assert_int_equal(field.bit_count, 0);
 	}
 	assert_int_equal(hadal_types_size(types, "sample"), 112);
+	assert_int_equal(hadal_types_field(types, "sample", ".", &field), 0);
+	assert_int_equal(field.offset, 0);
+	assert_int_equal(field.size, 112);
 	assert_int_equal(hadal_types_size(types, "nothing"), -ENOENT);
 	hadal_types_free(types);
 }
@@ -115,7 +118,7 @@ static void wrong_paths_are_refused(void **state)
 {
 	static const char *const absent[] = {"b", "deep.z", "points[5]", "a.x", "a[0]", "points.x"};
 	static const char *const malformed[] = {
-		"", ".", "a.", "points[", "points[x]", "points[1", "points[-1]", "points[0]x"};
+		"", ".a", "a.", "points[", "points[x]", "points[1", "points[-1]", "points[0]x"};
 	struct hadal_types *types = load();
 	struct hadal_field field;
 
