@@ -61,21 +61,26 @@ static const struct argp argp = {
 	       "With --json, one record a line.",
 };
 
+/* Lines and columns stay. */
+static void make_text_printable(char *text)
+{
+	while (*text) {
+		size_t len = strcspn(text, "\n\t");
+		char separator = text[len];
+
+		text[len] = '\0';
+		cli_make_printable(text);
+		text[len] = separator;
+		text += separator ? len + 1 : len;
+	}
+}
+
 /* A record may have several lines; each gets the time. */
 static void print_lines(const struct hadal_dmesg_record *record, char *text)
 {
-	char *rest = text;
-
-	do {
-		char *line = strsep(&rest, "\n");
-
-		printf("[%5" PRIu64 ".%06" PRIu64 "] ", record->time / 1000000000,
-		       record->time / 1000 % 1000000);
-		for (char *part; (part = strsep(&line, "\t"));) {
-			cli_make_printable(part);
-			printf(line ? "%s\t" : "%s\n", part);
-		}
-	} while (rest);
+	for (char *line; (line = strsep(&text, "\n"));)
+		printf("[%5" PRIu64 ".%06" PRIu64 "] %s\n", record->time / 1000000000,
+		       record->time / 1000 % 1000000, line);
 }
 
 static void print_json(const struct hadal_dmesg_record *record, char *text)
@@ -87,7 +92,6 @@ static void print_json(const struct hadal_dmesg_record *record, char *text)
 	strcpy(device, record->device);
 	cli_make_printable(subsystem);
 	cli_make_printable(device);
-	cli_make_printable(text);
 	snprintf(caller, sizeof(caller), "%c%" PRIu32, record->from_cpu ? 'C' : 'T',
 		 record->caller);
 	json_object_object_add(object, "sequence", json_object_new_uint64(record->sequence));
@@ -114,6 +118,7 @@ static void print_record(void *ctx, const struct hadal_dmesg_record *record)
 	text = strdup(record->text);
 	if (!text)
 		return;
+	make_text_printable(text);
 	if (options->view.json)
 		print_json(record, text);
 	else

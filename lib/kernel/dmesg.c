@@ -10,6 +10,8 @@
 /* Far more than anybody boots with: log_buf_len=4G has 2^27 descriptors. */
 #define MAX_COUNT_BITS 27u
 #define MAX_DATA_BITS  32u
+/* A ring that has lost so many records is none; a damaged size would take minutes to walk. */
+#define LOST_LIMIT 10000u
 /* So many records are read before their states are read again. */
 #define BATCH 256u
 
@@ -230,25 +232,27 @@ static int read_records(struct dmesg_reader *reader)
 	uint64_t left = ((hadal_object_value(&reader->ring, HEAD) - tail) & ID_MASK) + 1;
 	struct pending *batch = malloc(BATCH * sizeof(*batch));
 	size_t count = 0;
-	int result = batch ? 0 : -ENOMEM;
+	int result = 0;
 
+	if (!batch)
+		return -ENOMEM;
 	if (left > reader->count) {
 		(*reader->lost)++;
 		left = reader->count;
 	}
-	for (uint64_t id = tail; left && result != -ENOMEM; left--, id = (id + 1) & ID_MASK) {
+	for (uint64_t id = tail; left && result != -ENOMEM && *reader->lost < LOST_LIMIT;
+	     left--, id = (id + 1) & ID_MASK) {
 		result = read_record(reader, id, &batch[count]);
 		if (result > 0)
 			count++;
 		else if (result < 0)
 			(*reader->lost)++;
-		if (count == BATCH || left == 1) {
+		if (count == BATCH) {
 			deliver(reader, batch, count);
 			count = 0;
 		}
 	}
-	for (size_t i = 0; i < count; i++)
-		free(batch[i].text);
+	deliver(reader, batch, count);
 	free(batch);
 	return result == -ENOMEM ? result : 0;
 }
