@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "kernel.h"
 
+#include <sys/ioctl.h>
+#include <unistd.h>
+
 #include "image.h"
 
 /* What is known about builds of the kernel; removing it costs time and nothing else. */
@@ -139,6 +142,17 @@ void cli_make_printable(char *name)
 	for (; *name; name++)
 		if ((unsigned char)*name < ' ' || (unsigned char)*name >= 0x7f)
 			*name = '?';
+}
+
+void cli_print_last(char *text, int used)
+{
+	struct winsize size;
+
+	cli_make_printable(text);
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || size.ws_col <= used)
+		puts(text);
+	else
+		printf("%.*s\n", size.ws_col - used, text);
 }
 
 void cli_print_json_line(struct json_object *object)

@@ -47,6 +47,12 @@ void cli_warn_lost(size_t lost, const char *what);
  */
 void cli_make_printable(char *name);
 
+/*
+ * Ends a table's row with text made printable, cut to what a terminal has left of the line after
+ * used columns; other outputs get all of it.
+ */
+void cli_print_last(char *text, int used);
+
 /* Prints an object on one line and frees it. */
 void cli_print_json_line(struct json_object *object);
 

@@ -10,6 +10,8 @@
 /* fs.nr_open unless it was raised; a table that says it is longer is taken for damaged behind it.
  */
 #define TABLE_LIMIT (1u << 20)
+/* A table that holds so many pointers to what is no file is none. */
+#define LOST_LIMIT 1000u
 /* How many pointers of a table are read at a time. */
 #define TABLE_PIECE 512u
 
@@ -137,12 +139,13 @@ static int visit_table(struct file_walk *walk, uint64_t table)
 	uint64_t size = other_value(files, TABLE_SIZE, table);
 	uint64_t array = other_value(files, TABLE_FILES, table);
 	uint64_t pointers[TABLE_PIECE];
+	size_t lost_before = *walk->lost;
 
 	if (size > TABLE_LIMIT || !array) {
 		(*walk->lost)++;
 		size = array ? TABLE_LIMIT : 0;
 	}
-	for (uint32_t fd = 0; fd < size; fd++) {
+	for (uint32_t fd = 0; fd < size && *walk->lost - lost_before < LOST_LIMIT; fd++) {
 		uint32_t at = fd % TABLE_PIECE;
 		uint32_t count = size - fd < TABLE_PIECE ? size - fd : TABLE_PIECE;
 		int result;
@@ -224,7 +227,7 @@ const char *hadal_file_type_name(uint32_t mode)
 	case S_IFREG:
 		return "file";
 	case S_IFDIR:
-		return "directory";
+		return "dir";
 	case S_IFIFO:
 		return "pipe";
 	case S_IFSOCK:

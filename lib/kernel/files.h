@@ -46,7 +46,7 @@ void hadal_files_close(struct hadal_files *files);
 int hadal_files_of(struct hadal_files *files, const struct hadal_process *process,
 		   hadal_file_visit visit, void *ctx, size_t *lost);
 
-/* "file", "directory", "pipe", "socket", "char", "block", "link" or "anon", by the mode of an
+/* "file", "dir", "pipe", "socket", "char", "block", "link" or "anon", by the mode of an
  * inode. */
 const char *hadal_file_type_name(uint32_t mode);
 

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+/* hadal files */
+#include "kernel.h"
+#include "kernel/files.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+struct options {
+	bool one; /* process only */
+	uint64_t pid;
+	struct cli_view view;
+};
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+	struct options *options = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &options->view;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (options->one)
+			argp_usage(state);
+		options->one = true;
+		options->pid = cli_argument(state, "PID", text);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	.parser = parse,
+	.children = cli_view_options,
+	.args_doc = "[PID]",
+	.doc = "List the open files of all processes, or of one, as the kernel's own memory has "
+	       "them. FD is the file descriptor, or exe for the program, cwd and root for the "
+	       "directories; paths are as in /proc/PID/fd.\v"
+	       "With --json, one object a line.",
+};
+
+static const char *const use_names[] = {
+	[HADAL_FILE_EXE] = "exe",
+	[HADAL_FILE_CWD] = "cwd",
+	[HADAL_FILE_ROOT] = "root",
+	[HADAL_FILE_OPEN] = "fd",
+};
+
+static const char *mode_name(const struct hadal_file *file)
+{
+	if (file->readable)
+		return file->writable ? "rw" : "r";
+	return file->writable ? "w" : "-";
+}
+
+static void print_row(const struct hadal_process *process, const struct hadal_file *file,
+		      char *path)
+{
+	int used = printf("%7" PRId32 " %-15.15s ", process->tgid, process->comm);
+
+	if (file->use == HADAL_FILE_OPEN)
+		used += printf("%4" PRId32 " %-2s %-6.6s %9" PRIu64 " ", file->fd, mode_name(file),
+			       hadal_file_type_name(file->mode), file->position);
+	else
+		used += printf("%4s    %-6.6s %9s ", use_names[file->use],
+			       hadal_file_type_name(file->mode), "");
+	cli_print_last(path, used);
+}
+
+static void print_json(const struct hadal_process *process, const struct hadal_file *file,
+		       char *path)
+{
+	struct json_object *object = json_object_new_object();
+	bool is_open = file->use == HADAL_FILE_OPEN;
+
+	cli_make_printable(path);
+	json_object_object_add(object, "pid", json_object_new_int(process->tgid));
+	json_object_object_add(object, "name", json_object_new_string(process->comm));
+	json_object_object_add(object, "use", json_object_new_string(use_names[file->use]));
+	if (is_open) {
+		json_object_object_add(object, "fd", json_object_new_int(file->fd));
+		json_object_object_add(object, "mode", json_object_new_string(mode_name(file)));
+		json_object_object_add(object, "flags", json_object_new_int64(file->flags));
+		json_object_object_add(object, "position", json_object_new_uint64(file->position));
+	}
+	json_object_object_add(object, "type",
+			       json_object_new_string(hadal_file_type_name(file->mode)));
+	json_object_object_add(object, "inode", json_object_new_uint64(file->inode));
+	cli_json_hex(object, "file", file->file);
+	json_object_object_add(object, "path", json_object_new_string(path));
+	cli_print_json_line(object);
+}
+
+static int print_file(void *ctx, const struct hadal_process *process, const struct hadal_file *file)
+{
+	const struct options *options = ctx;
+	char path[HADAL_PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s", file->path);
+	if (options->view.json)
+		print_json(process, file, path);
+	else
+		print_row(process, file, path);
+	return 0;
+}
+
+/* Prints the files of the processes asked for. Returns how many processes these are. */
+static size_t print_files(struct hadal_files *files, struct hadal_process_list *list,
+			  struct options *options)
+{
+	size_t lost = list->lost, shown = 0;
+
+	if (!options->view.json)
+		printf("%7s %-15s %4s %-2s %-6s %9s PATH\n", "PID", "NAME", "FD", "", "TYPE",
+		       "POSITION");
+	for (size_t i = 0; i < list->count; i++) {
+		struct hadal_process *process = &list->items[i];
+
+		if (options->one && process->tgid != (int64_t)options->pid)
+			continue;
+		shown++;
+		cli_make_printable(process->comm);
+		hadal_files_of(files, process, print_file, options, &lost);
+	}
+	cli_warn_lost(lost, "files");
+	return shown;
+}
+
+/* Lists with the kernel found. Returns 0 or a negative errno with a sentence in error. */
+static int list_files(struct hadal_kernel *kernel, struct options *options,
+		      struct hadal_error *error)
+{
+	struct hadal_files *files = hadal_files_open(kernel, error);
+	struct hadal_process_list list = {0};
+	int result = files ? hadal_processes(kernel, false, &list, error) : -ENOENT;
+
+	if (!result && !print_files(files, &list, options) && options->one)
+		result = hadal_fail(error, ESRCH, "There is no process %" PRIu64, options->pid);
+	hadal_processes_free(&list);
+	hadal_files_close(files);
+	return result;
+}
+
+int cmd_files(int argc, char **argv)
+{
+	struct options options = {0};
+	struct cli_kernel source;
+	struct hadal_error error;
+	int result;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &options);
+	if (!cli_kernel_open(&source, options.view.image))
+		return CLI_FAILURE;
+	result = list_files(source.kernel, &options, &error);
+	if (result)
+		cli_fail(&error);
+	cli_kernel_close(&source);
+	return result ? CLI_FAILURE : CLI_OK;
+}

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: MIT
+# hadal: on
+# The files of processes read from raw memory are those that /proc shows.
+. lib.sh
+
+if [ -z "$SCENE" ]; then
+	test_objects sh "$0"
+	status=$?
+	umount /tmp/objects/deep /tmp/objects/mount
+	rm -r /tmp/objects
+	exit $status
+fi
+
+for pid in $SCENE $INNER; do
+	hadal files --json $pid >/tmp/files 2>/tmp/err || fail "$(cat /tmp/err)"
+	[ ! -s /tmp/err ] || fail "files says: $(cat /tmp/err)"
+	for link in /proc/$pid/fd/*; do
+		fd=${link##*/}
+		echo "$fd $(sed -n 's/^pos:[^0-9]*//p' /proc/$pid/fdinfo/$fd) $(readlink $link)"
+	done | sort -n >/tmp/expected
+	sed -n 's/.*"fd":\([0-9]*\),.*"position":\([0-9]*\),.*"path":"\(.*\)"}$/\1 \2 \3/p' /tmp/files |
+		sort -n >/tmp/got
+	cmp -s /tmp/got /tmp/expected || fail "process $pid: $(diff /tmp/got /tmp/expected | head -n 10)"
+	for use in exe cwd root; do
+		got=$(sed -n "s/.*\"use\":\"$use\",.*\"path\":\"\(.*\)\"}\$/\1/p" /tmp/files)
+		equal "$use of process $pid" "$got" "$(readlink /proc/$pid/$use)"
+	done
+done
+[ "$(hadal files --json $SCENE | wc -l)" -gt 40 ] || fail "the scene has few files: $(cat /tmp/expected)"
+
+hadal files $SCENE | grep -q ' r  pipe .* pipe:\[' || fail "$(hadal files $SCENE)"
+hadal files 4000000 2>/tmp/err && fail "a process that does not exist has files"
+grep -q 'There is no process 4000000' /tmp/err || fail "the error is: $(cat /tmp/err)"
+hadal files >/tmp/files 2>/tmp/err || fail "$(cat /tmp/err)"

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: MIT
+/*
+ * test_objects COMMAND...: has all kinds of files and sockets open, and children of every kind,
+ * while COMMAND runs; SCENE is this process and INNER a child in namespaces of its own, in its
+ * environment.
+ */
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "support/check.h"
+
+#define DIRECTORY "/tmp/objects"
+
+static int open_new(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
+
+	CHECK(fd >= 0);
+	return fd;
+}
+
+static void open_files(void)
+{
+	int fds[2];
+
+	CHECK(!mkdir(DIRECTORY, 0700) && !mkdir(DIRECTORY "/deep", 0700) &&
+	      !mkdir(DIRECTORY "/mount", 0700) && !mkdir(DIRECTORY "/gone", 0700));
+	CHECK(!mount("none", DIRECTORY "/mount", "tmpfs", 0, NULL));
+	CHECK(!mkdir(DIRECTORY "/mount/inside", 0700));
+	CHECK(write(open_new(DIRECTORY "/deep/file with spaces"), "1234567", 7) == 7);
+	open_new(DIRECTORY "/mount/inside/file");
+	CHECK(!mount(DIRECTORY "/mount/inside", DIRECTORY "/deep", NULL, MS_BIND, NULL));
+	CHECK(open(DIRECTORY "/deep/file", O_WRONLY | O_APPEND) >= 0);
+	open_new(DIRECTORY "/deleted");
+	CHECK(!unlink(DIRECTORY "/deleted"));
+	open_new(DIRECTORY "/gone/file");
+	CHECK(!unlink(DIRECTORY "/gone/file") && !rmdir(DIRECTORY "/gone"));
+	CHECK(open(DIRECTORY, O_RDONLY | O_DIRECTORY) >= 0);
+	CHECK(open(DIRECTORY "/deep", O_PATH) >= 0);
+	CHECK(open("/dev/null", O_WRONLY) >= 0 && open("/proc/self/ns/net", O_RDONLY) >= 0);
+	CHECK(open("/proc/version", O_RDONLY) >= 0 && open("/", O_RDONLY) >= 0);
+	CHECK(!pipe(fds) && !mkfifo(DIRECTORY "/fifo", 0600) &&
+	      open(DIRECTORY "/fifo", O_RDWR) >= 0);
+	CHECK(memfd_create("a name", 0) >= 0 && eventfd(0, 0) >= 0 && epoll_create1(0) >= 0);
+	CHECK(timerfd_create(CLOCK_MONOTONIC, 0) >= 0);
+	CHECK(dup2(fds[0], 200) == 200); /* beyond the file table that every process has */
+}
+
+static int bound(int family, int type, const void *address, socklen_t len)
+{
+	int fd = socket(family, type, 0);
+
+	CHECK(fd >= 0);
+	CHECK(!bind(fd, address, len));
+	return fd;
+}
+
+static struct sockaddr_in v4(uint16_t port)
+{
+	return (struct sockaddr_in){.sin_family = AF_INET,
+				    .sin_port = htons(port),
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+}
+
+static int listening(uint16_t port)
+{
+	struct sockaddr_in address = v4(port);
+	int fd = bound(AF_INET, SOCK_STREAM, &address, sizeof(address));
+
+	CHECK(!listen(fd, 5));
+	return fd;
+}
+
+static int connected(uint16_t port)
+{
+	struct sockaddr_in address = v4(port);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	CHECK(!connect(fd, (struct sockaddr *)&address, sizeof(address)));
+	return fd;
+}
+
+static void open_tcp(void)
+{
+	struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_port = htons(1002)};
+	struct sockaddr_in6 loopback = any;
+	int fd = listening(1001), client;
+
+	loopback.sin6_addr = in6addr_loopback;
+	connected(1001);
+	CHECK(accept(fd, NULL, NULL) >= 0);
+	connected(1001); /* and not accepted: the other end has no file */
+	/* Closed by the client first, which leaves a TIME_WAIT without any socket. */
+	client = connected(1001);
+	CHECK(accept(fd, NULL, NULL) >= 0);
+	fd = accept(fd, NULL, NULL);
+	CHECK(fd >= 0 && !close(client) && !read(fd, &(char){0}, 1) && !close(fd));
+	fd = bound(AF_INET6, SOCK_STREAM, &any, sizeof(any));
+	CHECK(!listen(fd, 5));
+	connected(1002);
+	CHECK(accept(fd, NULL, NULL) >= 0);
+	client = socket(AF_INET6, SOCK_STREAM, 0);
+	CHECK(!connect(client, (struct sockaddr *)&loopback, sizeof(loopback)));
+	CHECK(accept(fd, NULL, NULL) >= 0);
+	CHECK(socket(AF_INET, SOCK_STREAM, 0) >= 0); /* not bound, so in no table of the kernel */
+}
+
+static void open_udp(void)
+{
+	struct sockaddr_in address = v4(1003);
+	struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_port = htons(1004)};
+	int fd = bound(AF_INET, SOCK_DGRAM, &address, sizeof(address));
+
+	address.sin_port = htons(1005);
+	CHECK(!connect(fd, (struct sockaddr *)&address, sizeof(address)));
+	bound(AF_INET6, SOCK_DGRAM, &any, sizeof(any));
+}
+
+static void open_unix(void)
+{
+	struct sockaddr_un path = {AF_UNIX, DIRECTORY "/socket"};
+	struct sockaddr_un abstract = {AF_UNIX, "\0an abstract name"};
+	socklen_t len = offsetof(struct sockaddr_un, sun_path) + 17;
+	int fds[2], fd;
+
+	CHECK(!listen(bound(AF_UNIX, SOCK_STREAM, &path, sizeof(path)), 5));
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	CHECK(!connect(fd, (struct sockaddr *)&path, sizeof(path)));
+	bound(AF_UNIX, SOCK_DGRAM, &abstract, len);
+	CHECK(!socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds));
+	CHECK(socket(AF_NETLINK, SOCK_RAW, 0) >= 0);
+}
+
+static void wait_for_end(void)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;)
+		pause();
+}
+
+/* Forks a child that becomes what start makes of it, and waits until it says that it is. */
+static pid_t child(void (*start)(void))
+{
+	int ready[2];
+	pid_t pid;
+	char byte;
+
+	CHECK(!pipe(ready) && (pid = fork()) >= 0);
+	if (!pid) {
+		start();
+		CHECK(write(ready[1], "", 1) == 1);
+		wait_for_end();
+	}
+	CHECK(read(ready[0], &byte, 1) == 1);
+	close(ready[0]);
+	close(ready[1]);
+	return pid;
+}
+
+static void enter_namespaces(void)
+{
+	CHECK(!unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWUTS |
+		       CLONE_NEWIPC | CLONE_NEWCGROUP));
+	CHECK(!mkdir(DIRECTORY "/root", 0700) && !mkdir(DIRECTORY "/root/work", 0700));
+	CHECK(!chroot(DIRECTORY "/root") && !chdir("/work"));
+	listening(1006);
+	/* The first process of the new PID namespace. */
+	if (!fork())
+		wait_for_end();
+}
+
+/* As a program does that shows in ps what it is at: its arguments are written over. */
+static char **arguments;
+
+static void rename_arguments(void)
+{
+	size_t len = strlen(arguments[1]);
+
+	memset(arguments[1], 'x', len);
+	CHECK(!prctl(PR_SET_NAME, "odd) S 1\n(\033"));
+}
+
+static void become_nobody(void)
+{
+	CHECK(!chdir("/dev/shm") && !setgid(65534) && !setuid(65534));
+}
+
+int main(int argc, char **argv)
+{
+	pid_t pid, children[3];
+	char text[16];
+	int status;
+
+	CHECK(argc > 1);
+	signal(SIGPIPE, SIG_IGN);
+	open_files();
+	open_tcp();
+	open_udp();
+	open_unix();
+	arguments = argv;
+	children[0] = child(enter_namespaces);
+	children[2] = child(become_nobody);
+	snprintf(text, sizeof(text), "%d", getpid());
+	setenv("SCENE", text, 1);
+	snprintf(text, sizeof(text), "%d", children[0]);
+	setenv("INNER", text, 1);
+	pid = fork();
+	if (!pid) {
+		execvp(argv[1], argv + 1);
+		_exit(127);
+	}
+	children[1] = child(rename_arguments);
+	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+	for (int i = 0; i < 3; i++)
+		kill(children[i], SIGKILL);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
