@@ -37,6 +37,7 @@ int cmd_write(int argc, char **argv);
 int cmd_translate(int argc, char **argv);
 int cmd_ps(int argc, char **argv);
 int cmd_modules(int argc, char **argv);
+int cmd_maps(int argc, char **argv);
 int cmd_files(int argc, char **argv);
 int cmd_dmesg(int argc, char **argv);
 int cmd_symbols(int argc, char **argv);

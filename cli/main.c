@@ -16,6 +16,7 @@ static const struct cli_command commands[] = {
 	{"translate", "walk the page tables for an address", cmd_translate},
 	{"ps", "list processes from the kernel's memory", cmd_ps},
 	{"modules", "list kernel modules from its memory", cmd_modules},
+	{"maps", "list the memory mappings of a process", cmd_maps},
 	{"files", "list the open files of processes", cmd_files},
 	{"dmesg", "print the kernel's log from its memory", cmd_dmesg},
 	{"exec", "run a program that may introspect, such as LibVMI's", cmd_exec},

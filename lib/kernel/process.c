@@ -220,6 +220,14 @@ int hadal_processes(struct hadal_kernel *kernel, bool threads, struct hadal_proc
 	return 0;
 }
 
+const struct hadal_process *hadal_process_of(const struct hadal_process_list *list, uint64_t pid)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->items[i].pid == (int64_t)pid && list->items[i].tgid == (int64_t)pid)
+			return &list->items[i];
+	return NULL;
+}
+
 void hadal_processes_free(struct hadal_process_list *list)
 {
 	free(list->items);

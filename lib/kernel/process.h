@@ -36,6 +36,9 @@ struct hadal_process_list {
  */
 int hadal_processes(struct hadal_kernel *kernel, bool threads, struct hadal_process_list *list,
 		    struct hadal_error *error);
+/* The process of a list with this number, or NULL. */
+const struct hadal_process *hadal_process_of(const struct hadal_process_list *list, uint64_t pid);
+
 void hadal_processes_free(struct hadal_process_list *list);
 
 #endif

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # hadal: on
-# The files of processes read from raw memory are those that /proc shows.
+# Files and mappings of processes read from raw memory are those that /proc shows.
 . lib.sh
 
 if [ -z "$SCENE" ]; then
@@ -25,7 +25,13 @@ for pid in $SCENE $INNER; do
 		got=$(sed -n "s/.*\"use\":\"$use\",.*\"path\":\"\(.*\)\"}\$/\1/p" /tmp/files)
 		equal "$use of process $pid" "$got" "$(readlink /proc/$pid/$use)"
 	done
+
+	hadal maps $pid 2>/tmp/err | sed 's/  */ /g; s/ $//' >/tmp/got
+	[ ! -s /tmp/err ] || fail "maps says: $(cat /tmp/err)"
+	sed 's/  */ /g; s/ $//; /vsyscall/d' /proc/$pid/maps >/tmp/expected
+	cmp -s /tmp/got /tmp/expected || fail "process $pid: $(diff /tmp/got /tmp/expected | head -n 10)"
 done
+[ "$(wc -l </tmp/expected)" -gt 16 ] || fail "one node of a tree holds the mappings: $(cat /tmp/expected)"
 [ "$(hadal files --json $SCENE | wc -l)" -gt 40 ] || fail "the scene has few files: $(cat /tmp/expected)"
 
 hadal files $SCENE | grep -q ' r  pipe .* pipe:\[' || fail "$(hadal files $SCENE)"
