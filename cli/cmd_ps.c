@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: MIT
 /* hadal ps */
 #include "kernel.h"
-#include "kernel/process.h"
+#include "kernel/arguments.h"
+#include "process_tree.h"
 
 #include <inttypes.h>
 
-enum {
-	KEY_THREADS = 't',
-};
+/* Longer command lines are cut. */
+#define ARGUMENTS_MAX 4096
 
 struct options {
 	bool threads;
+	bool tree;
+	bool full;
 	struct cli_view view;
 };
 
@@ -23,8 +25,14 @@ static error_t parse(int key, char *text, struct argp_state *state)
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &options->view;
 		return 0;
-	case KEY_THREADS:
+	case 't':
 		options->threads = true;
+		return 0;
+	case 'T':
+		options->tree = true;
+		return 0;
+	case 'f':
+		options->full = true;
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -34,8 +42,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
 static const struct argp argp = {
 	.options =
 		(const struct argp_option[]){
-			{"threads", KEY_THREADS, NULL, 0, "Also list the threads of each process",
-			 0},
+			{"threads", 't', NULL, 0, "Also list the threads of each process", 0},
+			{"tree", 'T', NULL, 0, "Children below their parents", 0},
+			{"full", 'f', NULL, 0, "Show command lines instead of names", 0},
 			{0},
 		},
 	.parser = parse,
@@ -43,25 +52,48 @@ static const struct argp argp = {
 	.doc = "List the processes as the kernel's own memory has them, whether or not /proc shows "
 	       "them. S is the state as in ps, START seconds after boot, ROOT the physical "
 	       "address of the page tables; kernel threads are in brackets.\v"
-	       "With --json, one object a line.",
+	       "With --json, one object a line, always with the command line.",
 };
 
-static void print_row(const struct hadal_process *process, bool threads)
+/* What is needed to print a process. */
+struct printer {
+	const struct options *options;
+	bool has_arguments;
+	struct hadal_arguments arguments;
+};
+
+static void print_name(struct printer *printer, const struct hadal_process *process, int used)
 {
-	printf("%7" PRId32, process->tgid);
-	if (threads)
-		printf(" %7" PRId32, process->pid);
-	printf(" %7" PRId32 " %6" PRIu32 " %c %4" PRIu32 " %11.2f", process->parent, process->uid,
-	       process->state, process->threads, process->start_time / 1e9);
-	if (process->page_table)
-		printf(" %#12" PRIx64, process->page_table);
-	else
-		printf(" %12s", "-");
-	printf(process->kernel_thread ? " [%s]\n" : " %s\n", process->comm);
+	char text[ARGUMENTS_MAX];
+
+	if (process->kernel_thread)
+		snprintf(text, sizeof(text), "[%s]", process->comm);
+	else if (!printer->has_arguments ||
+		 !hadal_arguments_of(&printer->arguments, process, text, sizeof(text)))
+		snprintf(text, sizeof(text), "%s", process->comm);
+	cli_print_last(text, used);
 }
 
-static void print_json(const struct hadal_process *process)
+static void print_row(struct printer *printer, const struct hadal_process *process,
+		      unsigned int depth)
 {
+	int used = printf("%7" PRId32, process->tgid);
+
+	if (printer->options->threads)
+		used += printf(" %7" PRId32, process->pid);
+	used += printf(" %7" PRId32 " %6" PRIu32 " %c %4" PRIu32 " %11.2f", process->parent,
+		       process->uid, process->state, process->threads, process->start_time / 1e9);
+	if (process->page_table)
+		used += printf(" %#12" PRIx64, process->page_table);
+	else
+		used += printf(" %12s", "-");
+	used += printf(" %*s%s", depth ? 2 * (int)depth - 2 : 0, "", depth ? "- " : "");
+	print_name(printer, process, used);
+}
+
+static void print_json(struct printer *printer, const struct hadal_process *process)
+{
+	char text[ARGUMENTS_MAX];
 	struct json_object *object = json_object_new_object();
 
 	json_object_object_add(object, "pid", json_object_new_int(process->tgid));
@@ -79,28 +111,61 @@ static void print_json(const struct hadal_process *process)
 	cli_json_hex(object, "mm", process->mm);
 	cli_json_hex(object, "root", process->page_table);
 	json_object_object_add(object, "name", json_object_new_string(process->comm));
+	if (hadal_arguments_of(&printer->arguments, process, text, sizeof(text))) {
+		cli_make_printable(text);
+		json_object_object_add(object, "command_line", json_object_new_string(text));
+	}
 	cli_print_json_line(object);
 }
 
-static void print_list(struct hadal_process_list *list, const struct options *options)
+static void print_process(void *ctx, struct hadal_process *process, unsigned int depth)
 {
+	struct printer *printer = ctx;
+
+	cli_make_printable(process->comm);
+	if (printer->options->view.json)
+		print_json(printer, process);
+	else
+		print_row(printer, process, depth);
+}
+
+static void print_list(struct printer *printer, struct hadal_process_list *list)
+{
+	const struct options *options = printer->options;
+
 	if (!options->view.json)
 		printf("%7s%s %7s %6s S %4s %11s %12s NAME\n", "PID",
 		       options->threads ? "     TID" : "", "PPID", "UID", "THR", "START", "ROOT");
-	for (size_t i = 0; i < list->count; i++) {
-		cli_make_printable(list->items[i].comm);
-		if (options->view.json)
-			print_json(&list->items[i]);
-		else
-			print_row(&list->items[i], options->threads);
-	}
+	if (!options->tree || !process_tree(list, print_process, printer))
+		for (size_t i = 0; i < list->count; i++)
+			print_process(printer, &list->items[i], 0);
 	cli_warn_lost(list->lost, "processes");
+}
+
+/* Lists with the kernel found. Returns 0 or a negative errno with a sentence in error. */
+static int list_processes(struct hadal_kernel *kernel, const struct options *options,
+			  struct hadal_error *error)
+{
+	struct printer printer = {
+		.options = options,
+		.has_arguments = options->full || options->view.json,
+	};
+	struct hadal_process_list list = {0};
+	int result = 0;
+
+	if (printer.has_arguments)
+		result = hadal_arguments_open(&printer.arguments, kernel, error);
+	if (!result)
+		result = hadal_processes(kernel, options->threads, &list, error);
+	if (!result)
+		print_list(&printer, &list);
+	hadal_processes_free(&list);
+	return result;
 }
 
 int cmd_ps(int argc, char **argv)
 {
 	struct options options = {0};
-	struct hadal_process_list list;
 	struct cli_kernel source;
 	struct hadal_error error;
 	int result;
@@ -108,12 +173,9 @@ int cmd_ps(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &options);
 	if (!cli_kernel_open(&source, options.view.image))
 		return CLI_FAILURE;
-	result = hadal_processes(source.kernel, options.threads, &list, &error);
+	result = list_processes(source.kernel, &options, &error);
 	if (result)
 		cli_fail(&error);
-	else
-		print_list(&list, &options);
-	hadal_processes_free(&list);
 	cli_kernel_close(&source);
 	return result ? CLI_FAILURE : CLI_OK;
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # hadal: on
-# Files and mappings of processes read from raw memory are those that /proc shows.
+# Files, mappings and command lines of processes read from raw memory are those that /proc shows.
 . lib.sh
 
 if [ -z "$SCENE" ]; then
@@ -31,6 +31,18 @@ for pid in $SCENE $INNER; do
 	sed 's/  */ /g; s/ $//; /vsyscall/d' /proc/$pid/maps >/tmp/expected
 	cmp -s /tmp/got /tmp/expected || fail "process $pid: $(diff /tmp/got /tmp/expected | head -n 10)"
 done
+sleep 4242 &
+sleeper=$!
+grep -q sleep /proc/$sleeper/cmdline || sleep 1
+hadal ps --tree --full >/tmp/ps 2>/tmp/err || fail "$(cat /tmp/err)"
+for pid in 1 $SCENE $sleeper; do
+	expected=$(tr '\0' ' ' </proc/$pid/cmdline | sed 's/ $//')
+	grep "^ *$pid " /tmp/ps | grep -q -F -- "$expected" || fail "no '$expected' in: $(grep "^ *$pid " /tmp/ps)"
+done
+grep -q "^ *$sleeper  *$$ .* - sleep 4242\$" /tmp/ps || fail "the tree is: $(cat /tmp/ps)"
+grep -q "^ *2 .* \[kthreadd\]\$" /tmp/ps || fail "kthreadd is: $(grep kthreadd /tmp/ps)"
+kill $sleeper
+
 [ "$(wc -l </tmp/expected)" -gt 16 ] || fail "one node of a tree holds the mappings: $(cat /tmp/expected)"
 [ "$(hadal files --json $SCENE | wc -l)" -gt 40 ] || fail "the scene has few files: $(cat /tmp/expected)"
 
