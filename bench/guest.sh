@@ -41,6 +41,7 @@ part_hadal() {
 	instructions hadal
 	section hadal $here/bench_read
 	section hadal $here/bench_ps
+	section hadal hadal exec -- $here/bench_libvmi
 	without_image
 }
 
