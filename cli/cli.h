@@ -47,6 +47,7 @@ int cmd_clients(int argc, char **argv);
 int cmd_dump(int argc, char **argv);
 int cmd_profile(int argc, char **argv);
 int cmd_types(int argc, char **argv);
+int cmd_show(int argc, char **argv);
 
 /* Options that many commands have; their keys are above all characters. */
 enum cli_key {

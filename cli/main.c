@@ -24,6 +24,7 @@ static const struct cli_command commands[] = {
 	{"clients", "list the programs that may introspect", cmd_clients},
 	{"symbols", "print kernel symbols, its version and its place", cmd_symbols},
 	{"syms", "the same as symbols", cmd_symbols},
+	{"show", "print what an expression leads to in kernel memory", cmd_show},
 	{"types", "print kernel types with offsets and sizes", cmd_types},
 	{"dump", "write physical memory to a file", cmd_dump},
 	{"profile", "write symbols and types for volatility3 and LibVMI", cmd_profile},

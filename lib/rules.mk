@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # libhadal: every source below lib/ goes into build/libhadal.a.
 
-LIB_SOURCES := $(wildcard lib/*.c lib/kernel/*.c lib/dump/*.c lib/profile/*.c lib/types/*.c)
+LIB_SOURCES := $(wildcard lib/*.c lib/kernel/*.c lib/dump/*.c lib/profile/*.c lib/types/*.c lib/show/*.c)
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o)
 LIB_CPPFLAGS := -D_GNU_SOURCE -Ilib
 # What a program linked with libhadal.a needs beside it.

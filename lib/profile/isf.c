@@ -12,6 +12,7 @@
 
 #include "profile.h"
 #include "symbols.h"
+#include "types/variables.h"
 
 /* Longest chain of pointers, arrays and typedefs; real ones have less than 10. */
 #define MAX_DEPTH  32
@@ -19,49 +20,12 @@
 
 struct writer {
 	FILE *out;
+	const struct hadal_types *types;
 	const struct btf *btf;
 	const struct hadal_kernel_info *info;
 	void *seen; /* names written in this section (tsearch) */
 	bool failed;
 	bool first; /* of the members of the section */
-};
-
-/* BTF has no types of most variables; these are the ones that analyses begin at. */
-static const struct {
-	const char *symbol, *type;
-	bool pointer;
-} variables[] = {
-	{"init_task", "task_struct", false},
-	{"init_mm", "mm_struct", false},
-	{"init_cred", "cred", false},
-	{"init_net", "net", false},
-	{"init_nsproxy", "nsproxy", false},
-	{"init_pid_ns", "pid_namespace", false},
-	{"init_user_ns", "user_namespace", false},
-	{"init_uts_ns", "uts_namespace", false},
-	{"init_files", "files_struct", false},
-	{"init_fs", "fs_struct", false},
-	{"modules", "list_head", false},
-	{"net_namespace_list", "list_head", false},
-	{"super_blocks", "list_head", false},
-	{"slab_caches", "list_head", false},
-	{"vmap_area_list", "list_head", false},
-	{"tty_drivers", "list_head", false},
-	{"bdi_list", "list_head", false},
-	{"module_kset", "kset", true},
-	{"file_systems", "file_system_type", true},
-	{"prb", "printk_ringbuffer", true},
-	{"printk_rb_static", "printk_ringbuffer", false},
-	{"iomem_resource", "resource", false},
-	{"ioport_resource", "resource", false},
-	{"keyboard_notifier_list", "atomic_notifier_head", false},
-	{"tcp_hashinfo", "inet_hashinfo", false},
-	{"udp_table", "udp_table", false},
-	{"boot_cpu_data", "cpuinfo_x86", false},
-	{"map_idr", "idr", false},
-	{"prog_idr", "idr", false},
-	{"mount_hashtable", "hlist_head", true},
-	{"ftrace_ops_list", "ftrace_ops", true},
 };
 
 static void write_string(struct writer *writer, const char *text)
@@ -398,20 +362,15 @@ static void write_banner(struct writer *writer, struct hadal_kernel *kernel, uin
 
 static void write_variable_type(struct writer *writer, const char *name)
 {
-	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
-		int32_t id;
+	bool pointer;
+	uint32_t id = hadal_types_variable(writer->types, name, &pointer);
 
-		if (strcmp(variables[i].symbol, name))
-			continue;
-		id = btf__find_by_name_kind(writer->btf, variables[i].type, BTF_KIND_STRUCT);
-		if (id <= 0)
-			return;
-		fprintf(writer->out, ", \"type\": %s",
-			variables[i].pointer ? "{\"kind\": \"pointer\", \"subtype\": " : "");
-		write_type(writer, id, 0);
-		fputs(variables[i].pointer ? "}" : "", writer->out);
+	if (!id)
 		return;
-	}
+	fprintf(writer->out, ", \"type\": %s",
+		pointer ? "{\"kind\": \"pointer\", \"subtype\": " : "");
+	write_type(writer, id, 0);
+	fputs(pointer ? "}" : "", writer->out);
 }
 
 static void write_symbols(struct writer *writer, struct hadal_kernel *kernel,
@@ -443,6 +402,7 @@ int hadal_profile_isf(struct hadal_kernel *kernel, FILE *out, struct hadal_error
 
 	if (!symbols || !types)
 		return -ENOENT;
+	writer.types = types;
 	writer.btf = hadal_types_btf(types);
 	fputs("{\n\"metadata\": {\"format\": \"6.2.0\", \"producer\": {\"name\": \"hadal\", "
 	      "\"version\": \"0.1\"}, \"linux\": {\"symbols\": [{\"kind\": \"symtab\", \"name\": "

@@ -22,4 +22,38 @@ functions=$(hadal types '*' | grep -c '^function')
 [ "$functions" -gt 10000 ] || fail "only $functions functions have types"
 fails hadal types no_such_type
 fails hadal types union task_struct
+
+# shows EXPRESSION VALUE
+shows() {
+	equal "$1" "$(hadal show "$1" | sed 's/^[^=]* = //')" "$2"
+}
+self=/proc/$$/stat
+init_cred=0x$(sed -n 's/ . init_cred$//p' /proc/kallsyms)
+shows 'init_task.comm' '"swapper/0"'
+shows '&init_task' "(struct task_struct *) $init_task <init_task>"
+shows 'init_task.cred' "(const struct cred *) $init_cred <init_cred>"
+shows 'init_task.cred->uid.val' 0
+shows 'init_uts_ns.name.nodename' "\"$(hostname)\""
+shows 'init_uts_ns.name.release' "\"$(uname -r)\""
+shows 'PIDTYPE_MAX + sizeof(struct list_head)' 20
+shows '*(unsigned int *)&__num_online_cpus' 2
+shows 'container_of(init_task.tasks.next, struct task_struct, tasks)->pid' 1
+# What runs on a CPU while it is looked at, on one of them, is the command itself.
+for round in 1 2 3 4 5; do # it may move to another one meanwhile
+	hadal show 'per_cpu(runqueues, 0).curr->comm' 'per_cpu(runqueues, 1).curr->comm' >/tmp/out
+	grep -q '= "hadal"' /tmp/out && break
+done
+grep -q '= "hadal"' /tmp/out || fail "no CPU runs the command: $(cat /tmp/out)"
+shows 'per_cpu(runqueues, 1).cpu' 1
+# The task of this shell, by the address that ps tells, says what /proc says.
+task=$(hadal ps --json | sed -n "s/.*\"pid\":$$,.*\"task\":\"\(0x[0-9a-f]*\)\".*/\1/p")
+shows "((struct task_struct *)$task)->tgid" $$
+shows "((struct task_struct *)$task)->real_parent->tgid" "$(cut -d ' ' -f 4 $self)"
+hadal show --json "((struct task_struct *)$task)->comm" >/tmp/json
+grep -q "\"value\":\"$(cat /proc/$$/comm)\"" /tmp/json || fail "the JSON is $(cat /tmp/json)"
+
+for wrong in runqueues 'init_task.nothing' '*(struct cred *)8' '(' 'jiffies'; do
+	fails hadal show "$wrong"
+done
+fails hadal show
 rm /tmp/out /tmp/json

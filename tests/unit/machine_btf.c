@@ -41,24 +41,27 @@ static struct basic_types add_basic(struct btf *btf)
 
 static void add_task(struct btf *btf, const struct basic_types *types)
 {
+	int cred = btf__add_struct(btf, "cred", sizeof(struct machine_cred)), task;
+
+	FIELD(btf, machine_cred, uid, types->u32);
+	FIELD(btf, machine_cred, euid, types->u32);
+	FIELD(btf, machine_cred, gid, types->u32);
+	cred = btf__add_ptr(btf, cred);
+	task = btf__add_ptr(btf, cred + 2); /* the one that comes next */
 	btf__add_struct(btf, "task_struct", sizeof(struct machine_task));
 	FIELD(btf, machine_task, flags, types->u32);
 	field(btf, "__state", types->u32, offsetof(struct machine_task, state));
 	FIELD(btf, machine_task, thread_node, types->list);
 	FIELD(btf, machine_task, comm, types->name);
-	FIELD(btf, machine_task, cred, types->u64);
+	FIELD(btf, machine_task, cred, cred);
 	FIELD(btf, machine_task, mm, types->u64);
 	FIELD(btf, machine_task, signal, types->u64);
-	FIELD(btf, machine_task, real_parent, types->u64);
+	FIELD(btf, machine_task, real_parent, task);
 	FIELD(btf, machine_task, exit_state, types->u32);
 	FIELD(btf, machine_task, tgid, types->u32);
 	FIELD(btf, machine_task, pid, types->u32);
 	FIELD(btf, machine_task, start_boottime, types->u64);
 	FIELD(btf, machine_task, tasks, types->list);
-	btf__add_struct(btf, "cred", sizeof(struct machine_cred));
-	FIELD(btf, machine_cred, uid, types->u32);
-	FIELD(btf, machine_cred, euid, types->u32);
-	FIELD(btf, machine_cred, gid, types->u32);
 	btf__add_struct(btf, "mm_struct", sizeof(struct machine_mm));
 	FIELD(btf, machine_mm, pgd, types->u64);
 	btf__add_struct(btf, "signal_struct", sizeof(struct machine_signal));
