@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Sources: lib/error.c lib/memory.c lib/kernel/*.c lib/profile/*.c lib/types/*.c tests/unit/machine.c
-// Sources: tests/unit/machine_btf.c tests/unit/kallsyms_builder.c
+// Sources: lib/error.c lib/memory.c lib/kernel/*.c lib/profile/*.c lib/types/*.c
+// Sources: tests/unit/machine.c tests/unit/machine_btf.c tests/unit/kallsyms_builder.c
 // Libraries: -lbpf -lelf -lz -ljson-c
 #include <stdio.h>
 #include <stdlib.h>
