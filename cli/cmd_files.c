@@ -128,10 +128,9 @@ static size_t print_files(struct hadal_files *files, struct hadal_process_list *
 	return shown;
 }
 
-/* Lists with the kernel found. Returns 0 or a negative errno with a sentence in error. */
-static int list_files(struct hadal_kernel *kernel, struct options *options,
-		      struct hadal_error *error)
+static int list_files(struct hadal_kernel *kernel, void *ctx, struct hadal_error *error)
 {
+	struct options *options = ctx;
 	struct hadal_files *files = hadal_files_open(kernel, error);
 	struct hadal_process_list list = {0};
 	int result = files ? hadal_processes(kernel, false, &list, error) : -ENOENT;
@@ -146,16 +145,7 @@ static int list_files(struct hadal_kernel *kernel, struct options *options,
 int cmd_files(int argc, char **argv)
 {
 	struct options options = {0};
-	struct cli_kernel source;
-	struct hadal_error error;
-	int result;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &options);
-	if (!cli_kernel_open(&source, options.view.image))
-		return CLI_FAILURE;
-	result = list_files(source.kernel, &options, &error);
-	if (result)
-		cli_fail(&error);
-	cli_kernel_close(&source);
-	return result ? CLI_FAILURE : CLI_OK;
+	return cli_kernel_run(options.view.image, list_files, &options);
 }

@@ -90,10 +90,9 @@ static int print_mapping(void *ctx, const struct hadal_mapping *mapping)
 	return 0;
 }
 
-/* Lists with the kernel found. Returns 0 or a negative errno with a sentence in error. */
-static int list_maps(struct hadal_kernel *kernel, struct options *options,
-		     struct hadal_error *error)
+static int list_maps(struct hadal_kernel *kernel, void *ctx, struct hadal_error *error)
 {
+	struct options *options = ctx;
 	struct hadal_process_list list;
 	const struct hadal_process *process;
 	size_t lost = 0;
@@ -113,16 +112,7 @@ static int list_maps(struct hadal_kernel *kernel, struct options *options,
 int cmd_maps(int argc, char **argv)
 {
 	struct options options = {0};
-	struct cli_kernel source;
-	struct hadal_error error;
-	int result;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &options);
-	if (!cli_kernel_open(&source, options.view.image))
-		return CLI_FAILURE;
-	result = list_maps(source.kernel, &options, &error);
-	if (result)
-		cli_fail(&error);
-	cli_kernel_close(&source);
-	return result ? CLI_FAILURE : CLI_OK;
+	return cli_kernel_run(options.view.image, list_maps, &options);
 }

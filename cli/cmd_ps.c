@@ -142,10 +142,9 @@ static void print_list(struct printer *printer, struct hadal_process_list *list)
 	cli_warn_lost(list->lost, "processes");
 }
 
-/* Lists with the kernel found. Returns 0 or a negative errno with a sentence in error. */
-static int list_processes(struct hadal_kernel *kernel, const struct options *options,
-			  struct hadal_error *error)
+static int list_processes(struct hadal_kernel *kernel, void *ctx, struct hadal_error *error)
 {
+	const struct options *options = ctx;
 	struct printer printer = {
 		.options = options,
 		.has_arguments = options->full || options->view.json,
@@ -166,16 +165,7 @@ static int list_processes(struct hadal_kernel *kernel, const struct options *opt
 int cmd_ps(int argc, char **argv)
 {
 	struct options options = {0};
-	struct cli_kernel source;
-	struct hadal_error error;
-	int result;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &options);
-	if (!cli_kernel_open(&source, options.view.image))
-		return CLI_FAILURE;
-	result = list_processes(source.kernel, &options, &error);
-	if (result)
-		cli_fail(&error);
-	cli_kernel_close(&source);
-	return result ? CLI_FAILURE : CLI_OK;
+	return cli_kernel_run(options.view.image, list_processes, &options);
 }

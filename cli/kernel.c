@@ -128,6 +128,21 @@ void cli_kernel_close(struct cli_kernel *kernel)
 	cli_memory_close(&kernel->source);
 }
 
+int cli_kernel_run(const char *image, cli_kernel_work work, void *options)
+{
+	struct cli_kernel source;
+	struct hadal_error error;
+	int result;
+
+	if (!cli_kernel_open(&source, image))
+		return CLI_FAILURE;
+	result = work(source.kernel, options, &error);
+	if (result)
+		cli_fail(&error);
+	cli_kernel_close(&source);
+	return result ? CLI_FAILURE : CLI_OK;
+}
+
 void cli_warn_lost(size_t lost, const char *what)
 {
 	if (lost)

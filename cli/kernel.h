@@ -38,6 +38,13 @@ struct cli_kernel {
 bool cli_kernel_open(struct cli_kernel *source, const char *image);
 void cli_kernel_close(struct cli_kernel *source);
 
+/* What a command does with the kernel found: 0, or a negative errno with a sentence in error. */
+typedef int (*cli_kernel_work)(struct hadal_kernel *kernel, void *options,
+			       struct hadal_error *error);
+
+/* Opens the kernel, does the work and says why when it failed. Returns an exit code. */
+int cli_kernel_run(const char *image, cli_kernel_work work, void *options);
+
 /* Says on stderr when a list could not be followed everywhere. */
 void cli_warn_lost(size_t lost, const char *what);
 
