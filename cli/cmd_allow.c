@@ -40,7 +40,7 @@ int cmd_allow(int argc, char **argv)
 	hadal = cli_open();
 	if (!hadal)
 		return CLI_FAILURE;
-	result = hadal_admit(hadal, pid, &error) ? cli_fail(&error) : CLI_OK;
+	result = hadal_admit(hadal, pid, 0, &error) ? cli_fail(&error) : CLI_OK;
 	hadal_close(hadal);
 	return result;
 }

@@ -327,9 +327,13 @@ int hadal_unmap_page(struct hadal *hadal, void *page, struct hadal_error *error)
 	return 0;
 }
 
-int hadal_admit(struct hadal *hadal, pid_t pid, struct hadal_error *error)
+int hadal_admit(struct hadal *hadal, pid_t pid, uint32_t flags, struct hadal_error *error)
 {
-	struct hadal_ioc_admit request = {.version = HADAL_ABI_VERSION, .pid = pid};
+	struct hadal_ioc_admit request = {
+		.version = HADAL_ABI_VERSION,
+		.pid = pid,
+		.flags = flags,
+	};
 
 	if (!ioctl(hadal->fd, HADAL_IOC_ADMIT, &request))
 		return 0;

@@ -129,10 +129,11 @@ int hadal_unmap_page(struct hadal *hadal, void *page, struct hadal_error *error)
 /* Programs that ask the hypervisor themselves: docs/libvmi.md */
 
 /*
- * Admits the program that a process runs, and what it forks. -ESRCH, -EEXIST (it is already),
- * -EINVAL (a kernel thread), -ENOSPC, -ENOMEM.
+ * Admits the program that a process runs, what it forks and, with a flag HADAL_ADMIT_*, what it
+ * executes. -ESRCH, -EEXIST (it is already, and there are no flags), -EINVAL (a kernel thread),
+ * -ENOSPC, -ENOMEM.
  */
-int hadal_admit(struct hadal *hadal, pid_t pid, struct hadal_error *error);
+int hadal_admit(struct hadal *hadal, pid_t pid, uint32_t flags, struct hadal_error *error);
 
 /* Fills clients[room]; returns how many there are, up to `room`. */
 int hadal_clients(struct hadal *hadal, struct hadal_client_info *clients, unsigned int room,

@@ -83,14 +83,20 @@ struct hadal_ioc_log {
 
 /*
  * Admit the address space of a process: its program may ask the hypervisor itself, as
- * docs/libvmi.md tells, and so may what it forks; a program that it executes may not. The process
- * keeps a mapping of the device as long. -ESRCH, -EEXIST, -EINVAL (a kernel thread), -ENOSPC,
- * -ENOMEM.
+ * docs/libvmi.md tells, and so may what it forks. The process keeps a mapping of the device as
+ * long. A program that it executes may not, unless `flags` say so and it has CAP_SYS_ADMIN. With
+ * flags a process that is admitted already gets these; without, that is -EEXIST. -ESRCH, -EINVAL (a
+ * kernel thread), -ENOSPC, -ENOMEM.
  */
 struct hadal_ioc_admit {
 	uint32_t version;
 	int32_t pid;
+	uint32_t flags;    /* at most one of HADAL_ADMIT_* */
+	uint32_t reserved; /* 0 */
 };
+#define HADAL_ADMIT_NEXT 1u /* the next program that it executes, but not what that one executes \
+			     */
+#define HADAL_ADMIT_ALL 2u  /* all programs that it executes, and all that these execute */
 
 struct hadal_client_info {
 	int32_t pid; /* 0 when it has just ended */

@@ -44,8 +44,9 @@ static u64 user_root(u64 kernel_root)
 	return boot_cpu_has(X86_FEATURE_PTI) ? kernel_root + PAGE_SIZE : kernel_root;
 }
 
-static struct client *client_create(struct mm_struct *mm, u64 door, const struct client *parent)
+static struct client *client_create(const struct vm_area_struct *door, const struct client *parent)
 {
+	struct mm_struct *mm = door->vm_mm;
 	struct client *client;
 	long result = -ENODEV;
 
@@ -58,13 +59,15 @@ static struct client *client_create(struct mm_struct *mm, u64 door, const struct
 		return ERR_PTR(-ENOMEM);
 	client->mm = mm;
 	client->root = __pa(mm->pgd);
+	client->device = door->vm_file;
+	client->admits = parent ? parent->admits : 0;
 	client->doors = 1;
 	client->since = ktime_get_seconds();
 	xa_init(&client->pages);
 	result = parent ? client_inherit_pages(client, parent) : 0;
 	if (!result)
 		result = hadal_call(HADAL_CALL_CLIENT_ADD, client->root, user_root(client->root),
-				    door, 0, 0);
+				    door->vm_start, 0, 0);
 	if (result) {
 		client_release_pages(client);
 		kfree(client);
@@ -98,7 +101,7 @@ static void door_open(struct vm_area_struct *vma)
 	if (client && client->mm == vma->vm_mm) {
 		client->doors++;
 	} else if (client) {
-		client = client->active ? client_create(vma->vm_mm, vma->vm_start, client) : NULL;
+		client = client->active ? client_create(vma, client) : NULL;
 		/* Who cannot be admitted sees no hypervisor. */
 		vma->vm_private_data = IS_ERR(client) ? NULL : client;
 	}
@@ -244,7 +247,7 @@ int door_map(struct file *file, struct vm_area_struct *vma)
 	    vma->vm_end - vma->vm_start != DOOR_BYTES || vma->vm_pgoff)
 		return -EINVAL;
 	mutex_lock(&clients_lock);
-	client = client_create(vma->vm_mm, vma->vm_start, NULL);
+	client = client_create(vma, NULL);
 	mutex_unlock(&clients_lock);
 	if (IS_ERR(client))
 		return PTR_ERR(client);
@@ -255,31 +258,50 @@ int door_map(struct file *file, struct vm_area_struct *vma)
 	return 0;
 }
 
+int client_admit_current(struct file *device, u32 admits)
+{
+	unsigned long address = vm_mmap(device, 0, DOOR_BYTES, PROT_READ, MAP_SHARED, 0);
+	long result = IS_ERR_VALUE(address) ? (long)address : 0;
+	struct client *client;
+
+	if (!admits || (result && result != -EEXIST))
+		return result;
+	mutex_lock(&clients_lock);
+	client = client_of(current->mm);
+	if (client)
+		client->admits = admits;
+	mutex_unlock(&clients_lock);
+	return client ? 0 : -ENODEV;
+}
+
 struct admission {
 	struct work_struct work;
 	struct mm_struct *mm;
 	struct file *file;
-	long result;
+	u32 flags;
+	int result;
 };
 
 /* A kernel thread borrows the address space, for only its user can map into it. */
 static void admit_work(struct work_struct *work)
 {
 	struct admission *admission = container_of(work, struct admission, work);
-	unsigned long address;
 
 	kthread_use_mm(admission->mm);
-	address = vm_mmap(admission->file, 0, DOOR_BYTES, PROT_READ, MAP_SHARED, 0);
+	admission->result = client_admit_current(admission->file, admission->flags);
 	kthread_unuse_mm(admission->mm);
-	admission->result = IS_ERR_VALUE(address) ? (long)address : 0;
 }
 
-int client_admit(struct file *file, pid_t pid)
+int client_admit(struct file *file, const struct hadal_ioc_admit *request)
 {
-	struct admission admission = {.file = file};
-	struct pid *id = find_get_pid(pid);
-	struct task_struct *task = get_pid_task(id, PIDTYPE_PID);
+	struct admission admission = {.file = file, .flags = request->flags};
+	struct task_struct *task;
+	struct pid *id;
 
+	if (request->flags > HADAL_ADMIT_ALL || request->reserved)
+		return -EINVAL;
+	id = find_get_pid(request->pid);
+	task = get_pid_task(id, PIDTYPE_PID);
 	put_pid(id);
 	if (!task)
 		return -ESRCH;

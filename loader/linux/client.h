@@ -12,9 +12,11 @@
  * door. A fork's child has one too; a new program has none.
  */
 int door_map(struct file *file, struct vm_area_struct *vma);
-/* Puts a door into the address space of another process. 0, -ESRCH, -EEXIST, -ENODEV, -ENOSPC,
- * -ENOMEM, -EINVAL (a process without memory). */
-int client_admit(struct file *file, pid_t pid);
+/*
+ * Puts a door into the address space of a process, as HADAL_IOC_ADMIT says. 0, -ESRCH, -EEXIST,
+ * -ENODEV, -ENOSPC, -ENOMEM, -EINVAL (a process without memory).
+ */
+int client_admit(struct file *file, const struct hadal_ioc_admit *request);
 
 /* Nobody is admitted before the first and after the second, which takes everything from clients. */
 void clients_open(void);
@@ -23,12 +25,18 @@ void clients_close(void);
 u64 clients_mapped_pages(void);
 int clients_list(struct hadal_ioc_clients *request);
 
+/* client_exec.c: programs that clients execute. From the first to the second. */
+void client_exec_register(void);
+void client_exec_unregister(void);
+
 /* client_page.c: pages of clients. All under clients_lock. */
 
 struct client {
 	struct list_head link;
 	struct mm_struct *mm; /* whose it is; only compared */
 	u64 root;             /* physical address of its kernel's page table */
+	struct file *device;  /* the door's; its VMA holds it */
+	u32 admits;           /* HADAL_ADMIT_* of what it executes, or 0 */
 	bool active;          /* the hypervisor knows it */
 	unsigned int doors;
 	time64_t since;      /* seconds of uptime */
@@ -45,6 +53,8 @@ extern struct list_head clients;
 
 /* The active client of an address space, or NULL. */
 struct client *client_of(const struct mm_struct *mm);
+/* Puts a door into the current address space, or takes the one that there is. As client_admit(). */
+int client_admit_current(struct file *device, u32 admits);
 /* What the hypervisor says of it; all zeros when it does not know. */
 void client_state(const struct client *client, struct hadal_client *state);
 /*

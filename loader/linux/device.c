@@ -176,7 +176,7 @@ static long hadal_ioctl(struct file *file, unsigned int command, unsigned long a
 		result = ioctl_state(&request.state);
 		break;
 	case HADAL_IOC_ADMIT:
-		result = client_admit(file, request.admit.pid);
+		result = client_admit(file, &request.admit);
 		break;
 	default:
 		result = ioctl_locked(file, command, &request);

@@ -2,6 +2,7 @@
 /* The module: /dev/hadal appears with it; Hadal itself is started through that. */
 #include <linux/module.h>
 
+#include "client.h"
 #include "loader.h"
 
 static int __init hadal_init(void)
@@ -16,15 +17,19 @@ static int __init hadal_init(void)
 	error = lifecycle_register();
 	if (error)
 		return error;
+	client_exec_register();
 	error = client_device_register();
-	if (error)
+	if (error) {
+		client_exec_unregister();
 		lifecycle_unregister();
+	}
 	return error;
 }
 
 static void __exit hadal_exit(void)
 {
 	client_device_unregister();
+	client_exec_unregister();
 	hadal_close();
 	lifecycle_unregister();
 }

@@ -241,6 +241,8 @@ static void seed(uint64_t *random, unsigned int kind, union request *request)
 	case HADAL_IOC_ADMIT:
 		request->admit.pid = (int32_t[]){
 			0, -1, 2, getpid(), 1 << 23, random_next(random)}[random_below(random, 6)];
+		request->admit.flags = random_below(random, 4);
+		request->admit.reserved = !random_below(random, 8);
 		break;
 	case HADAL_IOC_CLIENTS:
 		request->clients.count = hostile_length(random);

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+# hadal: on
+# timeout: 240
+# Whom hadal exec admits: what the program executes in whatever way, or with --only itself alone.
+. lib.sh
+
+# ends STATUS COMMAND...: how the command ends under hadal exec. 3 is test_exec's "not admitted".
+ends() {
+	expected=$1
+	shift
+	hadal exec "$@" >/tmp/ends.out 2>&1
+	status=$?
+	[ $status -eq "$expected" ] ||
+		fail "hadal exec $* ended with $status, expected $expected: $(cat /tmp/ends.out)"
+}
+
+test_exec
+equal "status outside" $? 3
+ends 0 -- test_exec
+ends 0 test_exec fork
+ends 0 -- test_exec exec test_exec exec test_exec fork
+ends 0 -- test_exec spawn test_exec spawn test_exec
+ends 0 -- test_exec thread test_exec thread test_exec
+ends 0 -- test_exec after-failure test_exec
+
+# Scripts: of several tools, in pipelines, in the background, run by their first line.
+cat >/tmp/script <<'END'
+#!/bin/sh -e
+test_exec
+true | test_exec | { cat; test_exec; }
+test_exec | true
+(test_exec)
+test_exec & wait $!
+[ "$(test_exec && echo yes)" = yes ]
+/tmp/no-such-program && exit 9
+i=0
+while [ $i -lt 50 ]; do
+	test_exec || exit 8
+	i=$((i + 1))
+done
+grep -q '^TracerPid:.0$' /proc/self/status
+exec test_exec exec "$@"
+END
+chmod +x /tmp/script
+ends 0 -- sh -e /tmp/script test_exec
+ends 0 -- /tmp/script test_exec
+ends 0 -- env /tmp/script /tmp/script hadal exec -- sh -c 'test_exec && test_exec'
+
+# Only the program itself.
+ends 0 --only -- test_exec fork
+ends 3 --only -- test_exec exec test_exec
+ends 3 --only -- test_exec spawn test_exec
+ends 3 --only -- sh -c 'test_exec; exit $?'
+ends 0 --only -- test_exec exec hadal exec -- sh -c 'test_exec; exit $?'
+ends 3 -- hadal exec --only -- sh -c 'test_exec; exit $?'
+# Nor who is not root.
+ends 3 -- test_exec nobody test_exec
+ends 3 -- test_exec nobody sh -c 'test_exec; exit $?'
+
+# As without it.
+ends 7 -- sh -c 'exit 7'
+ends 137 -- sh -c 'kill -9 $$'
+ends 143 -- sh -c 'test_exec; kill -TERM $$'
+ends 127 -- /tmp/no-such-program
+ends 126 -- /tmp
+
+# The program ends and what it has started goes on; then one of these is killed.
+rm -f /tmp/late
+ends 0 -- sh -c '(while [ ! -e /tmp/late ]; do sleep 0.1; done; test_exec; echo $? >/tmp/status
+	exec sleep 1000) &'
+hadal clients | grep -q ' sh ' || fail "no shell: $(hadal clients)"
+: >/tmp/late
+until [ -s /tmp/status ] && hadal clients | grep -q ' sleep '; do
+	sleep 0.1
+done
+equal "status of the late program" "$(cat /tmp/status)" 0
+kill -9 "$(hadal clients | sed -n 's/^ *\([0-9]*\)  sleep .*/\1/p')"
+sleep 0.2
+
+test_exec
+equal "status outside" $? 3
+[ "$(hadal clients | wc -l)" = 1 ] || fail "a client is left: $(hadal clients)"
+hadal stop >/dev/null || fail "Hadal does not stop"
+hadal exec -- true 2>/dev/null
+equal "status without Hadal" $? 1
