@@ -123,8 +123,9 @@ void request_flush_all(struct vcpu *vcpu)
 
 void request_flush_page(struct vcpu *vcpu, uint64_t hpa)
 {
-	if (vcpu->fetch_cache.host == memory_direct(hpa))
-		walk_cache_drop(&vcpu->fetch_cache);
+	for (unsigned i = 0; i < ARRAY_LEN(vcpu->fetch_cache); i++)
+		if (vcpu->fetch_cache[i].host == memory_direct(hpa))
+			walk_cache_drop(&vcpu->fetch_cache[i]);
 	flush_all(vcpu);
 }
 

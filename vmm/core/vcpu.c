@@ -19,7 +19,8 @@ void vcpu_set(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value)
 
 void vcpu_drop_caches(struct vcpu *vcpu)
 {
-	walk_cache_drop(&vcpu->fetch_cache);
+	walk_cache_drop(&vcpu->fetch_cache[0]);
+	walk_cache_drop(&vcpu->fetch_cache[1]);
 	walk_cache_drop(&vcpu->client_cache);
 }
 
@@ -50,7 +51,8 @@ static const uint8_t *code_at(struct vcpu *vcpu, uint64_t linear)
 {
 	struct guest_paging paging;
 	struct guest_walk walk;
-	const uint8_t *host = walk_cache_hit(&vcpu->fetch_cache, vcpu_get(vcpu, REG_CR3), linear);
+	struct walk_cache *cache = vcpu_fetch_cache(vcpu, linear);
+	const uint8_t *host = walk_cache_hit(cache, vcpu_get(vcpu, REG_CR3), linear);
 
 	if (host)
 		return host;
@@ -59,7 +61,7 @@ static const uint8_t *code_at(struct vcpu *vcpu, uint64_t linear)
 		return NULL;
 	host = memory_guest(walk.gpa, MEMORY_READ);
 	if (host && (paging.efer & EFER_LMA))
-		walk_cache_fill(&vcpu->fetch_cache, paging.cr3, linear, &walk,
+		walk_cache_fill(cache, paging.cr3, linear, &walk,
 				(const void *)((uint64_t)host & ~(PAGE_BYTES - 1)));
 	return host;
 }
@@ -87,7 +89,7 @@ static bool fetch_again(struct vcpu *vcpu, uint64_t linear, uint8_t bytes[INSN_M
 
 	if ((linear & (PAGE_BYTES - 1)) > PAGE_BYTES - INSN_MAX_BYTES)
 		return false;
-	code = walk_cache_hit(&vcpu->fetch_cache, vcpu_get(vcpu, REG_CR3), linear);
+	code = walk_cache_hit(vcpu_fetch_cache(vcpu, linear), vcpu_get(vcpu, REG_CR3), linear);
 	if (code)
 		memcpy(bytes, code, INSN_MAX_BYTES);
 	return code;

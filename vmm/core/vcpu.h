@@ -111,11 +111,11 @@ struct vcpu {
 	bool virtualized; /* vendor->start() has succeeded */
 	bool in_handler; /* set while an exit is handled: a fault then costs the guest a #GP only */
 	uint32_t apic_id;
-	struct answer flushed;          /* of its nested translations */
-	struct answer followed;         /* coming and leaving clients */
-	bool serves_clients;            /* what clients need is intercepted */
-	struct walk_cache fetch_cache;  /* of code */
-	struct walk_cache client_cache; /* of what a client asks; its host address is the GPA's */
+	struct answer flushed;            /* of its nested translations */
+	struct answer followed;           /* coming and leaving clients */
+	bool serves_clients;              /* what clients need is intercepted */
+	struct walk_cache fetch_cache[2]; /* of code in the lower and the upper half */
+	struct walk_cache client_cache;   /* of what a client asks; its host address is the GPA's */
 	uint64_t leave_gdt[32];
 	struct entry_state entry;
 	struct hadal_stats stats;
@@ -172,6 +172,15 @@ void vcpu_paging(struct vcpu *vcpu, struct guest_paging *paging);
 /* True in 64-bit mode: EFER.LMA and CS.L. */
 bool vcpu_long_mode(struct vcpu *vcpu);
 void vcpu_registers(struct vcpu *vcpu, struct hadal_regs *out);
+
+/*
+ * Where the last fetch near a linear address is remembered. A client's request and the hypercalls
+ * by which its kernel serves it take turns, so that each half has a place of its own.
+ */
+static inline struct walk_cache *vcpu_fetch_cache(struct vcpu *vcpu, uint64_t linear)
+{
+	return &vcpu->fetch_cache[linear >> 63];
+}
 
 /* Forget translations: the nested map or the guest's paging mode has changed. */
 void vcpu_drop_caches(struct vcpu *vcpu);

@@ -100,7 +100,7 @@ static __attribute__((noinline)) uint32_t decoded_length(struct vcpu *vcpu)
 	int err;
 
 	if (in_64bit_code(vmcb))
-		code = walk_cache_hit(&vcpu->fetch_cache, vmcb->cr3, vcpu->rip);
+		code = walk_cache_hit(vcpu_fetch_cache(vcpu, vcpu->rip), vmcb->cr3, vcpu->rip);
 	if (code && ((uint64_t)code & 0xfff) <= 0xffd)
 		length = common_length(code);
 	if (length)
