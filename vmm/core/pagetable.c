@@ -125,30 +125,42 @@ struct path {
 	unsigned level;
 };
 
-static void find(const struct pagetable *pt, uint64_t va, struct path *path)
+/* Reads an entry. True when it leads to a table of the next level down. */
+static inline bool leads_down(const struct pagetable *pt, const uint64_t *slot, unsigned level,
+			      uint64_t *value)
 {
-	uint64_t *table = pt->root;
-	unsigned level = pt->levels;
-
-	for (;;) {
-		path->slot[level] = &table[pt_index(va, level)];
-		path->value = entry_read(path->slot[level]);
-		path->level = level;
-		if (!pt_in_use(pt->format, path->value) || pt_is_leaf(path->value, level))
-			return;
-		table = table_of(pt, path->value);
-		level--;
-	}
+	*value = entry_read(slot);
+	return pt_in_use(pt->format, *value) && !pt_is_leaf(*value, level);
 }
 
+static void find(const struct pagetable *pt, uint64_t va, struct path *path)
+{
+	unsigned level = pt->levels;
+
+	path->slot[level] = &pt->root[pt_index(va, level)];
+	while (leads_down(pt, path->slot[level], level, &path->value)) {
+		uint64_t *table = table_of(pt, path->value);
+
+		level--;
+		path->slot[level] = &table[pt_index(va, level)];
+	}
+	path->level = level;
+}
+
+/* The same way without remembering it, for many exits go here. */
 uint64_t *pt_lookup(const struct pagetable *pt, uint64_t va, uint64_t *value, unsigned *level)
 {
-	struct path path;
+	unsigned at = pt->levels;
+	uint64_t *slot = &pt->root[pt_index(va, at)];
+	uint64_t entry;
 
-	find(pt, va, &path);
-	*value = path.value;
-	*level = path.level;
-	return path.slot[path.level];
+	while (leads_down(pt, slot, at, &entry)) {
+		at--;
+		slot = &table_of(pt, entry)[pt_index(va, at)];
+	}
+	*value = entry;
+	*level = at;
+	return slot;
 }
 
 int pt_init(struct pagetable *pt, const struct pt_format *format, struct pt_pool *pool,
