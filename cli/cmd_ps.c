@@ -77,17 +77,20 @@ static void print_name(struct printer *printer, const struct hadal_process *proc
 static void print_row(struct printer *printer, const struct hadal_process *process,
 		      unsigned int depth)
 {
-	int used = printf("%7" PRId32, process->tgid);
+	uint64_t centiseconds = process->start_time / 10000000;
+	char thread[16] = "", root[24] = "-";
+	int used;
 
 	if (printer->options->threads)
-		used += printf(" %7" PRId32, process->pid);
-	used += printf(" %7" PRId32 " %6" PRIu32 " %c %4" PRIu32 " %11.2f", process->parent,
-		       process->uid, process->state, process->threads, process->start_time / 1e9);
+		snprintf(thread, sizeof(thread), " %7" PRId32, process->pid);
 	if (process->page_table)
-		used += printf(" %#12" PRIx64, process->page_table);
-	else
-		used += printf(" %12s", "-");
-	used += printf(" %*s%s", depth ? 2 * (int)depth - 2 : 0, "", depth ? "- " : "");
+		snprintf(root, sizeof(root), "%#" PRIx64, process->page_table);
+	used = printf("%7" PRId32 "%s %7" PRId32 " %6" PRIu32 " %c %4" PRIu32 " %8" PRIu64
+		      ".%02u %12s ",
+		      process->tgid, thread, process->parent, process->uid, process->state,
+		      process->threads, centiseconds / 100, (unsigned)(centiseconds % 100), root);
+	if (depth)
+		used += printf("%*s- ", 2 * (int)depth - 2, "");
 	print_name(printer, process, used);
 }
 

@@ -159,15 +159,26 @@ void cli_make_printable(char *name)
 			*name = '?';
 }
 
-void cli_print_last(char *text, int used)
+/* The columns of the terminal that this began with; 0 where the output is none. */
+static int terminal_columns(void)
 {
+	static int columns = -1;
 	struct winsize size;
 
+	if (columns < 0)
+		columns = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) ? 0 : size.ws_col;
+	return columns;
+}
+
+void cli_print_last(char *text, int used)
+{
+	int columns = terminal_columns();
+
 	cli_make_printable(text);
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || size.ws_col <= used)
+	if (columns <= used)
 		puts(text);
 	else
-		printf("%.*s\n", size.ws_col - used, text);
+		printf("%.*s\n", columns - used, text);
 }
 
 void cli_print_json_line(struct json_object *object)

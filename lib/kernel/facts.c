@@ -7,6 +7,7 @@
  */
 #include "facts.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -19,8 +20,6 @@
 
 #define VERSION  1
 #define MAX_FILE (256u << 10)
-#define MAX_WORD 127
-#define WORD     "%127s"
 
 void hadal_facts_clear(struct hadal_facts *facts)
 {
@@ -53,41 +52,35 @@ const struct hadal_fact_field *hadal_facts_field(const struct hadal_facts *facts
 	return NULL;
 }
 
-int hadal_facts_add_symbol(struct hadal_facts *facts, const char *name, uint64_t offset)
+static int append_symbol(struct hadal_facts *facts, const char *name, uint64_t offset)
 {
-	struct hadal_fact_symbol *symbols;
-	char *copy;
+	struct hadal_fact_symbol *symbols =
+		realloc(facts->symbols, (facts->symbol_count + 1) * sizeof(*symbols));
+	char *copy = strdup(name);
 
-	if (hadal_facts_symbol(facts, name))
-		return 0;
-	symbols = realloc(facts->symbols, (facts->symbol_count + 1) * sizeof(*symbols));
-	if (!symbols)
+	if (symbols)
+		facts->symbols = symbols;
+	if (!symbols || !copy) {
+		free(copy);
 		return -ENOMEM;
-	facts->symbols = symbols;
-	copy = strdup(name);
-	if (!copy)
-		return -ENOMEM;
+	}
 	symbols[facts->symbol_count++] = (struct hadal_fact_symbol){copy, offset};
 	facts->changed = true;
 	return 0;
 }
 
-int hadal_facts_add_field(struct hadal_facts *facts, const char *type, const char *path,
-			  const struct hadal_field *field)
+static int append_field(struct hadal_facts *facts, const char *type, const char *path,
+			const struct hadal_field *field)
 {
-	struct hadal_fact_field *fields, new = {.field = *field};
+	struct hadal_fact_field *fields =
+		realloc(facts->fields, (facts->field_count + 1) * sizeof(*fields));
+	struct hadal_fact_field new = {strdup(type), strdup(path), *field};
 
-	if (hadal_facts_field(facts, type, path))
-		return 0;
-	fields = realloc(facts->fields, (facts->field_count + 1) * sizeof(*fields));
-	if (!fields)
-		return -ENOMEM;
-	facts->fields = fields;
-	new.type = strdup(type);
-	new.path = strdup(path);
 	/* The number of a type means nothing without the types. */
 	new.field.type = 0;
-	if (!new.type || !new.path) {
+	if (fields)
+		facts->fields = fields;
+	if (!fields || !new.type || !new.path) {
 		free(new.type);
 		free(new.path);
 		return -ENOMEM;
@@ -97,23 +90,34 @@ int hadal_facts_add_field(struct hadal_facts *facts, const char *type, const cha
 	return 0;
 }
 
+int hadal_facts_add_symbol(struct hadal_facts *facts, const char *name, uint64_t offset)
+{
+	return hadal_facts_symbol(facts, name) ? 0 : append_symbol(facts, name, offset);
+}
+
+int hadal_facts_add_field(struct hadal_facts *facts, const char *type, const char *path,
+			  const struct hadal_field *field)
+{
+	return hadal_facts_field(facts, type, path) ? 0 : append_field(facts, type, path, field);
+}
+
 /* The whole file as a string, to be freed; NULL with errno. */
 static char *read_file(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	char *text = NULL;
 	ssize_t got = -1;
 	struct stat st;
-	char *text;
 
 	if (fd < 0)
 		return NULL;
-	text = malloc(MAX_FILE);
-	if (text && !fstat(fd, &st)) {
-		if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_mode & 022)
-			errno = EPERM;
-		else
-			got = read(fd, text, MAX_FILE - 1);
-	}
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_mode & 022 ||
+	    st.st_size > MAX_FILE)
+		errno = EPERM;
+	else
+		text = malloc(st.st_size + 1);
+	if (text)
+		got = read(fd, text, st.st_size);
 	close(fd);
 	if (got < 0) {
 		free(text);
@@ -123,30 +127,85 @@ static char *read_file(const char *path)
 	return text;
 }
 
-static int parse_build_id(struct hadal_facts *facts, const char *hex)
+/* A line that is being parsed, by hand: at every start of a command there are many of them. */
+struct line {
+	char *at;
+	bool bad;
+};
+
+/* The next word, with its end marked. */
+static char *next_word(struct line *line)
 {
-	for (int i = 0; i < HADAL_BUILD_ID_BYTES; i++)
-		if (sscanf(hex + 2 * i, "%2" SCNx8, &facts->build_id[i]) != 1)
-			return -EINVAL;
-	return hex[2 * HADAL_BUILD_ID_BYTES] ? -EINVAL : 0;
+	char *word = line->at, *end = strchrnul(word, ' ');
+
+	line->bad |= end == word;
+	line->at = *end ? end + 1 : end;
+	*end = '\0';
+	return word;
 }
 
-static int parse_line(struct hadal_facts *facts, const char *line)
+static uint64_t next_number(struct line *line, int base, uint64_t limit)
 {
-	char first[MAX_WORD + 1], second[MAX_WORD + 1];
-	struct hadal_field field = {0};
-	uint64_t offset;
+	char *word = next_word(line), *end;
+	uint64_t value = strtoull(word, &end, base);
 
-	if (sscanf(line, "symbol " WORD " %" SCNx64, first, &offset) == 2)
-		return hadal_facts_add_symbol(facts, first, offset);
-	if (sscanf(line,
-		   "field " WORD " " WORD " %" SCNu32 " %" SCNu32 " %" SCNu8 " %" SCNu8 " %" SCNu32,
-		   first, second, &field.offset, &field.size, &field.bit_first, &field.bit_count,
-		   &field.count) == 7)
-		return hadal_facts_add_field(facts, first, second, &field);
-	if (sscanf(line, "build-id %" SCNx64 " " WORD, &facts->build_id_at, first) == 2)
-		return parse_build_id(facts, first);
-	return -EINVAL;
+	line->bad |= !isxdigit((unsigned char)*word) || *end || value > limit;
+	return value;
+}
+
+static void parse_build_id(struct hadal_facts *facts, struct line *line)
+{
+	const char *hex;
+
+	facts->build_id_at = next_number(line, 16, UINT64_MAX);
+	hex = next_word(line);
+	line->bad |= strlen(hex) != 2 * HADAL_BUILD_ID_BYTES;
+	for (int i = 0; i < HADAL_BUILD_ID_BYTES && !line->bad; i++) {
+		char digits[3] = {hex[2 * i], hex[2 * i + 1]}, *end;
+
+		facts->build_id[i] = strtoul(digits, &end, 16);
+		line->bad = *end || !isxdigit((unsigned char)*digits);
+	}
+}
+
+static int parse_symbol(struct hadal_facts *facts, struct line *line)
+{
+	const char *name = next_word(line);
+	uint64_t offset = next_number(line, 16, UINT64_MAX);
+
+	return line->bad ? 0 : append_symbol(facts, name, offset);
+}
+
+static int parse_field(struct hadal_facts *facts, struct line *line)
+{
+	const char *type = next_word(line), *path = next_word(line);
+	struct hadal_field field = {0};
+
+	field.offset = next_number(line, 10, UINT32_MAX);
+	field.size = next_number(line, 10, UINT32_MAX);
+	field.bit_first = next_number(line, 10, 7);
+	field.bit_count = next_number(line, 10, 64);
+	field.count = next_number(line, 10, UINT32_MAX);
+	return line->bad ? 0 : append_field(facts, type, path, &field);
+}
+
+static int parse_line(struct hadal_facts *facts, char *text)
+{
+	struct line line = {.at = text};
+	const char *kind = next_word(&line);
+	int error = 0;
+
+	if (!strcmp(kind, "symbol"))
+		error = parse_symbol(facts, &line);
+	else if (!strcmp(kind, "field"))
+		error = parse_field(facts, &line);
+	else if (!strcmp(kind, "build-id"))
+		parse_build_id(facts, &line);
+	else
+		return -EINVAL;
+	if (!error && (line.bad || *line.at))
+		return -EINVAL;
+	return error;
 }
 
 /* The text after its first line, when that tells the right version and checksum. */

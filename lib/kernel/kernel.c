@@ -203,8 +203,10 @@ static int describe(struct hadal_kernel *kernel, struct hadal_error *error)
 
 		kernel->facts.build_id_at = at ? at - info->where.base : 0;
 	}
-	for (int i = 0; kernel->facts.build_id_at && i < HADAL_BUILD_ID_BYTES; i++)
-		sprintf(info->build_id + 2 * i, "%02x", kernel->facts.build_id[i]);
+	for (int i = 0; kernel->facts.build_id_at && i < HADAL_BUILD_ID_BYTES; i++) {
+		info->build_id[2 * i] = "0123456789abcdef"[kernel->facts.build_id[i] >> 4];
+		info->build_id[2 * i + 1] = "0123456789abcdef"[kernel->facts.build_id[i] & 15];
+	}
 	hadal_identity_vmcoreinfo(&kernel->space, found[VMCOREINFO].address,
 				  found[VMCOREINFO_SIZE].address, info, kernel->vmcoreinfo);
 	return 0;

@@ -4,15 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "address_map.h"
+
 /* How often a link that leads nowhere is read again: the list may just be changing. */
 #define RETRIES 3
-
-/* Addresses seen so far, a hash set with open addressing; 0 marks a free slot. */
-struct seen {
-	uint64_t *slots;
-	size_t size; /* a power of two */
-	size_t count;
-};
 
 struct list_walk {
 	struct hadal_space *space;
@@ -20,53 +15,8 @@ struct list_walk {
 	void *ctx;
 	uint64_t head;
 	size_t left; /* nodes that may still be visited */
-	struct seen seen;
+	struct hadal_address_map seen;
 };
-
-static size_t seen_slot(const struct seen *seen, uint64_t node)
-{
-	size_t slot = node * 0x9e3779b97f4a7c15ull >> 32 & (seen->size - 1);
-
-	while (seen->slots[slot] && seen->slots[slot] != node)
-		slot = (slot + 1) & (seen->size - 1);
-	return slot;
-}
-
-static int seen_grow(struct seen *seen)
-{
-	struct seen grown = {.size = seen->size ? seen->size * 2 : 256, .count = seen->count};
-
-	grown.slots = calloc(grown.size, sizeof(*grown.slots));
-	if (!grown.slots)
-		return -ENOMEM;
-	for (size_t i = 0; i < seen->size; i++)
-		if (seen->slots[i])
-			grown.slots[seen_slot(&grown, seen->slots[i])] = seen->slots[i];
-	free(seen->slots);
-	*seen = grown;
-	return 0;
-}
-
-/* Returns 1 when the node was new, 0 when it was seen before, or -ENOMEM. */
-static int seen_add(struct seen *seen, uint64_t node)
-{
-	size_t slot;
-
-	if (seen->count * 2 >= seen->size && seen_grow(seen))
-		return -ENOMEM;
-	slot = seen_slot(seen, node);
-	if (seen->slots[slot])
-		return 0;
-	seen->slots[slot] = node;
-	seen->count++;
-	return 1;
-}
-
-/* Kernel addresses are in the upper half, and list nodes are pointers' worth aligned. */
-static bool is_node(uint64_t address)
-{
-	return address >> 63 && address % 8 == 0;
-}
 
 /* Reads the link of the node before again, from memory as it is now. */
 static uint64_t reread_link(struct list_walk *walk, uint64_t node, bool forward)
@@ -90,7 +40,8 @@ static int walk_direction(struct list_walk *walk, uint64_t link, bool forward, b
 
 	while (link != walk->head) {
 		struct hadal_links links;
-		int new = is_node(link) ? seen_add(&walk->seen, link) : -ENOLINK;
+		int new = hadal_is_node(link) ? hadal_address_map_add(&walk->seen, link, 0)
+					      : -ENOLINK;
 		int result;
 
 		if (new == -ENOMEM)
@@ -131,14 +82,14 @@ int hadal_list_walk(struct hadal_space *space, uint64_t head, size_t limit, hada
 	struct hadal_links links;
 	int result;
 
-	if (!is_node(head) || hadal_space_read_exact(space, head, &links, sizeof(links)))
+	if (!hadal_is_node(head) || hadal_space_read_exact(space, head, &links, sizeof(links)))
 		return -EFAULT;
 	result = walk_direction(&walk, links.next, true, false);
 	if (result == -ENOLINK) {
 		(*lost)++;
 		result = walk_direction(&walk, links.prev, false, true);
 	}
-	free(walk.seen.slots);
+	hadal_address_map_free(&walk.seen);
 	return result == -ENOLINK ? 0 : result;
 }
 

@@ -10,6 +10,12 @@ struct hadal_links {
 	uint64_t prev;
 };
 
+/* Kernel addresses are in the upper half, and nodes of lists are pointers' worth aligned. */
+static inline bool hadal_is_node(uint64_t address)
+{
+	return address >> 63 && address % 8 == 0;
+}
+
 /*
  * Called for every node of a list: reads the object around the list_head at address node, and
  * fills links with it. Returns 0, a positive value to end the walk, or a negative errno when what

@@ -31,14 +31,13 @@ enum task_field {
 	SIGNAL,
 	START_TIME,
 	TASK_FIELDS,
-	CRED_UID = TASK_FIELDS,
-	CRED_EUID,
-	CRED_GID,
-	MM_PGD,
+	MM_PGD = TASK_FIELDS,
 	SIGNAL_THREADS,
 	SIGNAL_THREAD_HEAD,
 	FIELDS
 };
+
+enum cred_field { CRED_UID, CRED_EUID, CRED_GID, CRED_FIELDS };
 
 static const struct hadal_field_request requests[FIELDS] = {
 	[TASKS] = {"task_struct", {"tasks"}, false},
@@ -54,18 +53,23 @@ static const struct hadal_field_request requests[FIELDS] = {
 	[MM] = {"task_struct", {"mm"}, false},
 	[SIGNAL] = {"task_struct", {"signal"}, false},
 	[START_TIME] = {"task_struct", {"start_boottime", "start_time"}, true},
-	[CRED_UID] = {"cred", {"uid"}, false},
-	[CRED_EUID] = {"cred", {"euid"}, false},
-	[CRED_GID] = {"cred", {"gid"}, false},
 	[MM_PGD] = {"mm_struct", {"pgd"}, false},
 	[SIGNAL_THREADS] = {"signal_struct", {"nr_threads"}, false},
 	[SIGNAL_THREAD_HEAD] = {"signal_struct", {"thread_head"}, false},
 };
 
+static const struct hadal_field_request cred_requests[CRED_FIELDS] = {
+	[CRED_UID] = {"cred", {"uid"}, false},
+	[CRED_EUID] = {"cred", {"euid"}, false},
+	[CRED_GID] = {"cred", {"gid"}, false},
+};
+
 struct process_reader {
 	struct hadal_space *space;
 	struct hadal_field fields[FIELDS];
+	struct hadal_field cred_fields[CRED_FIELDS];
 	struct hadal_object task;
+	struct hadal_object cred;
 	/* Which member links the list that is walked: TASKS or THREAD_NODE. */
 	enum task_field link;
 	struct hadal_process_list *list;
@@ -106,7 +110,19 @@ static int read_task(struct process_reader *reader, uint64_t address)
 	return 0;
 }
 
-static void describe_task(const struct process_reader *reader, struct hadal_process *process)
+static void describe_cred(struct process_reader *reader, struct hadal_process *process)
+{
+	struct hadal_object *cred = &reader->cred;
+	uint64_t address = hadal_object_value(&reader->task, CRED);
+
+	if (!address || hadal_object_read(cred, address))
+		return;
+	process->uid = hadal_object_value(cred, CRED_UID);
+	process->euid = hadal_object_value(cred, CRED_EUID);
+	process->gid = hadal_object_value(cred, CRED_GID);
+}
+
+static void describe_task(struct process_reader *reader, struct hadal_process *process)
 {
 	const struct hadal_object *task = &reader->task;
 	uint64_t pgd = pointed_value(reader, MM, MM_PGD);
@@ -117,9 +133,6 @@ static void describe_task(const struct process_reader *reader, struct hadal_proc
 		.tgid = hadal_object_value(task, TGID),
 		.parent = hadal_field_read(reader->space, &reader->fields[TGID],
 					   hadal_object_value(task, REAL_PARENT)),
-		.uid = pointed_value(reader, CRED, CRED_UID),
-		.euid = pointed_value(reader, CRED, CRED_EUID),
-		.gid = pointed_value(reader, CRED, CRED_GID),
 		.threads = pointed_value(reader, SIGNAL, SIGNAL_THREADS),
 		.state = state_letter(hadal_object_value(task, STATE),
 				      hadal_object_value(task, EXIT_STATE)),
@@ -128,6 +141,7 @@ static void describe_task(const struct process_reader *reader, struct hadal_proc
 		.mm = hadal_object_value(task, MM),
 	};
 	hadal_object_string(task, COMM, process->comm, sizeof(process->comm));
+	describe_cred(reader, process);
 	if (!pgd || hadal_space_address(reader->space, pgd, &process->page_table))
 		process->page_table = 0;
 }
@@ -153,14 +167,32 @@ static int visit_task(void *ctx, uint64_t node, struct hadal_links *links)
 	return 0;
 }
 
-static int prepare_reader(struct process_reader *reader, struct hadal_error *error)
+static int prepare_reader(struct process_reader *reader, struct hadal_kernel *kernel,
+			  struct hadal_error *error)
 {
+	int result = hadal_kernel_fields(kernel, requests, FIELDS, reader->fields, error);
+
+	if (!result)
+		result = hadal_kernel_fields(kernel, cred_requests, CRED_FIELDS,
+					     reader->cred_fields, error);
+	if (result)
+		return result;
 	if (reader->fields[TASKS].size != sizeof(struct hadal_links) ||
 	    reader->fields[THREAD_NODE].size != sizeof(struct hadal_links))
 		return hadal_fail(error, EINVAL,
 				  "This kernel's type information describes no sound task_struct");
+	result = hadal_object_init(&reader->cred, reader->space, reader->cred_fields, CRED_FIELDS,
+				   "struct cred", error);
+	if (result)
+		return result;
 	return hadal_object_init(&reader->task, reader->space, reader->fields, TASK_FIELDS,
 				 "struct task_struct", error);
+}
+
+static void free_reader(struct process_reader *reader)
+{
+	hadal_object_free(&reader->task);
+	hadal_object_free(&reader->cred);
 }
 
 /* Adds the other threads of every process found. */
@@ -203,17 +235,17 @@ int hadal_processes(struct hadal_kernel *kernel, bool threads, struct hadal_proc
 	*list = (struct hadal_process_list){0};
 	result = hadal_kernel_lookup(kernel, &init_task, 1, error);
 	if (!result)
-		result = hadal_kernel_fields(kernel, requests, FIELDS, reader.fields, error);
-	if (!result)
-		result = prepare_reader(&reader, error);
-	if (result)
+		result = prepare_reader(&reader, kernel, error);
+	if (result) {
+		free_reader(&reader);
 		return result;
+	}
 	hadal_space_flush(reader.space);
 	result = hadal_list_walk(reader.space, init_task.address + reader.fields[TASKS].offset,
 				 PID_LIMIT, visit_task, &reader, &list->lost);
 	if (!result && threads)
 		result = add_threads(&reader);
-	hadal_object_free(&reader.task);
+	free_reader(&reader);
 	if (result)
 		return hadal_fail(error, abs(result), "Cannot read the list of processes: %s",
 				  strerror(abs(result)));

@@ -6,29 +6,41 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CACHE_SETS 64u
+/*
+ * Pieces of this size are kept. Small ones, since what is read is small and lies far apart, and a
+ * source that is asked by calls copies each of them twice.
+ */
+#define CACHE_LINE 512u
+#define CACHE_SETS 128u
 #define CACHE_WAYS 4u
 /* From this size on a read is not worth keeping. */
 #define CACHE_MAX_READ 1024u
 
-struct cached_page {
+struct cached_line {
 	uint64_t pa;
-	uint64_t used; /* when, by the cache's clock; 0: never, the page is empty */
-	uint8_t data[HADAL_PAGE_SIZE];
+	uint32_t used; /* when, by the cache's clock */
+	uint16_t era;  /* of the cache when it was read; it is empty in another one */
+	uint16_t slot; /* 1 and up: which of the lines has its bytes; 0: none yet */
 };
 
+/* Lines are given out in order, so that only as much memory is touched as is needed. */
 struct hadal_page_cache {
 	struct hadal_memory *memory;
-	uint64_t clock;
-	struct cached_page pages[CACHE_SETS][CACHE_WAYS];
+	uint32_t clock;
+	uint16_t era;
+	uint16_t slots;
+	struct cached_line lines[CACHE_SETS][CACHE_WAYS];
+	uint8_t data[CACHE_SETS * CACHE_WAYS][CACHE_LINE];
 };
 
 struct hadal_page_cache *hadal_page_cache_new(struct hadal_memory *memory)
 {
 	struct hadal_page_cache *cache = calloc(1, sizeof(*cache));
 
-	if (cache)
+	if (cache) {
 		cache->memory = memory;
+		cache->era = 1;
+	}
 	return cache;
 }
 
@@ -39,9 +51,13 @@ void hadal_page_cache_free(struct hadal_page_cache *cache)
 
 void hadal_page_cache_flush(struct hadal_page_cache *cache)
 {
+	if (++cache->era)
+		return;
+	/* Eras come again. */
 	for (size_t i = 0; i < CACHE_SETS; i++)
 		for (size_t j = 0; j < CACHE_WAYS; j++)
-			cache->pages[i][j].used = 0;
+			cache->lines[i][j].era = 0;
+	cache->era = 1;
 }
 
 struct hadal_memory *hadal_page_cache_memory(struct hadal_page_cache *cache)
@@ -49,27 +65,45 @@ struct hadal_memory *hadal_page_cache_memory(struct hadal_page_cache *cache)
 	return cache->memory;
 }
 
-/* The page at pa, read if need be; NULL with *error set when it is not (wholly) RAM. */
-static const uint8_t *cached_page(struct hadal_page_cache *cache, uint64_t pa, int *error)
+/* The line of a set that is empty, or else the one that was not used for the longest time. */
+static struct cached_line *oldest_line(struct hadal_page_cache *cache, struct cached_line *set)
 {
-	struct cached_page *set = cache->pages[pa / HADAL_PAGE_SIZE % CACHE_SETS];
-	struct cached_page *page = &set[0];
+	struct cached_line *oldest = &set[0];
 
 	for (size_t i = 0; i < CACHE_WAYS; i++) {
-		if (set[i].used && set[i].pa == pa) {
-			set[i].used = ++cache->clock;
-			return set[i].data;
-		}
-		if (set[i].used < page->used)
-			page = &set[i];
+		if (set[i].era != cache->era)
+			return &set[i];
+		if (cache->clock - set[i].used > cache->clock - oldest->used)
+			oldest = &set[i];
 	}
-	page->used = 0;
-	*error = hadal_memory_read_exact(cache->memory, pa, page->data, sizeof(page->data));
+	return oldest;
+}
+
+/* The line at pa, read if need be; NULL with *error set when it is not (wholly) RAM. */
+static const uint8_t *cached_line(struct hadal_page_cache *cache, uint64_t pa, int *error)
+{
+	struct cached_line *set = cache->lines[pa / CACHE_LINE % CACHE_SETS];
+	struct cached_line *line;
+	uint8_t *data;
+
+	for (size_t i = 0; i < CACHE_WAYS; i++) {
+		if (set[i].era == cache->era && set[i].pa == pa) {
+			set[i].used = ++cache->clock;
+			return cache->data[set[i].slot - 1];
+		}
+	}
+	line = oldest_line(cache, set);
+	if (!line->slot)
+		line->slot = ++cache->slots;
+	data = cache->data[line->slot - 1];
+	line->era = 0;
+	*error = hadal_memory_read_exact(cache->memory, pa, data, CACHE_LINE);
 	if (*error)
 		return NULL;
-	page->pa = pa;
-	page->used = ++cache->clock;
-	return page->data;
+	line->pa = pa;
+	line->era = cache->era;
+	line->used = ++cache->clock;
+	return data;
 }
 
 ssize_t hadal_page_cache_read(struct hadal_page_cache *cache, uint64_t pa, void *buf, size_t len)
@@ -80,16 +114,16 @@ ssize_t hadal_page_cache_read(struct hadal_page_cache *cache, uint64_t pa, void 
 		return hadal_memory_read(cache->memory, pa, buf, len);
 	while (done < len) {
 		uint64_t at = pa + done;
-		size_t offset = at % HADAL_PAGE_SIZE;
-		size_t piece = HADAL_PAGE_SIZE - offset;
+		size_t offset = at % CACHE_LINE;
+		size_t piece = CACHE_LINE - offset;
 		int error;
-		const uint8_t *page = cached_page(cache, at - offset, &error);
+		const uint8_t *line = cached_line(cache, at - offset, &error);
 
-		if (!page)
+		if (!line)
 			return done ? (ssize_t)done : error;
 		if (piece > len - done)
 			piece = len - done;
-		memcpy((char *)buf + done, page + offset, piece);
+		memcpy((char *)buf + done, line + offset, piece);
 		done += piece;
 	}
 	return done;
@@ -107,7 +141,8 @@ void hadal_space_init(struct hadal_space *space, struct hadal_page_cache *cache,
 
 void hadal_space_flush(struct hadal_space *space)
 {
-	memset(space->tlb, 0, sizeof(space->tlb));
+	memset(space->small, 0, sizeof(space->small));
+	memset(space->large, 0, sizeof(space->large));
 	hadal_page_cache_flush(space->cache);
 }
 
@@ -161,25 +196,31 @@ int hadal_space_translate(struct hadal_space *space, uint64_t va,
 	return 0;
 }
 
+static bool page_holds(const struct hadal_space_page *page, uint64_t va)
+{
+	return page->size && (va & ~(page->size - 1)) == page->va;
+}
+
 int hadal_space_address(struct hadal_space *space, uint64_t va, uint64_t *pa)
 {
-	size_t slot = (va >> 21) % HADAL_SPACE_TLB;
-	uint64_t size = space->tlb[slot].size;
+	struct hadal_space_page *large = &space->large[(va >> 21) % HADAL_SPACE_TLB];
+	struct hadal_space_page *page = &space->small[(va >> 12) % HADAL_SPACE_TLB];
 	struct hadal_translation walk;
 	int error;
 
-	if (size && (va & ~(size - 1)) == space->tlb[slot].va) {
-		*pa = space->tlb[slot].pa + (va & (size - 1));
-		return 0;
+	if (page_holds(large, va))
+		page = large;
+	if (!page_holds(page, va)) {
+		error = hadal_space_translate(space, va, &walk);
+		if (error)
+			return error;
+		if (walk.page_bytes > HADAL_PAGE_SIZE)
+			page = large;
+		page->size = walk.page_bytes;
+		page->va = va & ~(page->size - 1);
+		page->pa = walk.physical & ~(page->size - 1);
 	}
-	error = hadal_space_translate(space, va, &walk);
-	if (error)
-		return error;
-	size = walk.page_bytes;
-	space->tlb[slot].size = size;
-	space->tlb[slot].va = va & ~(size - 1);
-	space->tlb[slot].pa = walk.physical & ~(size - 1);
-	*pa = walk.physical;
+	*pa = page->pa + (va & (page->size - 1));
 	return 0;
 }
 

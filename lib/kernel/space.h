@@ -45,11 +45,12 @@ struct hadal_space {
 	struct hadal_page_cache *cache;
 	uint64_t root;   /* physical, page-aligned */
 	unsigned levels; /* 4 or 5 */
-	struct {
+	/* What was translated last: pages of 4 KiB, and larger ones. */
+	struct hadal_space_page {
 		uint64_t va;   /* of the page */
 		uint64_t size; /* 0: the entry is empty */
 		uint64_t pa;
-	} tlb[HADAL_SPACE_TLB];
+	} small[HADAL_SPACE_TLB], large[HADAL_SPACE_TLB];
 };
 
 void hadal_space_init(struct hadal_space *space, struct hadal_page_cache *cache, uint64_t root,

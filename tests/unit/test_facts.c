@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "kernel/facts.h"
 #include "kernel/process.h"
@@ -102,6 +103,52 @@ static void damaged_files_are_refused(void **state)
 	hadal_facts_clear(&facts);
 }
 
+/* Loads a file that says this and whose checksum is right. */
+static int load_text(const char *text)
+{
+	struct hadal_facts loaded;
+	FILE *file = fopen(path, "w");
+	int result;
+
+	assert_non_null(file);
+	assert_int_equal(chmod(path, 0600), 0);
+	fprintf(file, "hadal-facts 1 %08lx\n%s",
+		crc32(0, (const unsigned char *)text, strlen(text)), text);
+	fclose(file);
+	result = hadal_facts_load(&loaded, path);
+	if (!result)
+		hadal_facts_clear(&loaded);
+	return result;
+}
+
+static void malformed_lines_are_refused(void **state)
+{
+	static const char *const malformed[] = {
+		"symbol\n",
+		"symbol name\n",
+		"symbol name -1\n",
+		"symbol name 12x\n",
+		"symbol name 12 13\n",
+		"symbol  12\n",
+		"field a b 1 2 3 4\n",
+		"field a b 1 2 8 4 5\n",
+		"field a b 1 2 3 65 5\n",
+		"field a b 4294967296 2 3 4 5\n",
+		"field a b 1 2 3 4 5 6\n",
+		"build-id 12 00\n",
+		"build-id 12 000102030405060708090a0b0c0d0e0f1011121x\n",
+		"build-id 12 000102030405060708090a0b0c0d0e0f1011121314\n",
+		"other 12\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(malformed) / sizeof(malformed[0]); i++)
+		assert_int_equal(load_text(malformed[i]), -EINVAL);
+	assert_int_equal(load_text("symbol name 12\nfield a b 1 2 7 64 5\n"
+				   "build-id 12 000102030405060708090a0b0c0d0e0f10111213\n"),
+			 0);
+}
+
 static void files_of_others_are_refused(void **state)
 {
 	struct hadal_facts facts = make_facts(), loaded;
@@ -193,6 +240,7 @@ int main(void)
 #define WITH_DIRECTORY(test) cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
 		WITH_DIRECTORY(facts_are_kept),
 		WITH_DIRECTORY(damaged_files_are_refused),
+		WITH_DIRECTORY(malformed_lines_are_refused),
 		WITH_DIRECTORY(files_of_others_are_refused),
 		WITH_DIRECTORY(a_second_start_reads_little),
 		WITH_DIRECTORY(facts_of_another_build_are_not_used),

@@ -165,18 +165,52 @@ static void flush_forgets(void **state)
 	drop(&fixture);
 }
 
-static void cache_keeps_pages(void **state)
+static uint32_t read_cached(struct fixture *fixture, uint64_t pa)
+{
+	uint32_t value = 0;
+
+	assert_int_equal(hadal_page_cache_read(fixture->cache, pa, &value, 4), 4);
+	return value;
+}
+
+static void cache_keeps_what_was_read_last(void **state)
 {
 	struct fixture fixture = make(4);
-	uint64_t before = fixture.machine->memory.reads;
-	uint32_t value;
+	uint64_t before = fixture.machine->memory.reads, far = 128 * 512;
 
 	(void)state;
-	/* Four pages that compete for one set stay all of them. */
+	/* Four pieces that compete for one set stay all of them; the fifth drives out the first. */
 	for (int round = 0; round < 3; round++)
 		for (int i = 0; i < 4; i++)
-			hadal_page_cache_read(fixture.cache, i * 64 * HADAL_PAGE_SIZE, &value, 4);
+			read_cached(&fixture, i * far);
 	assert_int_equal(fixture.machine->memory.reads - before, 4);
+	read_cached(&fixture, 4 * far);
+	for (int i = 1; i < 5; i++)
+		read_cached(&fixture, i * far);
+	assert_int_equal(fixture.machine->memory.reads - before, 5);
+	read_cached(&fixture, 0);
+	assert_int_equal(fixture.machine->memory.reads - before, 6);
+	drop(&fixture);
+}
+
+static void cache_forgets_however_often_it_is_told(void **state)
+{
+	struct fixture fixture = make(4);
+	uint32_t *word = (uint32_t *)(fixture.machine->ram + 0xa00000);
+
+	(void)state;
+	/* Its counter of flushes has 16 bits. */
+	for (uint32_t times = 65533; times < 65539; times++) {
+		*word = times;
+		assert_int_equal(read_cached(&fixture, 0xa00000), times);
+		*word = 0;
+		for (uint32_t i = 0; i < times; i++)
+			hadal_page_cache_flush(fixture.cache);
+		assert_int_equal(read_cached(&fixture, 0xa00000), 0);
+		hadal_page_cache_flush(fixture.cache);
+	}
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(read_cached(&fixture, 0xa10000 + i * 512), 0);
 	drop(&fixture);
 }
 
@@ -187,7 +221,8 @@ int main(void)
 		cmocka_unit_test(what_is_not_mapped_is_refused),
 		cmocka_unit_test(reads_cross_pages_and_stop_at_holes),
 		cmocka_unit_test(flush_forgets),
-		cmocka_unit_test(cache_keeps_pages),
+		cmocka_unit_test(cache_keeps_what_was_read_last),
+		cmocka_unit_test(cache_forgets_however_often_it_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
