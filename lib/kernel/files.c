@@ -76,6 +76,7 @@ struct file_walk {
 	hadal_file_visit visit;
 	void *ctx;
 	size_t *lost;
+	bool sockets_only;
 };
 
 static uint64_t other_value(const struct hadal_files *files, enum other_field field,
@@ -91,19 +92,24 @@ static int visit_file(struct file_walk *walk, enum hadal_file_use use, int32_t f
 	struct hadal_file file = {.use = use, .fd = fd, .file = address, .path = files->path};
 	uint64_t mode, inode;
 
-	if (hadal_object_read(object, address) ||
-	    hadal_path_of_file(files->paths, address, files->path) < 0) {
+	if (hadal_object_read(object, address)) {
+		(*walk->lost)++;
+		return 0;
+	}
+	inode = hadal_object_value(object, FILE_INODE);
+	file.mode = other_value(files, INODE_MODE, inode);
+	if (walk->sockets_only && !S_ISSOCK(file.mode))
+		return 0;
+	if (hadal_path_of_file(files->paths, address, files->path) < 0) {
 		(*walk->lost)++;
 		return 0;
 	}
 	mode = hadal_object_value(object, FILE_MODE);
-	inode = hadal_object_value(object, FILE_INODE);
 	file.readable = mode & FMODE_READ;
 	file.writable = mode & FMODE_WRITE;
 	file.flags = hadal_object_value(object, FILE_FLAGS);
 	file.position = hadal_object_value(object, FILE_POSITION);
 	file.private = hadal_object_value(object, FILE_PRIVATE);
-	file.mode = other_value(files, INODE_MODE, inode);
 	file.inode = other_value(files, INODE_NUMBER, inode);
 	return walk->visit(walk->ctx, walk->process, &file);
 }
@@ -165,7 +171,7 @@ static int visit_table(struct file_walk *walk, uint64_t table)
 int hadal_files_of(struct hadal_files *files, const struct hadal_process *process,
 		   hadal_file_visit visit, void *ctx, size_t *lost)
 {
-	struct file_walk walk = {files, process, visit, ctx, lost};
+	struct file_walk walk = {files, process, visit, ctx, lost, false};
 	/* A process that has ended, and is not waited for yet, has none of these. */
 	uint64_t exe = other_value(files, MM_EXE, process->mm);
 	uint64_t fs = other_value(files, TASK_FS, process->task);
@@ -177,6 +183,15 @@ int hadal_files_of(struct hadal_files *files, const struct hadal_process *proces
 	if (!result && open)
 		result = visit_table(&walk, other_value(files, FILES_TABLE, open));
 	return result;
+}
+
+int hadal_files_sockets_of(struct hadal_files *files, const struct hadal_process *process,
+			   hadal_file_visit visit, void *ctx, size_t *lost)
+{
+	struct file_walk walk = {files, process, visit, ctx, lost, true};
+	uint64_t open = other_value(files, TASK_FILES, process->task);
+
+	return open ? visit_table(&walk, other_value(files, FILES_TABLE, open)) : 0;
 }
 
 static int open_files(struct hadal_files *files, struct hadal_kernel *kernel,

@@ -6,6 +6,7 @@
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
@@ -70,6 +71,8 @@ static int bound(int family, int type, const void *address, socklen_t len)
 	int fd = socket(family, type, 0);
 
 	CHECK(fd >= 0);
+	/* A TIME_WAIT may be left of the scene of another test. */
+	CHECK(!setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)));
 	CHECK(!bind(fd, address, len));
 	return fd;
 }
@@ -99,21 +102,35 @@ static int connected(uint16_t port)
 	return fd;
 }
 
+/* A connection with a queue at each end: the one side sends until the other is full. */
+static void fill_tcp(void)
+{
+	struct sockaddr_in address = v4(1007);
+	int fd = bound(AF_INET, SOCK_STREAM, &address, sizeof(address)), client;
+	const char bytes[4096] = "";
+
+	CHECK(!setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &(int){4096}, sizeof(int)) && !listen(fd, 1));
+	client = connected(1007);
+	CHECK(accept(fd, NULL, NULL) >= 0 && !fcntl(client, F_SETFL, O_NONBLOCK));
+	CHECK(!setsockopt(client, SOL_SOCKET, SO_SNDBUF, &(int){16384}, sizeof(int)));
+	while (write(client, bytes, sizeof(bytes)) > 0)
+		;
+}
+
 static void open_tcp(void)
 {
 	struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_port = htons(1002)};
 	struct sockaddr_in6 loopback = any;
-	int fd = listening(1001), client;
+	int fd = listening(1001), client, end;
 
 	loopback.sin6_addr = in6addr_loopback;
 	connected(1001);
 	CHECK(accept(fd, NULL, NULL) >= 0);
-	connected(1001); /* and not accepted: the other end has no file */
 	/* Closed by the client first, which leaves a TIME_WAIT without any socket. */
 	client = connected(1001);
-	CHECK(accept(fd, NULL, NULL) >= 0);
-	fd = accept(fd, NULL, NULL);
-	CHECK(fd >= 0 && !close(client) && !read(fd, &(char){0}, 1) && !close(fd));
+	end = accept(fd, NULL, NULL);
+	CHECK(!close(client) && !read(end, &(char){0}, 1) && !close(end));
+	connected(1001); /* and not accepted: the other end has no file */
 	fd = bound(AF_INET6, SOCK_STREAM, &any, sizeof(any));
 	CHECK(!listen(fd, 5));
 	connected(1002);
@@ -122,6 +139,7 @@ static void open_tcp(void)
 	CHECK(!connect(client, (struct sockaddr *)&loopback, sizeof(loopback)));
 	CHECK(accept(fd, NULL, NULL) >= 0);
 	CHECK(socket(AF_INET, SOCK_STREAM, 0) >= 0); /* not bound, so in no table of the kernel */
+	fill_tcp();
 }
 
 static void open_udp(void)
@@ -133,6 +151,37 @@ static void open_udp(void)
 	address.sin_port = htons(1005);
 	CHECK(!connect(fd, (struct sockaddr *)&address, sizeof(address)));
 	bound(AF_INET6, SOCK_DGRAM, &any, sizeof(any));
+	address.sin_port = htons(1004);
+	CHECK(sendto(fd, "unread", 6, 0, (struct sockaddr *)&address, sizeof(address)) == 6);
+}
+
+static void open_raw(void)
+{
+	struct sockaddr_nl group = {.nl_family = AF_NETLINK, .nl_groups = 1};
+
+	CHECK(socket(AF_INET, SOCK_RAW, IPPROTO_ICMP) >= 0);
+	CHECK(socket(AF_INET6, SOCK_RAW, IPPROTO_UDP) >= 0);
+	CHECK(socket(AF_PACKET, SOCK_DGRAM, htons(0x88b5)) >= 0);
+	bound(AF_NETLINK, SOCK_RAW, &group, sizeof(group));
+	CHECK(socket(AF_NETLINK, SOCK_RAW, 0) >= 0);
+}
+
+/* A socket that is nowhere but in a message that nobody has received. */
+static void send_away(int through)
+{
+	struct sockaddr_in address = v4(1008);
+	int fd = bound(AF_INET, SOCK_DGRAM, &address, sizeof(address));
+	char control[CMSG_SPACE(sizeof(fd))] = "";
+	struct iovec piece = {"x", 1};
+	struct msghdr message = {.msg_iov = &piece,
+				 .msg_iovlen = 1,
+				 .msg_control = control,
+				 .msg_controllen = sizeof(control)};
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+
+	*header = (struct cmsghdr){CMSG_LEN(sizeof(fd)), SOL_SOCKET, SCM_RIGHTS};
+	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+	CHECK(sendmsg(through, &message, 0) == 1 && !close(fd));
 }
 
 static void open_unix(void)
@@ -147,7 +196,7 @@ static void open_unix(void)
 	CHECK(!connect(fd, (struct sockaddr *)&path, sizeof(path)));
 	bound(AF_UNIX, SOCK_DGRAM, &abstract, len);
 	CHECK(!socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds));
-	CHECK(socket(AF_NETLINK, SOCK_RAW, 0) >= 0);
+	send_away(fds[0]);
 }
 
 static void wait_for_end(void)
@@ -183,6 +232,7 @@ static void enter_namespaces(void)
 	CHECK(!mkdir(DIRECTORY "/root", 0700) && !mkdir(DIRECTORY "/root/work", 0700));
 	CHECK(!chroot(DIRECTORY "/root") && !chdir("/work"));
 	listening(1006);
+	CHECK(socket(AF_UNIX, SOCK_STREAM, 0) >= 0 && socket(AF_INET, SOCK_RAW, 255) >= 0);
 	/* The first process of the new PID namespace. */
 	if (!fork())
 		wait_for_end();
@@ -201,7 +251,10 @@ static void rename_arguments(void)
 
 static void become_nobody(void)
 {
+	struct sockaddr_in address = v4(10009);
+
 	CHECK(!chdir("/dev/shm") && !setgid(65534) && !setuid(65534));
+	bound(AF_INET, SOCK_DGRAM, &address, sizeof(address));
 }
 
 int main(int argc, char **argv)
@@ -212,9 +265,11 @@ int main(int argc, char **argv)
 
 	CHECK(argc > 1);
 	signal(SIGPIPE, SIG_IGN);
+	CHECK(!prctl(PR_SET_CHILD_SUBREAPER, 1));
 	open_files();
 	open_tcp();
 	open_udp();
+	open_raw();
 	open_unix();
 	arguments = argv;
 	children[0] = child(enter_namespaces);
@@ -232,5 +287,8 @@ int main(int argc, char **argv)
 	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
 	for (int i = 0; i < 3; i++)
 		kill(children[i], SIGKILL);
+	/* Until the last of them is gone, its files keep the mounts. */
+	while (wait(NULL) > 0)
+		;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
