@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * test_libvmi_hazards SECONDS: what could go wrong while a page shows another one. Run it with
- * hadal exec. A large part of RAM holds a known content, which has to be there at the end.
+ * What could go wrong while a page shows another one: programs end, fork, unmap and move it, other
+ * CPUs and clients see it, the table is full. Run it with hadal exec, below test_ram.
+ * "test_libvmi_hazards outsider", without hadal exec: what programs see that were not let in.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
@@ -11,125 +11,38 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "hadal.h"
+#include "core/page_set.h"
 #include "support/check.h"
+#include "support/hazards.h"
 #include "support/libvmi.h"
 
-#define MADV_COLLAPSE_NUMBER 25 /* Linux 6.1 has it, the C library's headers do not */
-#define HUGE                 (2ull << 20)
-#define NOBODY               65534
-
-/* RAM whose content is checked at the end. */
-#define FILL_BYTES (96ull << 20)
-/* What is mapped and disturbed. */
-#define REGION_PAGES (4 * HUGE / PAGE)
-
-static uint64_t *fill;
-static volatile uint64_t *target;
-static uint64_t target_physical;
-
-#define TARGET_WORD 0x7461726765740000ull
-
-static uint64_t fill_word(uint64_t i)
-{
-	return i * 0x9e3779b97f4a7c15ull;
-}
-
-static void fill_write(void)
-{
-	fill = (uint64_t *)vmi_pages(FILL_BYTES / PAGE);
-	for (uint64_t i = 0; i < FILL_BYTES / 8; i++)
-		fill[i] = fill_word(i);
-}
-
-static void fill_check(void)
-{
-	for (uint64_t i = 0; i < FILL_BYTES / 8; i++)
-		EQUAL(fill[i], fill_word(i));
-}
-
-static void target_check(void)
-{
-	for (uint64_t i = 0; i < PAGE / 8; i++)
-		EQUAL(target[i], TARGET_WORD + i);
-}
-
-static void target_write(void)
-{
-	target = (uint64_t *)vmi_pages(1);
-	for (uint64_t i = 0; i < PAGE / 8; i++)
-		target[i] = TARGET_WORD + i;
-	target_physical = vmi_physical(target);
-}
-
-static uint64_t mapped_pages(void)
-{
-	struct hadal *hadal;
-	struct hadal_client_info clients[8];
-	struct hadal_info info;
-
-	CHECK(!hadal_open(&hadal, NULL));
-	/* This lets go of pages that are in no address space any more. */
-	CHECK(hadal_clients(hadal, clients, 8, NULL) > 0);
-	CHECK(!hadal_info(hadal, &info, NULL));
-	hadal_close(hadal);
-	return info.mapped_pages;
-}
-
-static pid_t start(void (*run)(int), int argument)
-{
-	pid_t child = fork();
-
-	CHECK(child >= 0);
-	if (child)
-		return child;
-	run(argument);
-	_exit(0);
-}
-
-static int end_of(pid_t child)
-{
-	int status;
-
-	CHECK(waitpid(child, &status, 0) == child);
-	return status;
-}
-
-static void allocate(int megabytes)
-{
-	uint8_t *pages = vmi_pages(((size_t)megabytes << 20) / PAGE);
-
-	memset(pages, 0xee, (size_t)megabytes << 20);
-}
-
-/* Frames that were let go of are used again, zeroed or written. */
-static void churn(void)
-{
-	for (int i = 0; i < 3; i++)
-		EQUAL(end_of(start(allocate, 64)), 0);
-	target_check();
-}
+#define NOBODY      65534
+#define ENDING_WITH 100 /* pages mapped */
 
 enum ending { END_KILL, END_EXIT, END_EXEC, END_CRASH, END_COUNT };
 
+static uint64_t map(const volatile void *page, uint64_t physical)
+{
+	return vmi_call(VMI_MAP, (uintptr_t)page, physical, DOM0);
+}
+
 static void map_and_end(int ending)
 {
-	volatile uint8_t *pages = vmi_pages(300);
+	volatile uint8_t *pages = vmi_pages(ENDING_WITH);
 
-	for (int i = 0; i < 300; i++) {
+	for (int i = 0; i < ENDING_WITH; i++) {
 		vmi_physical(pages + i * PAGE);
 		vmi_map(pages + i * PAGE, target_physical);
-		EQUAL(*(volatile uint64_t *)(pages + i * PAGE), TARGET_WORD);
+		target_check(pages + i * PAGE);
 	}
 	switch (ending) {
 	case END_KILL:
 		kill(getpid(), SIGKILL);
 		break;
 	case END_EXIT:
-		exit(0);
+		break;
 	case END_EXEC:
 		execl("/bin/true", "true", NULL);
 		break;
@@ -180,6 +93,7 @@ static void test_unmapping(void)
 	memset((void *)pages, 0x55, 2 * PAGE);
 	churn();
 	munmap((void *)pages, 2 * PAGE);
+	EQUAL(mapped_pages(), 0);
 }
 
 static volatile uint8_t *inherited;
@@ -192,11 +106,10 @@ static void use_inherited(int unused)
 	vmi_restore(inherited, inherited_physical);
 	EQUAL(inherited[9], 99);
 	memset((void *)inherited, 0x77, PAGE);
-	target_check();
 	/* And it may introspect like any other client. */
 	inherited_physical = vmi_physical(inherited);
 	vmi_map(inherited, target_physical);
-	EQUAL(*(volatile uint64_t *)inherited, TARGET_WORD);
+	target_check(inherited);
 	vmi_restore(inherited, inherited_physical);
 	EQUAL(inherited[9], 0x77);
 	vmi_map(inherited, target_physical);
@@ -209,135 +122,175 @@ static void test_fork(void)
 	vmi_map(inherited, target_physical);
 	EQUAL(end_of(start(use_inherited, 0)), 0);
 	churn();
-	EQUAL(*(volatile uint64_t *)inherited, TARGET_WORD);
+	target_check(inherited);
 	vmi_restore(inherited, inherited_physical);
 	EQUAL(inherited[9], 0x11);
 	EQUAL(mapped_pages(), 0);
+	munmap((void *)inherited, PAGE);
 }
 
-static void write_file(const char *path, const char *text)
+/* A client that has a page show the target until it is killed; it tells when. */
+static void show_target(int tell)
 {
-	int fd = open(path, O_WRONLY);
+	volatile uint8_t *page = vmi_pages(1);
 
-	if (fd < 0)
-		return;
-	if (write(fd, text, strlen(text)) < 0)
-		CHECK(errno);
-	close(fd);
+	vmi_physical(page);
+	vmi_map(page, target_physical);
+	target_check(page);
+	CHECK(write(tell, "", 1) == 1);
+	pause();
 }
 
-static uint8_t *region_allocate(void)
+static pid_t start_showing(void)
 {
-	uint8_t *area = mmap(NULL, (REGION_PAGES + HUGE / PAGE) * PAGE, PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	uint8_t *region = (uint8_t *)(((uintptr_t)area + HUGE - 1) & ~(HUGE - 1));
+	int said[2];
+	pid_t child;
+	char byte;
 
-	CHECK(area != MAP_FAILED);
-	/* Small pages at first, of which khugepaged makes large ones. */
-	CHECK(!madvise(region, REGION_PAGES * PAGE, MADV_NOHUGEPAGE));
-	for (uint64_t i = 0; i < REGION_PAGES; i++)
-		*(uint64_t *)(region + i * PAGE) = i / 2; /* pairs that KSM merges */
-	CHECK(!madvise(region, REGION_PAGES * PAGE, MADV_HUGEPAGE));
-	madvise(region, REGION_PAGES * PAGE, MADV_MERGEABLE);
-	return region;
+	CHECK(!pipe(said));
+	child = start(show_target, said[1]);
+	CHECK(read(said[0], &byte, 1) == 1);
+	close(said[0]);
+	close(said[1]);
+	return child;
 }
 
-/* A thread that has the kernel move pages in every way it knows. */
-static void *disturb(void *region)
+/* Two clients, and a third page of this one's, show the same page; each ends by itself. */
+static void test_two_clients(void)
 {
-	for (unsigned int round = 0;; round++) {
-		uint8_t *part = (uint8_t *)region + round % 4 * HUGE;
+	volatile uint64_t *page = (uint64_t *)vmi_pages(1);
+	uint64_t own = vmi_physical(page);
+	pid_t first = start_showing(), second = start_showing();
 
-		madvise(part, HUGE, MADV_COLLAPSE_NUMBER);
-		madvise(part, HUGE / 2, MADV_PAGEOUT);
-		if (round % 16 == 0)
-			write_file("/proc/sys/vm/compact_memory", "1");
-		usleep(50000); /* lets the clients come to the memory too */
-	}
-	return NULL;
-}
-
-static void more_disturbance(bool on)
-{
-	write_file("/sys/kernel/mm/ksm/sleep_millisecs", "20");
-	write_file("/sys/kernel/mm/ksm/run", on ? "1" : "0");
-	write_file("/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs", "20");
-	write_file("/sys/kernel/mm/transparent_hugepage/khugepaged/pages_to_scan", "512");
-}
-
-/* Pages that show another one, some all the time, while the kernel moves what it can. */
-static void map_for(int seconds)
-{
-	uint8_t *region = region_allocate();
-	time_t end = time(NULL) + seconds;
-	uint64_t pairs = 0, kept_own = vmi_physical(region);
-	pthread_t disturber;
-
-	vmi_map(region, target_physical);
-	CHECK(!pthread_create(&disturber, NULL, disturb, region));
-	for (uint64_t i = 1; time(NULL) < end; i = (i + 61) % REGION_PAGES) {
-		volatile uint64_t *page = (volatile uint64_t *)(region + i * PAGE);
-		uint64_t own;
-
-		if (!i)
-			continue;
-		own = vmi_physical(page);
-		for (int again = 0; again < 100; again++, pairs++) {
-			vmi_map(page, target_physical);
-			EQUAL(page[1], TARGET_WORD + 1);
-			vmi_restore(page, own);
-			EQUAL(page[0], i / 2);
-		}
-		EQUAL(*(volatile uint64_t *)region, TARGET_WORD);
-	}
-	vmi_restore(region, kept_own);
-	for (uint64_t i = 0; i < REGION_PAGES; i++)
-		EQUAL(*(uint64_t *)(region + i * PAGE), i / 2);
-	target_check();
-	printf("%llu pairs of map and restore\n", (unsigned long long)pairs);
-	exit(0);
-}
-
-/* Two clients at once. */
-static void test_moves(int seconds)
-{
-	pid_t first, second;
-
-	more_disturbance(true);
-	fflush(stdout);
-	first = start(map_for, seconds);
-	second = start(map_for, seconds);
-	EQUAL(end_of(first), 0);
-	EQUAL(end_of(second), 0);
-	more_disturbance(false);
+	vmi_map(page, target_physical);
+	EQUAL(mapped_pages(), 3);
+	kill(first, SIGKILL);
+	EQUAL(WTERMSIG(end_of(first)), SIGKILL);
+	churn();
+	EQUAL(mapped_pages(), 2);
+	target_check(page);
+	page[3] = 1;
+	EQUAL(target[3], 1);
+	page[3] = TARGET_WORD(3);
+	vmi_restore(page, own);
+	EQUAL(page[3], 0x1111111111111111);
+	EQUAL(mapped_pages(), 1);
+	kill(second, SIGKILL);
+	EQUAL(WTERMSIG(end_of(second)), SIGKILL);
 	EQUAL(mapped_pages(), 0);
 	churn();
+	munmap((void *)page, PAGE);
 }
 
-static void run_outsider(int is_root)
+static volatile uint64_t *watched;
+static uint64_t seen_wrong, seen_target;
+static volatile int turn; /* odd while the page changes; -1 ends */
+
+static void pin(unsigned int cpu)
 {
-	if (!is_root)
-		CHECK(!setgid(NOBODY) && !setuid(NOBODY));
-	execl("/bin/test_libvmi_hazards", "test_libvmi_hazards", "outsider", NULL);
-	_exit(1);
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	CHECK(!sched_setaffinity(0, sizeof(set), &set));
 }
 
-/* Another program, while there are clients. */
-static int outsider(void)
+static void *watch(void *unused)
+{
+	pin(1);
+	for (int before; (before = __atomic_load_n(&turn, __ATOMIC_SEQ_CST)) >= 0;) {
+		uint64_t word = watched[1];
+
+		if (before % 2 || __atomic_load_n(&turn, __ATOMIC_SEQ_CST) != before)
+			continue;
+		seen_target += before % 4 != 0;
+		seen_wrong += word != (before % 4 ? TARGET_WORD(1) : 0x1111111111111111);
+	}
+	return unused;
+}
+
+static void step(void)
+{
+	__atomic_add_fetch(&turn, 1, __ATOMIC_SEQ_CST);
+}
+
+/* A thread on another CPU that reads all the time sees a change before the request is done. */
+static void test_other_cpu(void)
+{
+	uint64_t own;
+	pthread_t watcher;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		return;
+	watched = (uint64_t *)vmi_pages(1);
+	own = vmi_physical(watched);
+	pin(0);
+	CHECK(!pthread_create(&watcher, NULL, watch, NULL));
+	for (int i = 0; i < 1000; i++) {
+		step();
+		vmi_map(watched, i % 2 ? own : target_physical);
+		step();
+		usleep(i % 16 ? 0 : 1000); /* also when both CPUs are one of a busy host */
+	}
+	__atomic_store_n(&turn, -1, __ATOMIC_SEQ_CST);
+	CHECK(!pthread_join(watcher, NULL));
+	EQUAL(seen_wrong, 0);
+	CHECK(seen_target);
+	munmap((void *)watched, PAGE);
+}
+
+/* As many pages as there is room for, then one more, which fails and changes nothing. */
+static void fill_table(int unused)
+{
+	int room = PAGE_SET_MAX - known_pages();
+	volatile uint8_t *pages = vmi_pages(room + 1), *last = pages + room * PAGE;
+	uint64_t own = vmi_physical(pages);
+
+	(void)unused;
+	for (int i = 0; i < room; i++)
+		vmi_map(pages + i * PAGE, target_physical);
+	EQUAL(mapped_pages(), room);
+	for (int again = 0; again < 2; again++) {
+		EQUAL(map(last, target_physical), 1);
+		for (unsigned int i = 0; i < PAGE; i++)
+			EQUAL(last[i], 0x11);
+	}
+	for (int i = 0; i < room; i++)
+		EQUAL(((volatile uint64_t *)(pages + i * PAGE))[1], TARGET_WORD(1));
+	/* One that has served makes room. */
+	vmi_restore(pages, own);
+	EQUAL(pages[0], 0x11);
+	vmi_map(last, target_physical);
+	target_check(last);
+	EQUAL(mapped_pages(), room);
+}
+
+static void test_full_table(void)
+{
+	for (int again = 0; again < 2; again++) {
+		EQUAL(end_of(start(fill_table, 0)), 0);
+		EQUAL(mapped_pages(), 0);
+		churn();
+	}
+}
+
+static void be_outsider(int is_root)
 {
 	struct vmi_registers r = {.rax = 0x40001337};
 
+	if (!is_root)
+		CHECK(!setgid(NOBODY) && !setuid(NOBODY));
 	vmi_cpuid(&r);
 	CHECK((uint32_t)r.rax != 42 || (uint32_t)r.rbx != 42);
-	CHECK(geteuid() == 0 || open("/dev/hadal", O_RDWR) < 0);
+	CHECK(is_root || open("/dev/hadal", O_RDWR) < 0);
 	vmi_call(VMI_ACK, 0, 0, DOM0); /* ends it */
-	return 0;
 }
 
+/* A program that was not let in, while others are. */
 static void test_outsiders(void)
 {
 	for (int is_root = 0; is_root < 2; is_root++) {
-		int status = end_of(start(run_outsider, is_root));
+		int status = end_of(start(be_outsider, is_root));
 
 		CHECK(WIFSIGNALED(status));
 		EQUAL(WTERMSIG(status), SIGILL);
@@ -346,16 +299,16 @@ static void test_outsiders(void)
 
 int main(int argc, char **argv)
 {
-	CHECK(argc == 2);
-	if (!strcmp(argv[1], "outsider"))
-		return outsider();
-	fill_write();
+	if (argc > 1 && !strcmp(argv[1], "outsider")) {
+		test_outsiders();
+		return 0;
+	}
 	target_write();
-	test_outsiders();
 	test_ends();
 	test_unmapping();
 	test_fork();
-	test_moves(atoi(argv[1]));
-	fill_check();
+	test_two_clients();
+	test_other_cpu();
+	test_full_table();
 	return 0;
 }

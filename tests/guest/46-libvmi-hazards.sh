@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: MIT
+# hadal: on
+# timeout: 900
+# While pages show others, programs end and fork, and the kernel moves memory: nothing else changes.
+# TEST_SECONDS of the environment is how long pages are mapped and moved.
+. lib.sh
+
+hadal exec -- sleep 1000 &
+client=$!
+test_libvmi_hazards outsider || fail "a program that was not let in: see above"
+kill $client
+test_ram hadal exec -- test_libvmi_hazards || fail "test_libvmi_hazards: see above"
+test_ram hadal exec -- test_libvmi_moves "${TEST_SECONDS:-3}" || fail "test_libvmi_moves: see above"
+[ "$(hadal clients | wc -l)" = 1 ] || fail "a client is left: $(hadal clients)"
+hadal stop >/dev/null || fail "Hadal does not stop"
