@@ -226,7 +226,7 @@ static void test_other_cpu(void)
 	own = vmi_physical(watched);
 	pin(0);
 	CHECK(!pthread_create(&watcher, NULL, watch, NULL));
-	for (int i = 0; i < 1000; i++) {
+	for (int i = 0; i < 100; i++) {
 		step();
 		vmi_map(watched, i % 2 ? own : target_physical);
 		step();

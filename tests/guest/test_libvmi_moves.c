@@ -21,7 +21,7 @@
 #define CLIENTS      2
 #define REGION_PAGES (2 * HUGE / PAGE)
 /* For each page that is used; then it is the next one's turn, for known pages move no more. */
-#define PAIRS 50
+#define PAIRS 10
 /* A word of the target for each client to count in. */
 #define COUNTER 8
 
@@ -76,7 +76,7 @@ static void *disturb(void *unused)
 		madvise(part, HUGE / 2, MADV_PAGEOUT);
 		if (round % 16 == 0)
 			write_file("/proc/sys/vm/compact_memory", "1");
-		usleep(10000); /* lets the clients come to the memory too */
+		usleep(50000); /* lets the clients come to the memory too */
 	}
 	return unused;
 }
@@ -123,6 +123,8 @@ static void use_region(time_t end, int client, const volatile uint64_t *other, u
 	for (uint64_t i = 61; i && !is_over(end); i = (i + 61) % REGION_PAGES) {
 		use_page(i, client, other, pairs);
 		EQUAL(((volatile uint64_t *)region)[1], TARGET_WORD(1));
+		/* A request waits for all CPUs: on a busy host, long for one that runs. */
+		usleep(client * 20000);
 	}
 	vmi_restore(region, kept_own);
 	for (uint64_t i = 0; i < REGION_PAGES; i++)
