@@ -45,6 +45,13 @@ part_hadal() {
 	without_image
 }
 
+# On a machine of two CPUs.
+part_others() {
+	with_image "$module"
+	section hadal hadal exec -- $here/bench_libvmi others
+	without_image
+}
+
 # Without, with and without again: the two without tell how far the same work differs from itself.
 part_workload() {
 	section native $here/bench_workload

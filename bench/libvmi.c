@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: MIT
 /*
  * The requests of LibVMI's Bareflank driver, from ring 3 and back: run it with hadal exec. "new" is
- * a page that has not been mapped before.
+ * a page that has not been mapped before. With the argument "others", what one costs on CPU 0 while
+ * CPU 1 idles, and while it runs a program.
  */
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "samples.h"
 
@@ -86,7 +92,7 @@ static void bench_v2p(void)
 	samples_print("libvmi_v2p", ticks, COUNT);
 }
 
-static void bench_map_known(void)
+static void take_map_known(void)
 {
 	const uint8_t *page = pages(1), *target = pages(1);
 	uint64_t own = physical_of(page), other = physical_of(target);
@@ -98,6 +104,11 @@ static void bench_map_known(void)
 		map(page, own);
 		ticks[i] = ticks_now() - start;
 	}
+}
+
+static void bench_map_known(void)
+{
+	take_map_known();
 	samples_print("libvmi_map_known", ticks, COUNT);
 }
 
@@ -122,8 +133,55 @@ static void bench_map_new(void)
 	samples_print("libvmi_all_new", ticks, COUNT);
 }
 
-int main(void)
+static void run_on(int cpu)
 {
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set)) {
+		printf("there is no CPU %d\n", cpu);
+		exit(1);
+	}
+}
+
+/* Returns when it runs. */
+static pid_t start_spinning(int cpu)
+{
+	volatile bool *runs =
+		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t child = fork();
+
+	if (!child) {
+		run_on(cpu);
+		for (;;)
+			*runs = true;
+	}
+	while (!*runs)
+		usleep(1000);
+	return child;
+}
+
+static void bench_others(void)
+{
+	pid_t child;
+
+	run_on(0);
+	take_map_known();
+	samples_print_median("libvmi_map_idle", ticks, COUNT);
+	child = start_spinning(1);
+	take_map_known();
+	samples_print_median("libvmi_map_busy", ticks, COUNT);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2 && !strcmp(argv[1], "others")) {
+		bench_others();
+		return 0;
+	}
 	bench_registers();
 	bench_v2p();
 	bench_map_known();

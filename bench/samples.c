@@ -12,6 +12,18 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static void print(const char *name, const uint64_t *ticks, size_t count, uint64_t typical)
+{
+	printf("%s %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", name, ticks[0], typical,
+	       ticks[count - 1]);
+}
+
+void samples_print_median(const char *name, uint64_t *ticks, size_t count)
+{
+	qsort(ticks, count, sizeof(*ticks), compare);
+	print(name, ticks, count, ticks[count / 2]);
+}
+
 void samples_print(const char *name, uint64_t *ticks, size_t count)
 {
 	size_t best = 0, run = 0;
@@ -25,6 +37,5 @@ void samples_print(const char *name, uint64_t *ticks, size_t count)
 			frequent = ticks[i];
 		}
 	}
-	printf("%s %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", name, ticks[0], frequent,
-	       ticks[count - 1]);
+	print(name, ticks, count, frequent);
 }

@@ -14,5 +14,7 @@ static inline uint64_t ticks_now(void)
 
 /* Prints "NAME LEAST MOST_FREQUENT GREATEST"; reorders the ticks. */
 void samples_print(const char *name, uint64_t *ticks, size_t count);
+/* Prints "NAME LEAST MEDIAN GREATEST", for samples of which hardly two are alike. */
+void samples_print_median(const char *name, uint64_t *ticks, size_t count);
 
 #endif
