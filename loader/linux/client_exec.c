@@ -16,7 +16,7 @@
 #include <linux/fcntl.h>
 #include <linux/file.h>
 #include <linux/module.h>
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "client.h"
@@ -35,8 +35,8 @@ static void successor_admit(const struct successor *successor)
 	if (!current->mm || current->mm == successor->before || !capable(CAP_SYS_ADMIN))
 		return;
 	error = client_admit_current(successor->device, successor->admits);
-	/* It sees no hypervisor. -EEXIST: a script, of which its interpreter is one more format. */
-	if (error && error != -EEXIST)
+	/* -EEXIST: a script, whose interpreter was asked for too. Else it sees no hypervisor. */
+	if (error && error != -EEXIST && !fatal_signal_pending(current))
 		pr_warn_ratelimited("hadal: %s (%d) is not admitted: error %d\n", current->comm,
 				    task_tgid_nr(current), error);
 }
