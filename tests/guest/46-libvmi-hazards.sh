@@ -6,9 +6,9 @@
 . lib.sh
 
 hadal exec -- sleep 1000 &
-client=$!
+until hadal clients | grep -q sleep; do sleep 0.1; done
 test_libvmi_hazards outsider || fail "a program that was not let in: see above"
-kill $client
+kill $!
 test_ram hadal exec -- test_libvmi_hazards || fail "test_libvmi_hazards: see above"
 test_ram hadal exec -- test_libvmi_moves "${TEST_SECONDS:-3}" || fail "test_libvmi_moves: see above"
 [ "$(hadal clients | wc -l)" = 1 ] || fail "a client is left: $(hadal clients)"
