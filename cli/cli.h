@@ -40,6 +40,7 @@ int cmd_modules(int argc, char **argv);
 int cmd_maps(int argc, char **argv);
 int cmd_files(int argc, char **argv);
 int cmd_sockets(int argc, char **argv);
+int cmd_mounts(int argc, char **argv);
 int cmd_dmesg(int argc, char **argv);
 int cmd_symbols(int argc, char **argv);
 int cmd_exec(int argc, char **argv);

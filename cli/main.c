@@ -19,6 +19,7 @@ static const struct cli_command commands[] = {
 	{"maps", "list the memory mappings of a process", cmd_maps},
 	{"files", "list the open files of processes", cmd_files},
 	{"sockets", "list the sockets of all network namespaces", cmd_sockets},
+	{"mounts", "list the mounts of a mount namespace", cmd_mounts},
 	{"dmesg", "print the kernel's log from its memory", cmd_dmesg},
 	{"exec", "run a program that may introspect, such as LibVMI's", cmd_exec},
 	{"allow", "let a running process introspect", cmd_allow},

@@ -3,13 +3,7 @@
 # Files, mappings and command lines of processes read from raw memory are those that /proc shows.
 . lib.sh
 
-if [ -z "$SCENE" ]; then
-	test_objects sh "$0"
-	status=$?
-	umount /tmp/objects/deep /tmp/objects/mount
-	rm -r /tmp/objects
-	exit $status
-fi
+in_scene
 
 for pid in $SCENE $INNER; do
 	hadal files --json $pid >/tmp/files 2>/tmp/err || fail "$(cat /tmp/err)"

@@ -5,13 +5,7 @@
 # kernel's table is still seen.
 . lib.sh
 
-if [ -z "$SCENE" ]; then
-	test_objects sh "$0"
-	status=$?
-	umount /tmp/objects/deep /tmp/objects/mount
-	rm -r /tmp/objects
-	exit $status
-fi
+in_scene
 
 test_sockets $SCENE $INNER >/tmp/out || fail "$(cat /tmp/out)"
 hadal sockets --extended >/tmp/all || fail "no sockets"

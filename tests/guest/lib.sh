@@ -19,3 +19,13 @@ fails() {
 	[ $status -ne 0 ] || fail "'$*' succeeded"
 	[ $status -lt 126 ] || fail "'$*' ended with status $status"
 }
+
+# in_scene: goes on inside of the scene that test_objects makes; the test outside ends here.
+in_scene() {
+	[ -z "$SCENE" ] || return 0
+	test_objects sh "$0"
+	status=$?
+	umount /tmp/objects/mounts/* /tmp/objects/deep /tmp/objects/mount
+	rm -r /tmp/objects
+	exit $status
+}

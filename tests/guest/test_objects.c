@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * test_objects COMMAND...: has all kinds of files and sockets open, and children of every kind,
+ * test_objects COMMAND...: has all kinds of files, mounts and sockets, and children of every kind,
  * while COMMAND runs; SCENE is this process and INNER a child in namespaces of its own, in its
  * environment.
  */
@@ -64,6 +64,30 @@ static void open_files(void)
 	CHECK(memfd_create("a name", 0) >= 0 && eventfd(0, 0) >= 0 && epoll_create1(0) >= 0);
 	CHECK(timerfd_create(CLOCK_MONOTONIC, 0) >= 0);
 	CHECK(dup2(fds[0], 200) == 200); /* beyond the file table that every process has */
+}
+
+static void mount_new(const char *source, const char *path, unsigned long flags)
+{
+	CHECK(!mkdir(path, 0700) && !mount(source, path, "tmpfs", flags, NULL));
+}
+
+/* Mounts with all flags, peers of all kinds, and one that is no directory. */
+static void open_mounts(void)
+{
+	CHECK(!mkdir(DIRECTORY "/mounts", 0700));
+	mount_new("one", DIRECTORY "/mounts/read only",
+		  MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME);
+	mount_new("two", DIRECTORY "/mounts/shared", MS_SYNCHRONOUS | MS_DIRSYNC | MS_NODIRATIME);
+	CHECK(!mount(NULL, DIRECTORY "/mounts/shared", NULL, MS_SHARED, NULL));
+	CHECK(!mkdir(DIRECTORY "/mounts/shared/inside", 0700));
+	CHECK(!mkdir(DIRECTORY "/mounts/slave", 0700));
+	CHECK(!mount(DIRECTORY "/mounts/shared/inside", DIRECTORY "/mounts/slave", NULL, MS_BIND,
+		     NULL));
+	CHECK(!mount(NULL, DIRECTORY "/mounts/slave", NULL, MS_SLAVE, NULL));
+	mount_new("three", DIRECTORY "/mounts/alone", MS_STRICTATIME | MS_LAZYTIME);
+	CHECK(!mount(NULL, DIRECTORY "/mounts/alone", NULL, MS_UNBINDABLE, NULL));
+	close(open_new(DIRECTORY "/mounts/net"));
+	CHECK(!mount("/proc/self/ns/net", DIRECTORY "/mounts/net", NULL, MS_BIND, NULL));
 }
 
 static int bound(int family, int type, const void *address, socklen_t len)
@@ -267,6 +291,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	CHECK(!prctl(PR_SET_CHILD_SUBREAPER, 1));
 	open_files();
+	open_mounts();
 	open_tcp();
 	open_udp();
 	open_raw();
@@ -280,11 +305,13 @@ int main(int argc, char **argv)
 	setenv("INNER", text, 1);
 	pid = fork();
 	if (!pid) {
+		CHECK(!setpgid(0, 0));
 		execvp(argv[1], argv + 1);
 		_exit(127);
 	}
 	children[1] = child(rename_arguments);
 	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+	kill(-pid, SIGKILL); /* what it has left running */
 	for (int i = 0; i < 3; i++)
 		kill(children[i], SIGKILL);
 	/* Until the last of them is gone, its files keep the mounts. */

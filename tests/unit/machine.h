@@ -52,6 +52,16 @@ struct machine_task {
 	struct machine_links tasks;
 };
 
+struct machine_tree_root {
+	uint64_t cached;
+	uint64_t rb_node;
+};
+
+struct machine_tree_node {
+	uint64_t rb_left, rb_right;
+	uint64_t parent;
+};
+
 struct machine_module_part {
 	uint64_t base;
 	uint32_t size;

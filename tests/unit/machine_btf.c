@@ -88,6 +88,15 @@ static void add_module(struct btf *btf, const struct basic_types *types, bool ne
 	}
 }
 
+static void add_tree(struct btf *btf, const struct basic_types *types)
+{
+	btf__add_struct(btf, "rb_root", sizeof(struct machine_tree_root));
+	FIELD(btf, machine_tree_root, rb_node, types->u64);
+	btf__add_struct(btf, "rb_node", sizeof(struct machine_tree_node));
+	FIELD(btf, machine_tree_node, rb_left, types->u64);
+	FIELD(btf, machine_tree_node, rb_right, types->u64);
+}
+
 void *machine_btf(bool new_modules, uint32_t *size)
 {
 	struct btf *btf = btf__new_empty();
@@ -97,6 +106,7 @@ void *machine_btf(bool new_modules, uint32_t *size)
 
 	add_task(btf, &types);
 	add_module(btf, &types, new_modules);
+	add_tree(btf, &types);
 	raw = btf__raw_data(btf, size);
 	copy = malloc(*size);
 	if (!raw || !copy)
