@@ -2,9 +2,12 @@
 /* hadal ps */
 #include "kernel.h"
 #include "kernel/arguments.h"
+#include "process_namespaces.h"
 #include "process_tree.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 /* Longer command lines are cut. */
 #define ARGUMENTS_MAX 4096
@@ -13,6 +16,7 @@ struct options {
 	bool threads;
 	bool tree;
 	bool full;
+	bool namespaces;
 	struct cli_view view;
 };
 
@@ -34,6 +38,13 @@ static error_t parse(int key, char *text, struct argp_state *state)
 	case 'f':
 		options->full = true;
 		return 0;
+	case 'n':
+		options->namespaces = true;
+		return 0;
+	case ARGP_KEY_END:
+		if (options->namespaces && (options->tree || options->full))
+			argp_error(state, "--namespaces goes with neither --tree nor --full");
+		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -45,6 +56,10 @@ static const struct argp argp = {
 			{"threads", 't', NULL, 0, "Also list the threads of each process", 0},
 			{"tree", 'T', NULL, 0, "Children below their parents", 0},
 			{"full", 'f', NULL, 0, "Show command lines instead of names", 0},
+			{"namespaces", 'n', NULL, 0,
+			 "Show the numbers of the namespaces, as in /proc/PID/ns: all of the first "
+			 "process, and of the others those that are not the same",
+			 0},
 			{0},
 		},
 	.parser = parse,
@@ -52,7 +67,7 @@ static const struct argp argp = {
 	.doc = "List the processes as the kernel's own memory has them, whether or not /proc shows "
 	       "them. S is the state as in ps, START seconds after boot, ROOT the physical "
 	       "address of the page tables; kernel threads are in brackets.\v"
-	       "With --json, one object a line, always with the command line.",
+	       "With --json, one object a line, always with the command line and all namespaces.",
 };
 
 /* What is needed to print a process. */
@@ -60,6 +75,8 @@ struct printer {
 	const struct options *options;
 	bool has_arguments;
 	struct hadal_arguments arguments;
+	struct hadal_namespaces *namespaces;                 /* NULL: are not printed */
+	struct hadal_namespace usual[HADAL_NAMESPACE_KINDS]; /* the first process's */
 };
 
 static void print_name(struct printer *printer, const struct hadal_process *process, int used)
@@ -71,6 +88,23 @@ static void print_name(struct printer *printer, const struct hadal_process *proc
 	else if (!printer->has_arguments ||
 		 !hadal_arguments_of(&printer->arguments, process, text, sizeof(text)))
 		snprintf(text, sizeof(text), "%s", process->comm);
+	cli_print_last(text, used);
+}
+
+static void print_namespaces(struct printer *printer, const struct hadal_process *process)
+{
+	struct hadal_namespace found[HADAL_NAMESPACE_KINDS];
+	char text[PROCESS_NAMESPACES_MAX];
+	bool first = process->pid == 1;
+	int used = printf("%7" PRId32, process->tgid);
+
+	if (printer->options->threads)
+		used += printf(" %7" PRId32, process->pid);
+	used += printf(" %-15.15s ", process->comm);
+	hadal_namespaces_of(printer->namespaces, process, found);
+	if (first)
+		memcpy(printer->usual, found, sizeof(found));
+	process_namespaces_text(found, first ? NULL : printer->usual, text);
 	cli_print_last(text, used);
 }
 
@@ -98,6 +132,7 @@ static void print_json(struct printer *printer, const struct hadal_process *proc
 {
 	char text[ARGUMENTS_MAX];
 	struct json_object *object = json_object_new_object();
+	struct hadal_namespace found[HADAL_NAMESPACE_KINDS];
 
 	json_object_object_add(object, "pid", json_object_new_int(process->tgid));
 	json_object_object_add(object, "tid", json_object_new_int(process->pid));
@@ -113,6 +148,8 @@ static void print_json(struct printer *printer, const struct hadal_process *proc
 	cli_json_hex(object, "task", process->task);
 	cli_json_hex(object, "mm", process->mm);
 	cli_json_hex(object, "root", process->page_table);
+	hadal_namespaces_of(printer->namespaces, process, found);
+	json_object_object_add(object, "namespaces", process_namespaces_json(found));
 	json_object_object_add(object, "name", json_object_new_string(process->comm));
 	if (hadal_arguments_of(&printer->arguments, process, text, sizeof(text))) {
 		cli_make_printable(text);
@@ -128,8 +165,21 @@ static void print_process(void *ctx, struct hadal_process *process, unsigned int
 	cli_make_printable(process->comm);
 	if (printer->options->view.json)
 		print_json(printer, process);
+	else if (printer->options->namespaces)
+		print_namespaces(printer, process);
 	else
 		print_row(printer, process, depth);
+}
+
+static void print_head(const struct options *options)
+{
+	const char *thread = options->threads ? "     TID" : "";
+
+	if (options->namespaces)
+		printf("%7s%s %-15s NAMESPACES\n", "PID", thread, "NAME");
+	else
+		printf("%7s%s %7s %6s S %4s %11s %12s NAME\n", "PID", thread, "PPID", "UID", "THR",
+		       "START", "ROOT");
 }
 
 static void print_list(struct printer *printer, struct hadal_process_list *list)
@@ -137,8 +187,7 @@ static void print_list(struct printer *printer, struct hadal_process_list *list)
 	const struct options *options = printer->options;
 
 	if (!options->view.json)
-		printf("%7s%s %7s %6s S %4s %11s %12s NAME\n", "PID",
-		       options->threads ? "     TID" : "", "PPID", "UID", "THR", "START", "ROOT");
+		print_head(options);
 	if (!options->tree || !process_tree(list, print_process, printer))
 		for (size_t i = 0; i < list->count; i++)
 			print_process(printer, &list->items[i], 0);
@@ -157,11 +206,16 @@ static int list_processes(struct hadal_kernel *kernel, void *ctx, struct hadal_e
 
 	if (printer.has_arguments)
 		result = hadal_arguments_open(&printer.arguments, kernel, error);
+	if (!result && (options->namespaces || options->view.json)) {
+		printer.namespaces = hadal_namespaces_open(kernel, error);
+		result = printer.namespaces ? 0 : -ENOENT;
+	}
 	if (!result)
 		result = hadal_processes(kernel, options->threads, &list, error);
 	if (!result)
 		print_list(&printer, &list);
 	hadal_processes_free(&list);
+	hadal_namespaces_close(printer.namespaces);
 	return result;
 }
 
