@@ -22,7 +22,8 @@ $(BUILD)/libhadal.a: $(LIB_OBJECTS)
 # Programs include <libhadal/hadal.h> and link with -lhadal and LIB_LIBS.
 LIB_HEADERS := lib/hadal.h lib/error.h lib/memory.h lib/window.h lib/image.h
 LIB_KERNEL_HEADERS := $(addprefix lib/kernel/,arguments.h btf.h dmesg.h files.h find.h kallsyms.h \
-	kernel.h list.h maps.h module.h mount_namespaces.h mounts.h namespaces.h object.h path.h process.h sockets.h space.h)
+	kernel.h list.h maps.h module.h mount_namespaces.h mounts.h namespaces.h object.h path.h process.h \
+	sockets.h space.h)
 install:: all
 	install -d $(DESTDIR)$(PREFIX)/include/hadal $(DESTDIR)$(PREFIX)/include/libhadal \
 		$(DESTDIR)$(PREFIX)/lib
