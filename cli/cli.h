@@ -47,6 +47,7 @@ int cmd_exec(int argc, char **argv);
 int cmd_allow(int argc, char **argv);
 int cmd_clients(int argc, char **argv);
 int cmd_dump(int argc, char **argv);
+int cmd_mount(int argc, char **argv);
 int cmd_profile(int argc, char **argv);
 int cmd_types(int argc, char **argv);
 int cmd_show(int argc, char **argv);

@@ -155,13 +155,17 @@ int cmd_dump(int argc, char **argv)
 {
 	struct options options = {.format = DUMP_ELF};
 	struct dump_source source;
-	int result;
+	struct hadal_view *view;
+	int result = CLI_FAILURE;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &options);
 	catch_signals();
-	if (!dump_source_open(&source, options.image, options.format))
+	if (!dump_source_open(&source, options.image))
 		return CLI_FAILURE;
-	result = dump(&options, source.view);
+	view = dump_source_view(&source, options.format);
+	if (view)
+		result = dump(&options, view);
+	hadal_view_free(view);
 	dump_source_close(&source);
 	if (stop_signal) { /* the caller sees what ended this */
 		signal(stop_signal, SIG_DFL);

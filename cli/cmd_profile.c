@@ -23,21 +23,11 @@ struct options {
 	const char *map_path; /* LIBVMI; NULL: none */
 };
 
-/* LibVMI's configuration knows no quoting. */
-static bool plain(const char *text, const char *others)
-{
-	for (; *text; text++)
-		if (!(*text >= '0' && *text <= '9') && !(*text >= 'a' && *text <= 'z') &&
-		    !(*text >= 'A' && *text <= 'Z') && !strchr(others, *text))
-			return false;
-	return true;
-}
-
 static void set_domain(struct argp_state *state, struct options *options, const char *text)
 {
 	options->kind = LIBVMI;
-	options->domain = text ? text : "hadal";
-	if (strlen(options->domain) < 2 || !plain(options->domain, "._-"))
+	options->domain = text ? text : HADAL_LIBVMI_DOMAIN;
+	if (!hadal_libvmi_domain_fits(options->domain))
 		argp_error(state,
 			   "DOMAIN is two or more letters, digits, '.', '_' or '-', and not '%s'",
 			   text);
@@ -61,7 +51,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
 		set_domain(state, options, text);
 		return 0;
 	case KEY_MAP_PATH:
-		if (!plain(text, "/._@-"))
+		if (!hadal_libvmi_path_fits(text))
 			argp_error(state, "LibVMI cannot read the path '%s'", text);
 		options->map_path = text;
 		return 0;

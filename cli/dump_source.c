@@ -48,59 +48,54 @@ static void describe_kernel(struct hadal_kernel *kernel, struct hadal_elf_conten
 				"accept the core\n");
 }
 
-static int make_elf(struct dump_source *source)
+static int make_elf(struct dump_source *source, struct hadal_view **view)
 {
 	struct cli_memory *memory = &source->memory;
 	struct hadal_regs *regs = calloc(memory->cpu_count + 1, sizeof(*regs));
 	struct hadal_elf_contents contents = {.regs = regs};
-	struct hadal_kernel *kernel;
 	struct hadal_error error;
-	int result = -ENOMEM;
+	int result;
 
 	if (!regs)
-		return result;
+		return -ENOMEM;
 	contents.regs_count = read_registers(memory, regs);
-	kernel = hadal_kernel_open(&memory->memory, memory->has_traces ? &memory->traces : NULL,
-				   &error);
-	if (kernel)
-		describe_kernel(kernel, &contents);
+	source->kernel = cli_memory_kernel(memory, &error);
+	if (source->kernel)
+		describe_kernel(source->kernel, &contents);
 	else
 		fprintf(stderr, "hadal: %s. The core has its memory only\n", error.text);
-	result = hadal_view_elf(&memory->memory, &contents, &source->view);
-	hadal_kernel_close(kernel);
+	result = hadal_view_elf(&memory->memory, &contents, view);
 	free(regs);
 	return result;
 }
 
-static int make_view(struct dump_source *source, enum dump_format format)
+bool dump_source_open(struct dump_source *source, const char *image)
 {
-	switch (format) {
-	case DUMP_LIME:
-		return hadal_view_lime(&source->memory.memory, &source->view);
-	case DUMP_RAW:
-		return hadal_view_raw(&source->memory.memory, &source->view);
-	default:
-		return make_elf(source);
-	}
-}
-
-bool dump_source_open(struct dump_source *source, const char *image, enum dump_format format)
-{
-	struct hadal_error error;
-
-	source->view = NULL;
-	if (!cli_memory_open(&source->memory, image))
-		return false;
-	if (!make_view(source, format))
-		return true;
-	hadal_fail(&error, ENOMEM, "Out of memory");
-	cli_fail(&error);
-	dump_source_close(source);
-	return false;
+	source->kernel = NULL;
+	return cli_memory_open(&source->memory, image);
 }
 
 void dump_source_close(struct dump_source *source)
 {
-	hadal_view_free(source->view);
+	hadal_kernel_close(source->kernel);
 	cli_memory_close(&source->memory);
+}
+
+struct hadal_view *dump_source_view(struct dump_source *source, enum dump_format format)
+{
+	struct hadal_view *view = NULL;
+	struct hadal_error error;
+	int result;
+
+	if (format == DUMP_LIME)
+		result = hadal_view_lime(&source->memory.memory, &view);
+	else if (format == DUMP_RAW)
+		result = hadal_view_raw(&source->memory.memory, &view);
+	else
+		result = make_elf(source, &view);
+	if (!result)
+		return view;
+	hadal_fail(&error, ENOMEM, "Out of memory");
+	cli_fail(&error);
+	return NULL;
 }

@@ -13,14 +13,18 @@ bool dump_format_parse(const char *text, enum dump_format *format);
 
 struct dump_source {
 	struct cli_memory memory;
-	struct hadal_view *view;
+	struct hadal_kernel *kernel; /* NULL: not found, or not looked for */
 };
 
-/*
- * image: NULL for this system. Says why when it cannot. A kernel that is not found costs an ELF
- * core its VMCOREINFO and its virtual addresses, and a warning.
- */
-bool dump_source_open(struct dump_source *source, const char *image, enum dump_format format);
+/* image: NULL for this system. Says why when it cannot. */
+bool dump_source_open(struct dump_source *source, const char *image);
+/* The views must be freed before. */
 void dump_source_close(struct dump_source *source);
+
+/*
+ * Its memory in a format. An ELF core has the kernel looked for; one that is not found costs the
+ * core its VMCOREINFO and its virtual addresses, and a warning. Returns NULL after saying why.
+ */
+struct hadal_view *dump_source_view(struct dump_source *source, enum dump_format format);
 
 #endif

@@ -104,6 +104,13 @@ void cli_memory_close(struct cli_memory *source)
 	hadal_close(source->hadal);
 }
 
+struct hadal_kernel *cli_memory_kernel(struct cli_memory *source, struct hadal_error *error)
+{
+	return hadal_kernel_open_cached(&source->memory,
+					source->has_traces ? &source->traces : NULL,
+					source->hadal ? CACHE_DIRECTORY : NULL, error);
+}
+
 bool cli_kernel_open(struct cli_kernel *kernel, const char *image)
 {
 	struct cli_memory *source = &kernel->source;
@@ -112,9 +119,7 @@ bool cli_kernel_open(struct cli_kernel *kernel, const char *image)
 	kernel->kernel = NULL;
 	if (!cli_memory_open(source, image))
 		return false;
-	kernel->kernel = hadal_kernel_open_cached(&source->memory,
-						  source->has_traces ? &source->traces : NULL,
-						  image ? NULL : CACHE_DIRECTORY, &error);
+	kernel->kernel = cli_memory_kernel(source, &error);
 	if (kernel->kernel)
 		return true;
 	cli_fail(&error);

@@ -28,6 +28,9 @@ struct cli_memory {
 bool cli_memory_open(struct cli_memory *source, const char *image);
 void cli_memory_close(struct cli_memory *source);
 
+/* The kernel in that memory. Returns NULL with a sentence in error. */
+struct hadal_kernel *cli_memory_kernel(struct cli_memory *source, struct hadal_error *error);
+
 /* A kernel and where its memory comes from. */
 struct cli_kernel {
 	struct cli_memory source;

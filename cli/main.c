@@ -29,6 +29,7 @@ static const struct cli_command commands[] = {
 	{"show", "print what an expression leads to in kernel memory", cmd_show},
 	{"types", "print kernel types with offsets and sizes", cmd_types},
 	{"dump", "write physical memory to a file", cmd_dump},
+	{"mount", "show physical memory as files in a directory", cmd_mount},
 	{"profile", "write symbols and types for volatility3 and LibVMI", cmd_profile},
 };
 

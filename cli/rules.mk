@@ -3,6 +3,7 @@
 # and starts cheaply; not position-independent, since relocating what it links would cost more than
 # all the rest of a short command.
 
+CLI_LIBS := -ljson-c -lfuse3
 CLI_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard cli/*.c))
 
 ARTEFACTS += $(BUILD)/hadal
@@ -14,7 +15,7 @@ $(BUILD)/cli/%.o: cli/%.c
 
 $(BUILD)/hadal: $(CLI_OBJECTS) $(BUILD)/libhadal.a
 	$(call say,LD,$@)
-	$(Q)$(CC) -static -no-pie $(CFLAGS) $(LDFLAGS) -o $@ $^ -ljson-c $(LIB_LIBS)
+	$(Q)$(CC) -static -no-pie $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CLI_LIBS) $(LIB_LIBS)
 
 install:: all
 	install -D -m 755 -s $(BUILD)/hadal $(DESTDIR)$(PREFIX)/bin/hadal

@@ -13,12 +13,12 @@ ssize_t hadal_memory_read(struct hadal_memory *memory, uint64_t pa, void *buf, s
 	while (done < len) {
 		ssize_t got = memory->read(memory->ctx, pa + done, (char *)buf + done, len - done);
 
-		memory->reads++;
+		__atomic_fetch_add(&memory->reads, 1, __ATOMIC_RELAXED);
 		if (got < 0 && !done)
 			return got;
 		if (got <= 0 || (size_t)got > len - done)
 			break;
-		memory->bytes_read += got;
+		__atomic_fetch_add(&memory->bytes_read, got, __ATOMIC_RELAXED);
 		done += got;
 	}
 	return done;

@@ -173,6 +173,18 @@ size_t hadal_view_read(struct hadal_view *view, uint64_t offset, void *buf, size
 	return len;
 }
 
+uint64_t hadal_view_seek(const struct hadal_view *view, uint64_t offset, bool hole)
+{
+	while (offset < view->size) {
+		const struct piece *piece = piece_at(view, offset);
+
+		if (hole == (offset < piece->offset))
+			return offset;
+		offset = hole ? piece->offset + piece->size : piece->offset;
+	}
+	return view->size;
+}
+
 int hadal_view_raw(struct hadal_memory *memory, struct hadal_view **view)
 {
 	*view = hadal_view_new(memory, memory->range_count);

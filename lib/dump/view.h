@@ -51,6 +51,12 @@ size_t hadal_view_read(struct hadal_view *view, uint64_t offset, void *buf, size
  */
 const void *hadal_view_next(struct hadal_view *view, uint64_t offset, void *buf, uint64_t *len);
 
+/*
+ * The first offset from `offset` on that lies in a hole, or that does not. The size when there is
+ * none.
+ */
+uint64_t hadal_view_seek(const struct hadal_view *view, uint64_t offset, bool hole);
+
 /* For those who make views: pieces in ascending order of their offset; gaps are zeros. */
 
 /* Takes over nothing. Returns NULL when out of memory. */

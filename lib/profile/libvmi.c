@@ -1,9 +1,29 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include "profile.h"
 #include "symbols.h"
+
+static bool plain(const char *text, const char *others)
+{
+	for (; *text; text++)
+		if (!(*text >= '0' && *text <= '9') && !(*text >= 'a' && *text <= 'z') &&
+		    !(*text >= 'A' && *text <= 'Z') && !strchr(others, *text))
+			return false;
+	return true;
+}
+
+bool hadal_libvmi_domain_fits(const char *domain)
+{
+	return strlen(domain) >= 2 && plain(domain, "._-");
+}
+
+bool hadal_libvmi_path_fits(const char *path)
+{
+	return plain(path, "/._@-");
+}
 
 int hadal_profile_system_map(struct hadal_kernel *kernel, FILE *out, struct hadal_error *error)
 {

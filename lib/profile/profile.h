@@ -2,6 +2,7 @@
 #ifndef HADAL_LIB_PROFILE_H
 #define HADAL_LIB_PROFILE_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "../kernel/kernel.h"
@@ -18,6 +19,13 @@ int hadal_profile_isf(struct hadal_kernel *kernel, FILE *out, struct hadal_error
 
 /* All symbols as in a System.map. */
 int hadal_profile_system_map(struct hadal_kernel *kernel, FILE *out, struct hadal_error *error);
+
+/* The domain's name where none is given. */
+#define HADAL_LIBVMI_DOMAIN "hadal"
+
+/* LibVMI's configuration knows no quoting: can it have such a domain, or such a path? */
+bool hadal_libvmi_domain_fits(const char *domain);
+bool hadal_libvmi_path_fits(const char *path);
 
 /*
  * An entry of LibVMI's configuration for the domain called `domain`; system_map is the path of that

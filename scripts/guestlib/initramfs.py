@@ -89,6 +89,10 @@ class Cpio:
         out.write(data + b"\0" * (-len(data) % 4))
 
 
+def output(*command):
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def shared_libraries(program):
     """The absolute paths of every library that a program loads, its loader included."""
     result = subprocess.run(["ldd", program], capture_output=True, text=True)
@@ -125,9 +129,7 @@ def stock_modules(names, modules):
             raise SetupError(f"there is no module {name} below {modules}")
         if path in ordered:
             return
-        depends = subprocess.run(
-            ["modinfo", "-F", "depends", path], capture_output=True, text=True, check=True
-        ).stdout.strip()
+        depends = output("modinfo", "-F", "depends", path)
         for dependency in filter(None, depends.split(",")):
             visit(dependency)
         ordered.append(path)
@@ -151,9 +153,7 @@ def build(path, build_dir, release, modules_dir, options, nonce):
     cpio.symlink("sbin", "bin")
     cpio.symlink("usr", ".")
     add_program(cpio, busybox, "bin/busybox")
-    for applet in subprocess.run(
-        [busybox, "--list"], capture_output=True, text=True, check=True
-    ).stdout.split():
+    for applet in output(busybox, "--list").split():
         if applet != "busybox":
             cpio.symlink(f"bin/{applet}", "busybox")
     cpio.text("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n")
@@ -176,6 +176,8 @@ def build(path, build_dir, release, modules_dir, options, nonce):
 
 
 def add_hadal(cpio, build_dir, release, required):
+    # Not linked with, but loaded by glibc where threads are ended, as by hadal mount.
+    cpio.copy(output("gcc", "-print-file-name=libgcc_s.so.1"), "lib/x86_64-linux-gnu/libgcc_s.so.1")
     module = build_dir / "module" / release / "hadal.ko"
     parts = [(module, f"lib/modules/{release}/hadal.ko"), (build_dir / "hadal", "bin/hadal")]
     for source, target in parts:

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Reads an ELF core of this machine from standard input, as it is written, and compares it with
- * what the kernel says: ranges of RAM, CPUs, VMCOREINFO, and the banner where the kernel has it.
- * test_dump head: only what comes before the memory.
+ * Reads an ELF core of this machine from standard input, a file or as it is written, and compares
+ * it with what the kernel says: ranges of RAM, CPUs, VMCOREINFO, and the banner where the kernel
+ * has it. test_dump head: only what comes before the memory.
  */
 #include <elf.h>
 #include <inttypes.h>
@@ -36,6 +36,8 @@ static void skip_to(uint64_t offset)
 {
 	static uint8_t nothing[1 << 16];
 
+	if (!fseeko(stdin, offset, SEEK_SET)) /* a file */
+		position = offset;
 	while (position < offset)
 		take(nothing,
 		     offset - position < sizeof(nothing) ? offset - position : sizeof(nothing));

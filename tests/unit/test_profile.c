@@ -137,12 +137,23 @@ static void libvmi_gets_its_offsets(void **state)
 	teardown(&fixture);
 }
 
+static void libvmi_is_spared_what_it_cannot_read(void **state)
+{
+	(void)state;
+	assert_true(hadal_libvmi_domain_fits("box-1.local"));
+	assert_false(hadal_libvmi_domain_fits("b"));
+	assert_false(hadal_libvmi_domain_fits("my box"));
+	assert_true(hadal_libvmi_path_fits("/mnt/box@1/System.map"));
+	assert_false(hadal_libvmi_path_fits("/mnt/a \"box\"/System.map"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(isf_has_types_and_symbols),
 		cmocka_unit_test(system_map_has_every_symbol),
 		cmocka_unit_test(libvmi_gets_its_offsets),
+		cmocka_unit_test(libvmi_is_spared_what_it_cannot_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+/* hadal mount */
+#include "mount_fuse.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+	KEY_CACHED = CLI_KEY_COMMAND,
+};
+
+struct options {
+	const char *image;
+	const char *directory;
+	bool foreground;
+	bool cached;
+	int report; /* in the daemon: where it tells its parent that all is well */
+};
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+	struct options *options = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &options->image;
+		return 0;
+	case 'f':
+		options->foreground = true;
+		return 0;
+	case KEY_CACHED:
+		options->cached = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (options->directory)
+			argp_error(state, "too many arguments");
+		options->directory = text;
+		return 0;
+	case ARGP_KEY_END:
+		if (!options->directory)
+			argp_error(state, "DIR is needed");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	.options =
+		(const struct argp_option[]){
+			{"foreground", 'f', NULL, 0, "Stay in the foreground", 0},
+			{"cached", KEY_CACHED, NULL, 0,
+			 "Allow shared mappings of the files (mmap), by way of the page cache: "
+			 "slower, and a mapping shows what was there when it was first touched",
+			 0},
+			{0},
+		},
+	.parser = parse,
+	.children = cli_image_options,
+	.args_doc = "DIR",
+	.doc = "Show this system's physical memory as files in DIR, as it is at each moment, for "
+	       "root to read: memory.elf for crash, drgn and gdb, memory.raw, memory.lime for "
+	       "volatility3, and the kernel's isf.json, System.map and libvmi.conf.\v"
+	       "Only RAM is read; what is none is a hole, and the hypervisor's own pages are "
+	       "zeros. 'umount DIR' ends it; Hadal cannot be stopped before that.",
+};
+
+static void ready(void *context)
+{
+	const struct options *options = context;
+	int null;
+
+	if (options->foreground) {
+		printf("Memory is in %s until 'umount %s', Ctrl-C or SIGTERM\n", options->directory,
+		       options->directory);
+		fflush(stdout);
+		return;
+	}
+	setsid();
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)
+		dup2(null, fd);
+	close(null);
+	if (chdir("/") || write(options->report, "", 1) != 1)
+		exit(CLI_FAILURE); /* nobody waits for it */
+	close(options->report);
+}
+
+static int serve(struct options *options)
+{
+	struct mount_files files;
+	struct hadal_error error;
+	int result;
+
+	if (!mount_files_open(&files, options->image, options->directory))
+		return CLI_FAILURE;
+	files.cached = options->cached;
+	result = mount_serve(&files, ready, options, &error);
+	mount_files_close(&files);
+	return result ? cli_fail(&error) : CLI_OK;
+}
+
+/* The memory window does not survive a fork, so that the daemon is there before anything else. */
+static int serve_in_background(struct options *options)
+{
+	struct hadal_error error;
+	int report[2], status;
+	pid_t child;
+	char byte;
+
+	if (pipe2(report, O_CLOEXEC)) {
+		hadal_fail(&error, errno, "Cannot make a pipe: %s", strerror(errno));
+		return cli_fail(&error);
+	}
+	child = fork();
+	if (child < 0) {
+		hadal_fail(&error, errno, "Cannot fork: %s", strerror(errno));
+		return cli_fail(&error);
+	}
+	options->report = report[1];
+	if (!child) {
+		close(report[0]);
+		return serve(options);
+	}
+	close(report[1]);
+	if (read(report[0], &byte, 1) == 1) {
+		printf("Memory is in %s until 'umount %s'\n", options->directory,
+		       options->directory);
+		return CLI_OK;
+	}
+	if (waitpid(child, &status, 0) != child || !WIFEXITED(status))
+		return CLI_FAILURE;
+	return WEXITSTATUS(status);
+}
+
+int cmd_mount(int argc, char **argv)
+{
+	struct options options = {0};
+	struct hadal_error error;
+	struct stat st;
+	char *directory;
+	int result;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &options);
+	directory = realpath(options.directory, NULL);
+	if (!directory || stat(directory, &st)) {
+		hadal_fail(&error, errno, "Cannot mount on %s: %s%s", options.directory,
+			   strerror(errno),
+			   errno == ENOTCONN ? "; 'umount' what is left of an earlier mount there"
+					     : "");
+		free(directory);
+		return cli_fail(&error);
+	}
+	options.directory = directory;
+	result = options.foreground ? serve(&options) : serve_in_background(&options);
+	free(directory);
+	return result;
+}
