@@ -51,6 +51,7 @@ int cmd_mount(int argc, char **argv);
 int cmd_profile(int argc, char **argv);
 int cmd_types(int argc, char **argv);
 int cmd_show(int argc, char **argv);
+int cmd_disas(int argc, char **argv);
 
 /* Options that many commands have; their keys are above all characters. */
 enum cli_key {
@@ -81,6 +82,9 @@ struct hadal *cli_open_running(struct hadal_info *info);
 void cli_print_json(struct json_object *object);
 /* Adds a number as "0x...", because JSON readers may lose bits of a 64-bit number. */
 void cli_json_hex(struct json_object *object, const char *name, uint64_t value);
+/* Adds bytes as a string of hexadecimal digits. */
+void cli_json_bytes(struct json_object *object, const char *name, const uint8_t *bytes,
+		    size_t length);
 
 /* The value of an option or argument; ends the program with a usage error when it is none. */
 uint64_t cli_argument(struct argp_state *state, const char *name, const char *text);

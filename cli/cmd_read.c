@@ -141,23 +141,6 @@ static int read_to_file(struct hadal *hadal, const struct options *options)
 	return result;
 }
 
-static struct json_object *hex_string(const uint8_t *bytes, size_t length)
-{
-	static const char digits[] = "0123456789abcdef";
-	char *text = malloc(2 * length + 1);
-	struct json_object *string;
-
-	if (!text)
-		return NULL;
-	for (size_t i = 0; i < length; i++) {
-		text[2 * i] = digits[bytes[i] >> 4];
-		text[2 * i + 1] = digits[bytes[i] & 15];
-	}
-	string = json_object_new_string_len(text, 2 * length);
-	free(text);
-	return string;
-}
-
 static int read_to_json(struct hadal *hadal, const struct options *options)
 {
 	struct json_object *object = json_object_new_object();
@@ -172,7 +155,7 @@ static int read_to_json(struct hadal *hadal, const struct options *options)
 		result = hadal_fail(&error, ENOMEM, "Out of memory");
 	cli_json_hex(object, "address", options->address);
 	json_object_object_add(object, "length", json_object_new_uint64(done));
-	json_object_object_add(object, "data", hex_string(buffer, done));
+	cli_json_bytes(object, "data", buffer, done);
 	if (result)
 		json_object_object_add(object, "error", json_object_new_string(error.text));
 	cli_print_json(object);

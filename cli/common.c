@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 static error_t parse_json(int key, char *text, struct argp_state *state)
@@ -71,6 +72,22 @@ void cli_json_hex(struct json_object *object, const char *name, uint64_t value)
 
 	snprintf(text, sizeof(text), "%#" PRIx64, value);
 	json_object_object_add(object, name, json_object_new_string(text));
+}
+
+void cli_json_bytes(struct json_object *object, const char *name, const uint8_t *bytes,
+		    size_t length)
+{
+	static const char digits[] = "0123456789abcdef";
+	char *text = malloc(2 * length + 1);
+
+	if (!text)
+		return;
+	for (size_t i = 0; i < length; i++) {
+		text[2 * i] = digits[bytes[i] >> 4];
+		text[2 * i + 1] = digits[bytes[i] & 15];
+	}
+	json_object_object_add(object, name, json_object_new_string_len(text, 2 * length));
+	free(text);
 }
 
 uint64_t cli_argument(struct argp_state *state, const char *name, const char *text)

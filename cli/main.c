@@ -27,6 +27,7 @@ static const struct cli_command commands[] = {
 	{"symbols", "print kernel symbols, its version and its place", cmd_symbols},
 	{"syms", "the same as symbols", cmd_symbols},
 	{"show", "print what an expression leads to in kernel memory", cmd_show},
+	{"disas", "disassemble the kernel's or a process's text", cmd_disas},
 	{"types", "print kernel types with offsets and sizes", cmd_types},
 	{"dump", "write physical memory to a file", cmd_dump},
 	{"mount", "show physical memory as files in a directory", cmd_mount},

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 # libhadal: every source below lib/ goes into build/libhadal.a.
 
-LIB_SOURCES := $(wildcard lib/*.c lib/kernel/*.c lib/dump/*.c lib/profile/*.c lib/types/*.c lib/show/*.c)
+LIB_SOURCES := $(wildcard lib/*.c lib/kernel/*.c lib/dump/*.c lib/profile/*.c lib/types/*.c lib/show/*.c \
+	lib/search/*.c lib/disas/*.c)
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o)
 LIB_CPPFLAGS := -D_GNU_SOURCE -Ilib
 # What a program linked with libhadal.a needs beside it.
-LIB_LIBS := -lbpf -lelf -lz -lzstd
+LIB_LIBS := -lbpf -lelf -lz -lzstd -lcapstone
 
 ARTEFACTS += $(BUILD)/libhadal.a
 
