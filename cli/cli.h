@@ -52,6 +52,8 @@ int cmd_profile(int argc, char **argv);
 int cmd_types(int argc, char **argv);
 int cmd_show(int argc, char **argv);
 int cmd_disas(int argc, char **argv);
+int cmd_strings(int argc, char **argv);
+int cmd_find(int argc, char **argv);
 
 /* Options that many commands have; their keys are above all characters. */
 enum cli_key {

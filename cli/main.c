@@ -28,6 +28,8 @@ static const struct cli_command commands[] = {
 	{"syms", "the same as symbols", cmd_symbols},
 	{"show", "print what an expression leads to in kernel memory", cmd_show},
 	{"disas", "disassemble the kernel's or a process's text", cmd_disas},
+	{"find", "find bytes, text or numbers in memory", cmd_find},
+	{"strings", "print the strings in memory", cmd_strings},
 	{"types", "print kernel types with offsets and sizes", cmd_types},
 	{"dump", "write physical memory to a file", cmd_dump},
 	{"mount", "show physical memory as files in a directory", cmd_mount},

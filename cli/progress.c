@@ -33,6 +33,7 @@ const char *format_bytes(char text[16], double bytes)
 void progress_begin(struct progress *progress, uint64_t total)
 {
 	progress->shown = isatty(STDERR_FILENO);
+	progress->there = false;
 	progress->total = total;
 	progress->start = now();
 	progress->drawn = progress->start;
@@ -60,11 +61,18 @@ void progress_update(struct progress *progress, uint64_t done)
 		format_bytes(rate_text, rate), (double)((uint64_t)left / 60),
 		(double)((uint64_t)left % 60));
 	fflush(stderr);
+	progress->there = true;
+}
+
+void progress_hide(struct progress *progress)
+{
+	if (progress->there)
+		fputs("\r\033[K", stderr);
+	progress->there = false;
 }
 
 double progress_end(struct progress *progress)
 {
-	if (progress->shown)
-		fputs("\r\033[K", stderr);
+	progress_hide(progress);
 	return now() - progress->start;
 }

@@ -8,6 +8,7 @@
 
 struct progress {
 	bool shown; /* standard error is a terminal */
+	bool there; /* the bar is on it now */
 	uint64_t total;
 	double start, drawn; /* seconds of the monotonic clock */
 };
@@ -16,6 +17,8 @@ struct progress {
 void progress_begin(struct progress *progress, uint64_t total);
 /* Draws a few times a second; cheap otherwise. */
 void progress_update(struct progress *progress, uint64_t done);
+/* Takes the bar away for now, before something is printed to a terminal. */
+void progress_hide(struct progress *progress);
 /* Takes the bar away. Returns the seconds since the beginning. */
 double progress_end(struct progress *progress);
 

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: MIT
+/* hadal find */
+#include "parse.h"
+#include "search.h"
+#include "search/find.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CONTEXT_MAX (64u << 10)
+/* Of what matches a regular expression, that much is shown. */
+#define MATCH_MAX 256
+
+enum {
+	KEY_TEXT = CLI_KEY_COMMAND,
+	KEY_UTF16,
+	KEY_U32,
+	KEY_U64,
+	KEY_REGEX,
+	KEY_COUNT,
+};
+
+struct options {
+	struct search_options search;
+	int kind; /* 0: bytes in hexadecimal */
+	const char *text;
+	bool ignore_case;
+	bool count;
+	size_t context;
+};
+
+static void choose_kind(struct argp_state *state, struct options *options, int kind)
+{
+	if (options->kind)
+		argp_error(state, "only one of --text, --utf16, --u32, --u64 and --regex is "
+				  "possible");
+	options->kind = kind;
+}
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+	struct options *options = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &options->search;
+		return 0;
+	case KEY_TEXT:
+	case KEY_UTF16:
+	case KEY_U32:
+	case KEY_U64:
+	case KEY_REGEX:
+		choose_kind(state, options, key);
+		return 0;
+	case 'i':
+		options->ignore_case = true;
+		return 0;
+	case KEY_COUNT:
+		options->count = true;
+		return 0;
+	case 'C':
+		options->context = cli_argument(state, "BYTES", text);
+		if (options->context > CONTEXT_MAX)
+			argp_error(state, "BYTES is at most %u", CONTEXT_MAX);
+		return 0;
+	case ARGP_KEY_ARG:
+		if (options->text)
+			argp_error(state, "too many arguments");
+		options->text = text;
+		return 0;
+	case ARGP_KEY_END:
+		if (!options->text)
+			argp_error(state, "PATTERN is needed");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	.options =
+		(const struct argp_option[]){
+			{"text", KEY_TEXT, NULL, 0, "PATTERN is text", 0},
+			{"utf16", KEY_UTF16, NULL, 0, "PATTERN is text, in memory as UTF-16LE", 0},
+			{"u32", KEY_U32, NULL, 0, "PATTERN is a number of 4 bytes, aligned", 0},
+			{"u64", KEY_U64, NULL, 0, "PATTERN is a number of 8 bytes, aligned", 0},
+			{"regex", KEY_REGEX, NULL, 0,
+			 "PATTERN is an extended regular expression for strings in ASCII", 0},
+			{"ignore-case", 'i', NULL, 0, "Letters A to Z may be small or capital", 0},
+			{"context", 'C', "BYTES", 0,
+			 "Print so many bytes before and after, as a hex dump", 0},
+			{"count", KEY_COUNT, NULL, 0, "Print only how many there are", 0},
+			{0},
+		},
+	.parser = parse,
+	.children = search_options,
+	.args_doc = "PATTERN",
+	.doc = "Find bytes in physical memory, in a process's or in the kernel's, and print their "
+	       "address, and the physical address if that is another.\v"
+	       "PATTERN is pairs of hexadecimal digits, where ? stands for any digit:\n"
+	       "  hadal find 'de ad ?? ef'\n"
+	       "  hadal find --pid 133 --text password -C 32\n"
+	       "  hadal find --kernel --u64 0xffffffff82a1b2c0\n\n"
+	       "What lies across two pages is found when their addresses follow each other. Pages "
+	       "that only this command writes are left out. Exit status 1 when nothing is found. "
+	       "With --json, one object a line.",
+};
+
+struct finding {
+	const struct options *options;
+	struct search *search;
+};
+
+/* From as far before a hit as can be read. */
+static void print_context(const struct finding *finding, uint64_t address, size_t len)
+{
+	const struct hadal_area *area = &finding->search->area;
+	uint64_t around = finding->options->context;
+	uint64_t start = (address < around ? 0 : address - around) & ~15ull;
+	uint64_t page = address & ~(HADAL_PAGE_SIZE - 1ull);
+	uint64_t end = address + len + around;
+	uint8_t *bytes = end < start ? NULL : malloc(end - start);
+	ssize_t got;
+
+	if (!bytes)
+		return;
+	while (start < page &&
+	       hadal_area_read(area, start, bytes, page - start) != (ssize_t)(page - start))
+		start = (start & ~(HADAL_PAGE_SIZE - 1ull)) + HADAL_PAGE_SIZE;
+	got = hadal_area_read(area, start, bytes, end - start);
+	if (got > 0)
+		print_hex(stdout, start, bytes, got);
+	free(bytes);
+}
+
+/* What is there, which may have changed since it was found. */
+static size_t read_match(const struct finding *finding, uint64_t address, size_t len,
+			 char match[MATCH_MAX])
+{
+	ssize_t got = hadal_area_read(&finding->search->area, address, match,
+				      len < MATCH_MAX ? len : MATCH_MAX - 1);
+
+	got = got < 0 ? 0 : got;
+	match[got] = '\0';
+	return got;
+}
+
+static void print_hit(const struct finding *finding, uint64_t address, size_t len)
+{
+	char match[MATCH_MAX];
+
+	search_print_place(finding->search, address);
+	if (finding->options->kind == KEY_REGEX) {
+		read_match(finding, address, len, match);
+		cli_make_printable(match);
+		printf("  %s", match);
+	}
+	putchar('\n');
+	if (finding->options->context)
+		print_context(finding, address, len);
+}
+
+static void print_hit_json(const struct finding *finding, uint64_t address, size_t len)
+{
+	struct json_object *object = search_json_place(finding->search, address);
+	char match[MATCH_MAX];
+	size_t got = read_match(finding, address, len, match);
+
+	json_object_object_add(object, "length", json_object_new_uint64(len));
+	cli_json_bytes(object, "data", (const uint8_t *)match, got);
+	cli_print_json_line(object);
+}
+
+static int hit(void *ctx, uint64_t address, size_t len)
+{
+	const struct finding *finding = ctx;
+
+	if (finding->options->search.target.view.json && !finding->options->count)
+		print_hit_json(finding, address, len);
+	else if (!finding->options->count)
+		print_hit(finding, address, len);
+	return search_count(finding->search);
+}
+
+static void progress(void *ctx, uint64_t done)
+{
+	const struct finding *finding = ctx;
+
+	progress_update(&finding->search->progress, done);
+}
+
+static int make_number(const struct options *options, struct hadal_pattern *pattern,
+		       struct hadal_error *error)
+{
+	uint64_t value;
+
+	if (parse_number(options->text, &value))
+		return hadal_fail(error, EINVAL,
+				  "PATTERN is a number, decimal or 0x..., and not '%.100s'",
+				  options->text);
+	return hadal_pattern_number(pattern, value, options->kind == KEY_U32 ? 4 : 8, error);
+}
+
+static int make_regex(const struct options *options, regex_t *regex, struct hadal_error *error)
+{
+	int code = regcomp(regex, options->text,
+			   REG_EXTENDED | (options->ignore_case ? REG_ICASE : 0));
+	char text[200];
+
+	if (!code)
+		return 0;
+	regerror(code, regex, text, sizeof(text));
+	return hadal_fail(error, EINVAL, "The regular expression is wrong: %s", text);
+}
+
+static int make_pattern(const struct options *options, struct hadal_pattern *pattern,
+			regex_t *regex, struct hadal_error *error)
+{
+	switch (options->kind) {
+	case KEY_TEXT:
+		return hadal_pattern_text(pattern, options->text, options->ignore_case, error);
+	case KEY_UTF16:
+		return hadal_pattern_utf16(pattern, options->text, options->ignore_case, error);
+	case KEY_U32:
+	case KEY_U64:
+		return make_number(options, pattern, error);
+	case KEY_REGEX:
+		return make_regex(options, regex, error);
+	default:
+		return hadal_pattern_hex(pattern, options->text, error);
+	}
+}
+
+static void print_count(const struct options *options, uint64_t count)
+{
+	struct json_object *object;
+
+	if (!options->search.target.view.json) {
+		printf("%" PRIu64 "\n", count);
+		return;
+	}
+	object = json_object_new_object();
+	json_object_object_add(object, "count", json_object_new_uint64(count));
+	cli_print_json_line(object);
+}
+
+static int find(const struct options *options, struct hadal_finder *finder)
+{
+	struct search search;
+	struct finding finding = {.options = options, .search = &search};
+	int result;
+
+	if (!search_open(&search, &options->search))
+		return CLI_FAILURE;
+	finder->hit = hit;
+	finder->progress = progress;
+	finder->ctx = &finding;
+	result = search_end(&search, hadal_find(finder, &search.area, search.buffer));
+	if (options->count)
+		print_count(options, search.found);
+	search_close(&search);
+	return search.found ? result : CLI_FAILURE;
+}
+
+int cmd_find(int argc, char **argv)
+{
+	struct options options = {.search.target.kind = CLI_TARGET_PHYSICAL};
+	struct hadal_pattern pattern = {0};
+	struct hadal_finder finder = {0};
+	struct hadal_error error;
+	regex_t regex;
+	int result;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &options);
+	if (make_pattern(&options, &pattern, &regex, &error)) {
+		cli_fail(&error);
+		return CLI_USAGE;
+	}
+	if (options.kind == KEY_REGEX)
+		finder.regex = &regex;
+	else
+		finder.pattern = &pattern;
+	result = find(&options, &finder);
+	if (options.kind == KEY_REGEX)
+		regfree(&regex);
+	return result;
+}
