@@ -14,6 +14,12 @@ for name in _text init_task linux_banner vmcoreinfo_data; do
 	echo $(($(sed -n 2p /tmp/two) - $(sed -n 1p /tmp/two)))
 done | sort -u >/tmp/slides
 equal "the number of different slides" "$(wc -l </tmp/slides)" 1
+# Per-CPU symbols are offsets and do not move.
+grep '^00000' /tmp/map >/tmp/got
+awk '/^00000/ && !/\[/' /proc/kallsyms >/tmp/expected
+cut -d ' ' -f 1,3 /tmp/expected >/tmp/two
+cut -d ' ' -f 1,3 /tmp/got | cmp - /tmp/two || fail "per-CPU symbols are moved: $(head -n 3 /tmp/got)"
+[ -s /tmp/two ] || fail "the kernel has no per-CPU symbols"
 equal "where _text was linked" "$(grep ' _text$' /tmp/map)" "ffffffff81000000 T _text"
 
 hadal profile -o /tmp/isf || fail "no ISF"

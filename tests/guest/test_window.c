@@ -81,6 +81,58 @@ static unsigned int compare_piece(uint64_t pa, size_t len, uint8_t *buffer)
 	return own;
 }
 
+/* Every byte of RAM is there with all that follow it in its range, and no other. */
+static void test_extent(void)
+{
+	uint64_t len = 0;
+
+	for (uint32_t i = 0; i < info.ram_count; i++) {
+		const struct hadal_range *range = &info.ram[i];
+
+		if (!hadal_window_at(window, range->start, &len) ||
+		    len != range->end - range->start)
+			die("a range is not whole");
+		if (!hadal_window_at(window, range->end - 1, &len) || len != 1)
+			die("a range does not end with its last byte");
+		if ((i + 1 == info.ram_count || info.ram[i + 1].start != range->end) &&
+		    hadal_window_at(window, range->end, &len))
+			die("what follows a range is in the window");
+		if ((!i || info.ram[i - 1].end != range->start) &&
+		    hadal_window_at(window, range->start - 1, &len))
+			die("what comes before a range is in the window");
+	}
+}
+
+/* The files of the device that are open; a program that is run must get none of them. */
+static unsigned int device_files(void)
+{
+	unsigned int count = 0;
+
+	for (int fd = 0; fd < 64; fd++) {
+		char path[32], target[32] = "";
+
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		if (readlink(path, target, sizeof(target) - 1) < 0 || strcmp(target, "/dev/hadal"))
+			continue;
+		count++;
+		if (!(fcntl(fd, F_GETFD) & FD_CLOEXEC))
+			die("a program that is run inherits the window");
+	}
+	return count;
+}
+
+static void test_files(void)
+{
+	unsigned int before = device_files();
+	struct hadal_window *other;
+
+	if (hadal_window_open(hadal, &other, NULL) || device_files() != before + 1)
+		die("a window is not a file of its own");
+	hadal_window_close(other);
+	if (device_files() != before)
+		die("a window that is closed leaves its file open");
+}
+
 static void test_content(void)
 {
 	uint8_t *buffer = malloc(PIECE_BYTES);
@@ -233,6 +285,8 @@ int main(int argc, char **argv)
 		fflush(stdout);
 		pause();
 	}
+	test_extent();
+	test_files();
 	test_content();
 	test_live();
 	test_rights();

@@ -97,6 +97,28 @@ static void add_tree(struct btf *btf, const struct basic_types *types)
 	FIELD(btf, machine_tree_node, rb_right, types->u64);
 }
 
+/* What the kernel's types have and those above do not. */
+static void add_odd(struct btf *btf, const struct basic_types *types)
+{
+	int number = btf__add_int(btf, "int", 4, BTF_INT_SIGNED), either;
+
+	btf__add_enum(btf, "sign", 4);
+	btf__add_enum_value(btf, "MINUS", -1);
+	btf__add_enum_value(btf, "PLUS", 1);
+	either = btf__add_union(btf, NULL, 8);
+	field(btf, "left", number, 0);
+	field(btf, "right", types->u64, 0);
+	btf__add_struct(btf, "odd \"\\\n", 4);
+	field(btf, "number", number, 0);
+	btf__add_struct(btf, "odd", 24);
+	if (btf__add_field(btf, "first", types->u32, 0, 3) ||
+	    btf__add_field(btf, "second", types->u32, 3, 5) ||
+	    btf__add_field(btf, "across", types->u32, 30, 6) ||
+	    btf__add_field(btf, "later", types->u32, 77, 4))
+		abort();
+	field(btf, NULL, either, 16);
+}
+
 void *machine_btf(bool new_modules, uint32_t *size)
 {
 	struct btf *btf = btf__new_empty();
@@ -107,6 +129,7 @@ void *machine_btf(bool new_modules, uint32_t *size)
 	add_task(btf, &types);
 	add_module(btf, &types, new_modules);
 	add_tree(btf, &types);
+	add_odd(btf, &types);
 	raw = btf__raw_data(btf, size);
 	copy = malloc(*size);
 	if (!raw || !copy)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Sources: lib/error.c lib/memory.c lib/kernel/*.c lib/dump/*.c tests/unit/machine.c
-// Sources: tests/unit/machine_btf.c tests/unit/kallsyms_builder.c
-// Libraries: -lbpf -lelf -lz -lzstd
+// Sources: lib/error.c lib/memory.c lib/kernel/*.c lib/dump/view.c lib/dump/elf.c
+// Sources: tests/unit/machine.c tests/unit/machine_btf.c tests/unit/kallsyms_builder.c
+// Libraries: -lbpf -lelf -lz
 #include <elf.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -85,6 +85,7 @@ static uint8_t *read_all(struct hadal_view *view)
 	uint8_t *all = malloc(size);
 
 	assert_non_null(all);
+	memset(all, 0xa5, size); /* as a buffer is that has been used */
 	assert_int_equal(hadal_view_read(view, 0, all, size), size);
 	return all;
 }
@@ -152,6 +153,78 @@ static const Elf64_Phdr *load_of(const uint8_t *all, uint64_t physical, uint64_t
 	return NULL;
 }
 
+/* Registers that are all different; cpu goes into some. */
+static struct hadal_regs make_registers(unsigned int cpu)
+{
+	struct hadal_regs regs = {
+		.cpu = cpu,
+		.rax = 0x100,
+		.rcx = 0x101,
+		.rdx = 0x102,
+		.rbx = 0x103,
+		.rsp = 0x104,
+		.rbp = 0x105,
+		.rsi = 0x106,
+		.rdi = 0x107,
+		.r8 = 0x108,
+		.r9 = 0x109,
+		.r10 = 0x10a,
+		.r11 = 0x10b,
+		.r12 = 0x10c,
+		.r13 = 0x10d,
+		.r14 = 0x10e,
+		.r15 = 0x10f,
+		.rip = 0x1000 + cpu,
+		.rflags = 0x246,
+	};
+
+	regs.cs.selector = 0x10;
+	regs.ss.selector = 0x18;
+	regs.ds.selector = 0x20;
+	regs.es.selector = 0x28;
+	regs.fs.selector = 0x30;
+	regs.gs.selector = 0x38;
+	regs.fs.base = 0x3000;
+	regs.gs.base = 0x4000;
+	return regs;
+}
+
+static void expect_registers(const struct elf_prstatus *status, unsigned int cpu)
+{
+	const struct user_regs_struct expected = {
+		.rax = 0x100,
+		.rcx = 0x101,
+		.rdx = 0x102,
+		.rbx = 0x103,
+		.rsp = 0x104,
+		.rbp = 0x105,
+		.rsi = 0x106,
+		.rdi = 0x107,
+		.r8 = 0x108,
+		.r9 = 0x109,
+		.r10 = 0x10a,
+		.r11 = 0x10b,
+		.r12 = 0x10c,
+		.r13 = 0x10d,
+		.r14 = 0x10e,
+		.r15 = 0x10f,
+		.rip = 0x1000 + cpu,
+		.eflags = 0x246,
+		.orig_rax = -1ull,
+		.cs = 0x10,
+		.ss = 0x18,
+		.ds = 0x20,
+		.es = 0x28,
+		.fs = 0x30,
+		.gs = 0x38,
+		.fs_base = 0x3000,
+		.gs_base = 0x4000,
+	};
+
+	assert_int_equal(status->pr_pid, cpu + 1);
+	assert_memory_equal(&status->pr_reg, &expected, sizeof(expected));
+}
+
 static void expect_notes(const uint8_t *at, const uint8_t *end, const char *vmcoreinfo)
 {
 	int cpus = 0, texts = 0;
@@ -163,18 +236,11 @@ static void expect_notes(const uint8_t *at, const uint8_t *end, const char *vmco
 
 		if (!strcmp(name, "CORE")) {
 			struct elf_prstatus status;
-			struct user_regs_struct regs;
 
 			assert_int_equal(note->n_type, NT_PRSTATUS);
 			assert_int_equal(note->n_descsz, sizeof(status));
 			memcpy(&status, content, sizeof(status));
-			memcpy(&regs, &status.pr_reg, sizeof(regs));
-			assert_int_equal(status.pr_pid, cpus + 1);
-			assert_int_equal(regs.rip, 0x1000 + cpus);
-			assert_int_equal(regs.rsp, 0x2000);
-			assert_int_equal(regs.r15, 15);
-			assert_int_equal(regs.cs, 0x10);
-			assert_int_equal(regs.gs_base, 0x3000);
+			expect_registers(&status, cpus);
 			cpus++;
 		} else {
 			assert_string_equal(name, "VMCOREINFO");
@@ -193,10 +259,7 @@ static void expect_notes(const uint8_t *at, const uint8_t *end, const char *vmco
 static void elf_is_a_core_of_the_machine(void **state)
 {
 	static const char vmcoreinfo[] = "OSRELEASE=1\nPAGESIZE=4096\nX=1\n";
-	struct hadal_regs regs[2] = {
-		{.cpu = 0, .rip = 0x1000, .rsp = 0x2000, .r15 = 15},
-		{.cpu = 1, .rip = 0x1001, .rsp = 0x2000, .r15 = 15},
-	};
+	struct hadal_regs regs[2] = {make_registers(0), make_registers(1)};
 	struct hadal_elf_contents contents = {
 		.regs = regs,
 		.regs_count = 2,
@@ -212,10 +275,6 @@ static void elf_is_a_core_of_the_machine(void **state)
 	uint8_t *all;
 
 	(void)state;
-	for (int i = 0; i < 2; i++) {
-		regs[i].cs.selector = 0x10;
-		regs[i].gs.base = 0x3000;
-	}
 	setup(&fixture);
 	assert_int_equal(hadal_view_elf(&fixture.memory, &contents, &fixture.view), 0);
 	all = read_all(fixture.view);

@@ -96,6 +96,52 @@ static void isf_has_types_and_symbols(void **state)
 	teardown(&fixture);
 }
 
+/* A bit-field: the unit that it lies in, and its bits there. */
+static void expect_bits(struct json_object *isf, const char *name, uint64_t offset,
+			uint64_t position, uint64_t length)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "user_types/odd/fields/%s", name);
+	isf = member(isf, path);
+	expect_number(isf, "offset", offset);
+	expect_text(isf, "type/kind", "bitfield");
+	expect_number(isf, "type/bit_position", position);
+	expect_number(isf, "type/bit_length", length);
+	expect_text(isf, "type/type/name", "unsigned int");
+}
+
+static void isf_has_what_is_odd(void **state)
+{
+	struct json_object *isf;
+	struct fixture fixture;
+
+	(void)state;
+	setup(&fixture);
+	assert_int_equal(hadal_profile_isf(fixture.kernel, fixture.out, NULL), 0);
+	fclose(fixture.out);
+	isf = json_tokener_parse(fixture.text);
+	assert_non_null(isf);
+	expect_bits(isf, "first", 0, 0, 3);
+	expect_bits(isf, "second", 0, 3, 5);
+	expect_bits(isf, "across", 3, 6, 6);
+	expect_bits(isf, "later", 8, 13, 4);
+	assert_int_equal(json_object_get_int64(member(isf, "enums/sign/constants/MINUS")), -1);
+	assert_int_equal(json_object_get_int64(member(isf, "enums/sign/constants/PLUS")), 1);
+	expect_text(isf, "enums/sign/base", "int");
+	assert_true(json_object_get_boolean(member(isf, "base_types/int/signed")));
+	assert_false(json_object_get_boolean(member(isf, "base_types/unsigned int/signed")));
+	assert_true(json_object_get_boolean(
+		member(isf, "user_types/odd/fields/unnamed_field_4/anonymous")));
+	expect_number(isf, "user_types/odd/fields/unnamed_field_4/offset", 16);
+	expect_text(isf, "user_types/odd/fields/unnamed_field_4/type/kind", "union");
+	expect_number(isf, "user_types/odd \"\\\n/size", 4);
+	expect_number(isf, "user_types/module/fields/name/type/count",
+		      sizeof(((struct machine_module *)0)->name));
+	json_object_put(isf);
+	teardown(&fixture);
+}
+
 static void system_map_has_every_symbol(void **state)
 {
 	struct fixture fixture;
@@ -118,6 +164,16 @@ static void system_map_has_every_symbol(void **state)
 
 static void libvmi_gets_its_offsets(void **state)
 {
+	static const struct {
+		const char *key;
+		size_t offset;
+	} offsets[] = {
+		{"name", offsetof(struct machine_task, comm)},
+		{"tasks", offsetof(struct machine_task, tasks)},
+		{"mm", offsetof(struct machine_task, mm)},
+		{"pid", offsetof(struct machine_task, pid)},
+		{"pgd", offsetof(struct machine_mm, pgd)},
+	};
 	struct fixture fixture;
 	char expected[64];
 
@@ -128,9 +184,11 @@ static void libvmi_gets_its_offsets(void **state)
 	fclose(fixture.out);
 	assert_non_null(strstr(fixture.text, "\nbox {\n\tostype = \"Linux\";\n"));
 	assert_non_null(strstr(fixture.text, "\tsysmap = \"/x/map\";\n"));
-	snprintf(expected, sizeof(expected), "\tlinux_tasks = %#zx;\n",
-		 offsetof(struct machine_task, tasks));
-	assert_non_null(strstr(fixture.text, expected));
+	for (size_t i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
+		snprintf(expected, sizeof(expected), "\tlinux_%s = %#zx;\n", offsets[i].key,
+			 offsets[i].offset);
+		assert_non_null(strstr(fixture.text, expected));
+	}
 	snprintf(expected, sizeof(expected), "\tlinux_init_task = %#lx;\n",
 		 (unsigned long)fixture.machine->init_task);
 	assert_non_null(strstr(fixture.text, expected));
@@ -151,6 +209,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(isf_has_types_and_symbols),
+		cmocka_unit_test(isf_has_what_is_odd),
 		cmocka_unit_test(system_map_has_every_symbol),
 		cmocka_unit_test(libvmi_gets_its_offsets),
 		cmocka_unit_test(libvmi_is_spared_what_it_cannot_read),

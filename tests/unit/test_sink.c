@@ -68,6 +68,46 @@ static void a_file_has_its_name_when_it_is_whole(void **state)
 	unlink(path_of("a"));
 }
 
+static void only_pages_of_zeros_are_holes(void **state)
+{
+	uint8_t page[4096] = {0}, got[4096];
+	struct hadal_sink *sink;
+	int fd;
+
+	(void)state;
+	assert_int_equal(hadal_sink_open(path_of("a"), false, sizeof(page), &sink, NULL), 0);
+	for (size_t i = 0; i < sizeof(page); i += 819) {
+		page[i] = 1;
+		assert_int_equal(hadal_sink_write(sink, page, sizeof(page), NULL), 0);
+		page[i] = 0;
+	}
+	assert_int_equal(hadal_sink_commit(sink, NULL), 0);
+	fd = open(path_of("a"), O_RDONLY);
+	for (size_t i = 0; i < sizeof(page); i += 819) {
+		page[i] = 1;
+		assert_int_equal(read(fd, got, sizeof(got)), sizeof(got));
+		assert_memory_equal(got, page, sizeof(page));
+		page[i] = 0;
+	}
+	close(fd);
+	unlink(path_of("a"));
+}
+
+/* The name is taken meanwhile by what cannot be replaced. */
+static void a_file_that_cannot_have_its_name_goes(void **state)
+{
+	struct hadal_error error = {""};
+	struct hadal_sink *sink;
+
+	(void)state;
+	assert_int_equal(hadal_sink_open(path_of("a"), false, 4096, &sink, NULL), 0);
+	assert_int_equal(mkdir(path_of("a"), 0700), 0);
+	assert_int_equal(hadal_sink_commit(sink, &error), -EISDIR);
+	assert_non_null(strstr(error.text, "Is a directory"));
+	assert_int_equal(rmdir(path_of("a")), 0);
+	assert_int_equal(files_in_folder(), 0);
+}
+
 static void compressed_data_comes_back(void **state)
 {
 	size_t size = 3 << 20;
@@ -115,6 +155,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_file_has_its_name_when_it_is_whole),
+		cmocka_unit_test(only_pages_of_zeros_are_holes),
+		cmocka_unit_test(a_file_that_cannot_have_its_name_goes),
 		cmocka_unit_test(compressed_data_comes_back),
 		cmocka_unit_test(what_cannot_be_written_is_told),
 	};
