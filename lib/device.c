@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* What the library offers over /dev/hadal. */
-#include "hadal.h"
+#include "device.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,10 +13,6 @@
 #include <hadal/ioctl.h>
 
 #define PAGE_BYTES 4096
-
-struct hadal {
-	int fd;
-};
 
 static const char not_running[] = "Hadal is not running. Start it with: sudo hadal start";
 
@@ -39,7 +35,7 @@ static int common_error(struct hadal_error *error, int code, const char *what)
 	}
 }
 
-static int cpu_error(struct hadal_error *error, int code, const char *what, unsigned int cpu)
+int device_cpu_error(struct hadal_error *error, int code, const char *what, unsigned int cpu)
 {
 	switch (code) {
 	case ENXIO:
@@ -143,7 +139,7 @@ int hadal_stats(struct hadal *hadal, unsigned int cpu, struct hadal_stats *stats
 {
 	int code = get(hadal, HADAL_IOC_STATS, cpu, stats, sizeof(*stats));
 
-	return code ? cpu_error(error, code, "Cannot read the counters", cpu) : 0;
+	return code ? device_cpu_error(error, code, "Cannot read the counters", cpu) : 0;
 }
 
 int hadal_regs(struct hadal *hadal, unsigned int cpu, struct hadal_regs *regs,
@@ -151,7 +147,7 @@ int hadal_regs(struct hadal *hadal, unsigned int cpu, struct hadal_regs *regs,
 {
 	int code = get(hadal, HADAL_IOC_REGS, cpu, regs, sizeof(*regs));
 
-	return code ? cpu_error(error, code, "Cannot read registers", cpu) : 0;
+	return code ? device_cpu_error(error, code, "Cannot read registers", cpu) : 0;
 }
 
 ssize_t hadal_log(struct hadal *hadal, uint64_t *position, char *buffer, size_t size,

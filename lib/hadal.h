@@ -90,6 +90,27 @@ int hadal_regs(struct hadal *hadal, unsigned int cpu, struct hadal_regs *regs,
 	       struct hadal_error *error);
 
 /*
+ * Holds a CPU until hadal_resume or hadal_close, or until `milliseconds` (1 to HADAL_PAUSE_MS_MAX)
+ * have passed. -EDEADLK when this thread runs on it, -EEXIST when it is paused already, -ENXIO,
+ * -ETIMEDOUT.
+ */
+int hadal_pause(struct hadal *hadal, unsigned int cpu, unsigned int milliseconds,
+		struct hadal_error *error);
+/* -ENOENT when this handle has not paused it. */
+int hadal_resume(struct hadal *hadal, unsigned int cpu, struct hadal_error *error);
+
+/*
+ * Sets registers of a CPU that this handle has paused: all that set->mask names or none. -ERANGE
+ * when the processor would refuse a value, -EBUSY when the CPU is not paused (any more) or is just
+ * taking an interrupt: resume it and try again.
+ */
+int hadal_set_regs(struct hadal *hadal, unsigned int cpu, const struct hadal_set_regs *set,
+		   struct hadal_error *error);
+
+/* Name of an enum hadal_reg as `hadal regs` prints it, such as "rax"; NULL when there is none. */
+const char *hadal_reg_name(unsigned int reg);
+
+/*
  * Reads or writes `length` bytes of physical memory. flags: HADAL_MEM_MMIO to also touch what is
  * not RAM. *done (may be NULL) is how far it came, also on failure: -EFAULT, -EACCES (the
  * hypervisor's own), -ENXIO (not RAM), -EINTR.

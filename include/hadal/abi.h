@@ -108,6 +108,25 @@ enum hadal_call {
 	 * already), -ENOENT (not open), -ENOMEM. HADAL_CALL_STOP is -EBUSY while it is open.
 	 */
 	HADAL_CALL_WINDOW,
+	/*
+	 * Hold another vCPU: it runs nothing of the guest's until it is resumed or the limit has
+	 * passed, which the log tells; it goes on answering other calls. RDI: vCPU index, RSI:
+	 * limit in TSC ticks, 1 to HADAL_PAUSE_TICKS_MAX. Returns 0 when it has come to a halt;
+	 * -ENXIO, -EINVAL, -EDEADLK (it is the caller's own), -EEXIST (paused already), -EAGAIN
+	 * (the caller itself was to be paused: try again), -ETIMEDOUT (it did not answer).
+	 */
+	HADAL_CALL_PAUSE,
+	/* RDI: index of a paused vCPU, which goes on. Returns 0, -ENXIO, -ENOENT (not paused). */
+	HADAL_CALL_RESUME,
+	/*
+	 * Set registers of a paused vCPU, all of those asked for or none. RDI: vCPU index, RSI:
+	 * buffer, RDX: its size, of struct hadal_set_regs. Returns 0, -ENXIO, -EFAULT, -ETIMEDOUT,
+	 * -EBUSY (it is not paused, or is just taking an interrupt and RFLAGS.IF is to be cleared:
+	 * resume it and pause again), -EINVAL (the size, or bits of the mask that mean nothing),
+	 * -ERANGE with RDI = enum hadal_reg: the processor would refuse its value beside the
+	 * others.
+	 */
+	HADAL_CALL_SET_REGS,
 	HADAL_CALL_COUNT,
 	/* Numbers from here to HADAL_CALL_EXTENSION_LAST are left to extensions. */
 	HADAL_CALL_EXTENSION = 0x100,
@@ -119,6 +138,8 @@ enum hadal_call {
 #define HADAL_MAX_CPUS       256u
 #define HADAL_MAX_CLIENTS    256u
 #define HADAL_MAX_RAM_RANGES 64u
+/* About ten seconds. */
+#define HADAL_PAUSE_TICKS_MAX (1ull << 35)
 
 /* Flags of HADAL_CALL_READ and HADAL_CALL_WRITE. */
 #define HADAL_MEM_PHYSICAL 0u
@@ -206,6 +227,59 @@ struct hadal_regs {
 	uint64_t pat, tsc_aux, xcr0;
 	uint32_t cpu; /* vCPU index */
 	uint32_t apic_id;
+};
+
+/* The members of struct hadal_regs that can be set. A segment is set as a whole. */
+enum hadal_reg {
+	HADAL_REG_RAX, /* the general registers in their order there */
+	HADAL_REG_R15 = 15,
+	HADAL_REG_RIP,
+	HADAL_REG_RFLAGS,
+	HADAL_REG_CR0,
+	HADAL_REG_CR2,
+	HADAL_REG_CR3,
+	HADAL_REG_CR4,
+	HADAL_REG_CR8,
+	HADAL_REG_DR0,
+	HADAL_REG_DR1,
+	HADAL_REG_DR2,
+	HADAL_REG_DR3,
+	HADAL_REG_DR6,
+	HADAL_REG_DR7,
+	HADAL_REG_ES,
+	HADAL_REG_CS,
+	HADAL_REG_SS,
+	HADAL_REG_DS,
+	HADAL_REG_FS,
+	HADAL_REG_GS,
+	HADAL_REG_LDTR,
+	HADAL_REG_TR,
+	HADAL_REG_GDTR_BASE,
+	HADAL_REG_IDTR_BASE,
+	HADAL_REG_GDTR_LIMIT,
+	HADAL_REG_IDTR_LIMIT,
+	HADAL_REG_EFER,
+	HADAL_REG_STAR,
+	HADAL_REG_LSTAR,
+	HADAL_REG_CSTAR,
+	HADAL_REG_SFMASK,
+	HADAL_REG_KERNEL_GS_BASE,
+	HADAL_REG_SYSENTER_CS,
+	HADAL_REG_SYSENTER_ESP,
+	HADAL_REG_SYSENTER_EIP,
+	HADAL_REG_PAT,
+	HADAL_REG_TSC_AUX,
+	HADAL_REG_XCR0,
+	HADAL_REG_COUNT,
+};
+
+/*
+ * What HADAL_CALL_SET_REGS is given. A vCPU whose registers are set waits in HLT no longer. The
+ * paging mode cannot be changed (CR0.PG and PE, CR4.PAE and LA57, EFER.LME and LMA).
+ */
+struct hadal_set_regs {
+	uint64_t mask; /* bit n: enum hadal_reg n is to be set */
+	struct hadal_regs values;
 };
 
 #define HADAL_STEP_READ    1u

@@ -124,6 +124,27 @@ struct hadal_ioc_window {
 };
 #define HADAL_WINDOW_OFFSET (1ull << 60)
 
+/*
+ * Pause a vCPU until this file resumes it, closes, or the limit has passed; see HADAL_CALL_PAUSE,
+ * whose errors these are: -EDEADLK when the caller runs on that CPU. -EBUSY: another file has it.
+ */
+struct hadal_ioc_pause {
+	uint32_t version;
+	uint32_t cpu;
+	uint32_t milliseconds; /* 1 to HADAL_PAUSE_MS_MAX; HADAL_IOC_RESUME: 0 */
+	uint32_t reserved;     /* 0 */
+};
+#define HADAL_PAUSE_MS_MAX 10000u
+
+/* Set registers of a vCPU that this file has paused; see HADAL_CALL_SET_REGS. */
+struct hadal_ioc_set_regs {
+	uint32_t version;
+	uint32_t cpu;
+	uint64_t buffer; /* struct hadal_set_regs */
+	uint64_t size;
+	uint64_t refused; /* out: with -ERANGE, enum hadal_reg */
+};
+
 #define HADAL_IOC_START     _IOWR('H', 0, struct hadal_ioc_start)
 #define HADAL_IOC_STOP      _IOWR('H', 1, struct hadal_ioc_stop)
 #define HADAL_IOC_STATE     _IOWR('H', 2, struct hadal_ioc_state)
@@ -139,5 +160,8 @@ struct hadal_ioc_window {
 #define HADAL_IOC_ADMIT     _IOWR('H', 12, struct hadal_ioc_admit)
 #define HADAL_IOC_CLIENTS   _IOWR('H', 13, struct hadal_ioc_clients)
 #define HADAL_IOC_WINDOW    _IOWR('H', 14, struct hadal_ioc_window)
+#define HADAL_IOC_PAUSE     _IOWR('H', 15, struct hadal_ioc_pause)
+#define HADAL_IOC_RESUME    _IOWR('H', 16, struct hadal_ioc_pause)
+#define HADAL_IOC_SET_REGS  _IOWR('H', 17, struct hadal_ioc_set_regs)
 
 #endif

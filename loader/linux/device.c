@@ -21,6 +21,7 @@ static int hadal_release(struct inode *inode, struct file *file)
 	down_read(&hadal_lock);
 	unmap_all(file);
 	window_release(file);
+	resume_all(file);
 	up_read(&hadal_lock);
 	return 0;
 }
@@ -110,6 +111,8 @@ union request {
 	struct hadal_ioc_admit admit;
 	struct hadal_ioc_clients clients;
 	struct hadal_ioc_window window;
+	struct hadal_ioc_pause pause;
+	struct hadal_ioc_set_regs set_regs;
 };
 
 /* What needs Hadal running, and hadal_lock held for reading. */
@@ -134,6 +137,12 @@ static long ioctl_running(struct file *file, unsigned int command, union request
 		return clients_list(&request->clients);
 	case HADAL_IOC_WINDOW:
 		return request->window.reserved ? -EINVAL : window_hold(file);
+	case HADAL_IOC_PAUSE:
+		return pause_cpu(file, &request->pause);
+	case HADAL_IOC_RESUME:
+		return resume_cpu(file, &request->pause);
+	case HADAL_IOC_SET_REGS:
+		return pause_set_regs(file, &request->set_regs);
 	}
 	return -ENOTTY;
 }

@@ -256,6 +256,7 @@ static int start_locked(struct outcome *outcome)
 
 static void leave_all(void)
 {
+	resume_all(NULL);
 	clients_close();
 	hadal.changing = true;
 	cpuhp_remove_state(hadal.hotplug);

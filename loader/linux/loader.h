@@ -91,6 +91,13 @@ bool window_in_use(void);
 /* mmap() of a part of it. */
 int window_map(struct file *file, struct vm_area_struct *vma);
 
+/* pause.c: CPUs that are paused. Called with hadal_lock held. */
+int pause_cpu(struct file *owner, const struct hadal_ioc_pause *request);
+int resume_cpu(struct file *owner, const struct hadal_ioc_pause *request);
+/* Resumes all CPUs of one owner, or with NULL of all. */
+void resume_all(struct file *owner);
+int pause_set_regs(struct file *owner, struct hadal_ioc_set_regs *request);
+
 /* log.c: the log while running, and what is left of it after a stop. */
 int log_read(struct hadal_ioc_log *request, bool running);
 /* Keeps the log of an image that no CPU runs any more. */

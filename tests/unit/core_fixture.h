@@ -18,6 +18,8 @@
 #include "core/map.h"
 #include "core/memory.h"
 #include "core/msr.h"
+#include "core/pause.h"
+#include "core/register_set.h"
 #include "core/request.h"
 #include "core/vendor.h"
 #include "x86/apic.h"
@@ -41,6 +43,12 @@ static jmp_buf left;
 
 /* Only their addresses count. */
 char image_start[1], image_text_end[1], image_rodata_end[1], image_end[1];
+
+static void fixture_check(bool condition)
+{
+	if (!condition)
+		abort();
+}
 
 uint64_t vcpu_get(struct vcpu *v, enum vcpu_reg reg)
 {
@@ -107,6 +115,42 @@ int request_registers(struct vcpu *v, uint32_t index, struct hadal_regs *out)
 	return 0;
 }
 
+void request_post(struct vcpu *to, uint32_t request)
+{
+	(void)to;
+	(void)request;
+	abort(); /* there is no other vCPU */
+}
+
+int request_wait_once(struct vcpu *v, const struct vcpu *other, uint64_t start)
+{
+	(void)v;
+	(void)other;
+	(void)start;
+	abort();
+}
+
+int request_ask(struct vcpu *v, struct vcpu *other, uint32_t request)
+{
+	(void)v;
+	fixture_check(request == REQUEST_SET);
+	pause_take_registers(other);
+	return 0;
+}
+
+int vcpu_set_registers(struct vcpu *v, const struct hadal_regs *values, uint64_t mask,
+		       uint32_t *refused)
+{
+	*refused = HADAL_REG_CR4;
+	if (mask >> HADAL_REG_COUNT)
+		return -EINVAL;
+	if (mask & BIT(HADAL_REG_CR4))
+		return -ERANGE;
+	if (mask & 1)
+		v->regs.rax = values->rax;
+	return 0;
+}
+
 void request_flush_all(struct vcpu *v)
 {
 	v->stats.flushes++;
@@ -167,12 +211,6 @@ static const struct vendor fixture_vendor = {
 	.in_kernel = fixture_in_kernel,
 };
 const struct vendor *vendor = &fixture_vendor;
-
-static void fixture_check(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 static void fixture_map(uint64_t address, uint64_t bytes)
 {

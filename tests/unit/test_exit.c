@@ -4,6 +4,7 @@
 #include <string.h>
 #include "unit.h"
 #include "core/dispatch.h"
+#include "core/pause.h"
 #include "core/request.h"
 #include "core/vendor.h"
 
@@ -16,7 +17,7 @@
 static struct vcpu vcpu;
 static bool long_mode, can_take_nmi;
 static uint64_t debugctl;
-static int shadows_cleared, steps, shutdowns, windows, served, nmis_taken;
+static int shadows_cleared, steps, shutdowns, windows, served, nmis_taken, paused;
 static enum verdict verdict;
 
 base_handler_fn exit_handlers[HADAL_EXIT_KIND_COUNT];
@@ -32,6 +33,12 @@ uint64_t vcpu_get(struct vcpu *v, enum vcpu_reg reg)
 	(void)v;
 	assert_int_equal(reg, REG_DEBUGCTL);
 	return debugctl;
+}
+
+void pause_here(struct vcpu *v)
+{
+	paused++;
+	v->requests &= ~REQUEST_PAUSE;
 }
 
 void vcpu_serve_requests(struct vcpu *v)
@@ -95,7 +102,7 @@ static int reset(void **unused)
 {
 	(void)unused;
 	memset(&vcpu, 0, sizeof(vcpu));
-	shadows_cleared = steps = shutdowns = windows = served = nmis_taken = 0;
+	shadows_cleared = steps = shutdowns = windows = served = nmis_taken = paused = 0;
 	long_mode = can_take_nmi = true;
 	debugctl = 0;
 	verdict = VERDICT_DONE;
@@ -281,6 +288,16 @@ static void an_nmi_waits_until_it_may_come(void **unused)
 	assert_false(vcpu.attention);
 }
 
+static void a_pause_comes_after_all_else(void **unused)
+{
+	(void)unused;
+	vcpu.requests = REQUEST_PAUSE | REQUEST_FLUSH;
+	vcpu_attend(&vcpu);
+	assert_int_equal(served, 1);
+	assert_int_equal(paused, 1);
+	assert_int_equal(vcpu.attention, 0);
+}
+
 static void attention_ends_when_all_is_served(void **unused)
 {
 	(void)unused;
@@ -306,6 +323,7 @@ int main(void)
 		cmocka_unit_test_setup(an_abandoned_exit_leaves_one_gp, reset),
 		cmocka_unit_test_setup(an_nmi_waits_until_it_may_come, reset),
 		cmocka_unit_test_setup(attention_ends_when_all_is_served, reset),
+		cmocka_unit_test_setup(a_pause_comes_after_all_else, reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

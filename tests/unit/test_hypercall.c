@@ -2,7 +2,7 @@
 // Sources: vmm/core/hypercall.c vmm/core/transfer.c vmm/core/map.c vmm/core/page_set.c
 // Sources: vmm/core/client.c vmm/core/window.c vmm/core/memory.c vmm/core/nested.c
 // Sources: vmm/core/pagetable.c vmm/core/pt_pool.c vmm/core/mtrr.c vmm/core/guest_walk.c
-// Sources: vmm/core/lock.c vmm/core/log.c
+// Sources: vmm/core/lock.c vmm/core/log.c vmm/core/pause.c
 /* Hypercalls at the bounds of memory and tables, and who may make them. */
 #include "unit.h"
 #include "core_fixture.h"
@@ -292,6 +292,41 @@ static void client_pages(void **unused)
 	assert_int_equal(machine.pool.free_pages, pool_free);
 }
 
+static int64_t set_regs(uint64_t index, uint64_t buffer, uint64_t size)
+{
+	return fixture_call(HADAL_CALL_SET_REGS, index, buffer, size, 0, 0);
+}
+
+static void pauses_and_registers(void **unused)
+{
+	struct hadal_set_regs *set = (void *)ram(BUFFER);
+	(void)unused;
+
+	memset(set, 0, sizeof(*set));
+	assert_int_equal(fixture_call(HADAL_CALL_PAUSE, 0, 1, 0, 0, 0), -EDEADLK);
+	assert_int_equal(fixture_call(HADAL_CALL_PAUSE, 1, 1, 0, 0, 0), -ENXIO);
+	assert_int_equal(fixture_call(HADAL_CALL_PAUSE, -1ull, 1, 0, 0, 0), -ENXIO);
+	assert_int_equal(fixture_call(HADAL_CALL_RESUME, 0, 0, 0, 0, 0), -ENOENT);
+	assert_int_equal(fixture_call(HADAL_CALL_RESUME, 1ull << 32, 0, 0, 0, 0), -ENXIO);
+	assert_int_equal(set_regs(0, BUFFER, sizeof(*set)), -EBUSY);
+	assert_int_equal(set_regs(1, BUFFER, sizeof(*set)), -ENXIO);
+	assert_int_equal(set_regs(0, BUFFER, sizeof(*set) - 1), -EINVAL);
+	assert_int_equal(set_regs(0, BUFFER, sizeof(*set) + 1), -EINVAL);
+	assert_int_equal(set_regs(0, RAM_END - 8, sizeof(*set)), -EFAULT);
+	assert_int_equal(set_regs(0, -8ull, sizeof(*set)), -EFAULT);
+	vcpu->paused = true;
+	assert_int_equal(set_regs(0, BUFFER, sizeof(*set)), 0);
+	set->mask = 1ull << HADAL_REG_COUNT;
+	assert_int_equal(set_regs(0, BUFFER, sizeof(*set)), -EINVAL);
+	set->mask = 1ull << HADAL_REG_CR4;
+	assert_int_equal(set_regs(0, BUFFER, sizeof(*set)), -ERANGE);
+	assert_int_equal(vcpu->regs.rdi, HADAL_REG_CR4);
+	/* Across two pages, to the last byte. */
+	set = (void *)ram(BUFFER + PAGE_BYTES - 8);
+	*set = (struct hadal_set_regs){.mask = 1, .values.rax = 0};
+	assert_int_equal(set_regs(0, BUFFER + PAGE_BYTES - 8, sizeof(*set)), 0);
+}
+
 #define MANY 4096ull
 
 /* Every flush waits for all CPUs while the guest's interrupts wait: it must not take one a page. */
@@ -358,6 +393,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(without_memory_nothing_is_mapped, reset, check),
 		cmocka_unit_test_setup_teardown(client_arguments, reset, check),
 		cmocka_unit_test_setup_teardown(client_pages, reset, check),
+		cmocka_unit_test_setup_teardown(pauses_and_registers, reset, check),
 		cmocka_unit_test_setup_teardown(a_client_of_many_pages_costs_few_flushes, reset,
 						check),
 		cmocka_unit_test_setup_teardown(a_looping_table_may_change_under_the_walk, reset,

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: MIT
-// Sources: vmm/core/request.c vmm/core/lock.c
+// Sources: vmm/core/request.c vmm/core/pause.c vmm/core/lock.c
 /*
  * Requests between vCPUs, which are threads here: all of them change the map, kick each other and
- * wait for interrupts of each other, and none may hang or run its guest with an old translation.
+ * wait for interrupts of each other, pause each other, and none may hang or run its guest with an
+ * old translation.
  */
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 #include "unit.h"
+#include "core/errno.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "core/pause.h"
+#include "core/register_set.h"
 #include "core/request.h"
 #include "core/vendor.h"
 #include "x86/apic.h"
@@ -37,6 +41,7 @@ static struct cpu {
 /* The map: one page, which shows something else after each change. */
 static uint32_t page;
 static uint32_t log_lines;
+static uint32_t pauses;
 static __thread struct vcpu *current;
 
 /* Asked for by who waits for a lock: there may be fewer real processors. */
@@ -60,6 +65,31 @@ void extensions_follow_clients(struct vcpu *vcpu)
 void vcpu_registers(struct vcpu *vcpu, struct hadal_regs *out)
 {
 	out->cpu = vcpu->index;
+}
+
+int vcpu_set_registers(struct vcpu *vcpu, const struct hadal_regs *values, uint64_t mask,
+		       uint32_t *refused)
+{
+	assert_ptr_equal(vcpu, current);
+	assert_true(vcpu->paused);
+	*refused = values->rax;
+	return mask == vcpu->index ? -ERANGE : 0;
+}
+
+bool memory_guest_range(uint64_t gpa, uint64_t bytes, unsigned access)
+{
+	(void)gpa;
+	(void)bytes;
+	(void)access;
+	return false;
+}
+
+size_t memory_copy_from_guest(uint64_t gpa, void *to, size_t bytes)
+{
+	(void)gpa;
+	(void)to;
+	(void)bytes;
+	return 0;
 }
 
 void vcpu_drop_caches(struct vcpu *vcpu)
@@ -95,6 +125,8 @@ static void enter(struct vcpu *vcpu)
 		if (vcpu->host_nmis)
 			request_take_nmis(vcpu);
 		vcpu_serve_requests(vcpu);
+		if (vcpu->requests & REQUEST_PAUSE)
+			pause_here(vcpu);
 	}
 	if (self->flush)
 		__atomic_store_n(&self->page, __atomic_load_n(&page, __ATOMIC_SEQ_CST),
@@ -149,6 +181,37 @@ static void interrupt_other(struct vcpu *vcpu, unsigned target)
 		run(vcpu);
 }
 
+static int64_t call(struct vcpu *vcpu, int64_t (*hypercall)(struct vcpu *), uint64_t index)
+{
+	vcpu->regs.rdi = index;
+	vcpu->regs.rsi = HADAL_PAUSE_TICKS_MAX;
+	return hypercall(vcpu);
+}
+
+/* While it is paused it runs nothing, and takes registers. */
+static void pause_other(struct vcpu *vcpu, unsigned target)
+{
+	const struct hadal_set_regs set = {.mask = target, .values.rax = 7};
+	uint32_t refused = 0;
+	int64_t err;
+
+	leave(vcpu);
+	err = call(vcpu, hypercall_pause, target);
+	if (err) {
+		assert_true(err == -EEXIST || err == -EAGAIN || err == -ENXIO);
+	} else {
+		pauses++;
+		assert_false(__atomic_load_n(&cpu[target].in_guest, __ATOMIC_SEQ_CST));
+		assert_int_equal(call(vcpu, hypercall_pause, target), -EEXIST);
+		assert_int_equal(pause_set_registers(vcpu, target, &set, &refused), -ERANGE);
+		assert_int_equal(refused, 7);
+		request_flush_all(vcpu);
+		assert_false(__atomic_load_n(&cpu[target].in_guest, __ATOMIC_SEQ_CST));
+		assert_int_equal(call(vcpu, hypercall_resume, target), 0);
+	}
+	enter(vcpu);
+}
+
 static bool all_done(void)
 {
 	for (unsigned i = 0; i < CPUS; i++)
@@ -175,6 +238,7 @@ static void *processor(void *argument)
 		change(vcpu);
 		run(vcpu);
 		interrupt_other(vcpu, i % CPUS);
+		pause_other(vcpu, (vcpu->index + 1) % CPUS);
 		if (i % 64)
 			continue;
 		leave(vcpu);
@@ -218,6 +282,7 @@ static void everybody_at_once(void **unused)
 	for (unsigned i = 0; i < CPUS; i++)
 		assert_true(cpu[i].guest_nmis <= cpu[i].sent_nmis - vcpu_at(i)->stats.kicks);
 	assert_int_equal(page, CPUS * CHANGES);
+	assert_true(pauses > CHANGES / 4);
 }
 
 static bool stop_deaf;

@@ -17,6 +17,7 @@
 #define EINVAL     22
 #define ENOSPC     28
 #define ERANGE     34
+#define EDEADLK    35
 #define ENODATA    61
 #define EPROTO     71
 #define EOVERFLOW  75

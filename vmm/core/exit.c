@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The way of an exit from its description to the point where the guest goes on. */
 #include "core/dispatch.h"
+#include "core/pause.h"
 #include "core/request.h"
 #include "core/vendor.h"
 #include "x86/cpu.h"
@@ -42,6 +43,10 @@ void vcpu_attend(struct vcpu *vcpu)
 		request_take_nmis(vcpu);
 	if (vcpu->requests)
 		vcpu_serve_requests(vcpu);
+	if (vcpu->requests & REQUEST_PAUSE) {
+		pause_here(vcpu);
+		request_take_nmis(vcpu);
+	}
 	__atomic_fetch_and(&vcpu->requests, ~REQUEST_NMI, __ATOMIC_RELAXED);
 	if (vcpu->nmi_pending)
 		deliver_nmi(vcpu);

@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "core/map.h"
 #include "core/memory.h"
+#include "core/pause.h"
 #include "core/request.h"
 #include "core/string.h"
 #include "core/vendor.h"
@@ -126,6 +127,9 @@ static int64_t (*const call[HADAL_CALL_COUNT])(struct vcpu *vcpu) = {
 	[HADAL_CALL_CLIENT_PAGE_REMOVE] = hypercall_client_page_remove,
 	[HADAL_CALL_CLIENT_STATE] = hypercall_client_state,
 	[HADAL_CALL_WINDOW] = hypercall_window,
+	[HADAL_CALL_PAUSE] = hypercall_pause,
+	[HADAL_CALL_RESUME] = hypercall_resume,
+	[HADAL_CALL_SET_REGS] = hypercall_set_regs,
 };
 
 /* Ring 0 of 64-bit mode only; for everybody else there is no hypervisor. */

@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/msr.h"
+#include "core/register_set.h"
 #include "core/request.h"
 #include "core/vendor.h"
 #include "x86/apic.h"
@@ -108,6 +109,9 @@ static int start(struct vcpu *vcpu, uint64_t cr3, uint64_t cr4)
 	vcpu->virtualized = false;
 	vcpu->inject.info = 0;
 	vcpu->nmi_pending = false;
+	vcpu->pause_ticks = 0;
+	vcpu->paused = false;
+	vcpu->undo.mask = 0;
 	vcpu_drop_caches(vcpu);
 	err = vendor->start(vcpu);
 	if (err)
@@ -163,15 +167,21 @@ _Noreturn void start_faulted(struct vcpu *vcpu)
 	fail_start(vcpu, -EFAULT);
 }
 
+static _Noreturn void enter_again(struct vcpu *vcpu)
+{
+	__asm__ volatile("mov %0, %%rsp\n\tjmp *%1" ::"D"(vcpu), "r"(vendor->resume) : "memory");
+	__builtin_unreachable();
+}
+
 _Noreturn void vcpu_entry_failed(struct vcpu *vcpu)
 {
-	uint64_t exits = 0;
-
-	for (int i = 0; i < HADAL_EXIT_KIND_COUNT; i++)
-		exits += vcpu->stats.exits[i];
-	request_part(vcpu);
 	log_line("the processor refused to enter the guest at rip %lx", vcpu->rip);
-	if (exits)
+	if (vcpu_undo_registers(vcpu)) {
+		log_line("the registers that were set last are as before");
+		enter_again(vcpu);
+	}
+	request_part(vcpu);
+	if (vcpu_exits(vcpu))
 		vendor->shutdown(vcpu);
 	fail_start(vcpu, -EIO);
 }

@@ -11,7 +11,9 @@ _Noreturn void image_main(struct vcpu *vcpu);
 /* Where a fault goes on that hit during a start: the start fails with -EFAULT. */
 _Noreturn void start_faulted(struct vcpu *vcpu);
 
-/* The processor refused to enter the guest: the start fails with -EIO, a running system is reset.
+/*
+ * The processor refused to enter the guest: registers that were set since the last exit are taken
+ * back; if there are none, the start fails with -EIO and a running system is reset.
  */
 _Noreturn void vcpu_entry_failed(struct vcpu *vcpu);
 

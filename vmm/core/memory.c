@@ -307,20 +307,33 @@ static size_t to_page_end(uint64_t address, size_t bytes)
 	return bytes < rest ? bytes : rest;
 }
 
-size_t memory_copy_to_guest(uint64_t gpa, const void *from, size_t bytes)
+static size_t copy_guest(uint64_t gpa, uint8_t *buffer, size_t bytes, unsigned access)
 {
 	size_t done = 0;
 
 	while (done < bytes) {
 		size_t part = to_page_end(gpa + done, bytes - done);
-		void *to = memory_guest(gpa + done, MEMORY_WRITE);
+		void *guest = memory_guest(gpa + done, access);
 
-		if (!to)
+		if (!guest)
 			break;
-		memcpy(to, (const uint8_t *)from + done, part);
+		if (access & MEMORY_WRITE)
+			memcpy(guest, buffer + done, part);
+		else
+			memcpy(buffer + done, guest, part);
 		done += part;
 	}
 	return done;
+}
+
+size_t memory_copy_to_guest(uint64_t gpa, const void *from, size_t bytes)
+{
+	return copy_guest(gpa, (uint8_t *)from, bytes, MEMORY_WRITE);
+}
+
+size_t memory_copy_from_guest(uint64_t gpa, void *to, size_t bytes)
+{
+	return copy_guest(gpa, to, bytes, MEMORY_READ);
 }
 
 size_t memory_read_guest_root(uint64_t gva, uint64_t cr3, uint64_t cr4, void *to, size_t bytes)

@@ -72,6 +72,7 @@ bool memory_guest_range(uint64_t gpa, uint64_t bytes, unsigned access);
 /* Copy to or from guest-physical memory that memory_guest_range() accepted; returns the bytes done.
  */
 size_t memory_copy_to_guest(uint64_t gpa, const void *from, size_t bytes);
+size_t memory_copy_from_guest(uint64_t gpa, void *to, size_t bytes);
 
 /* Read through guest page tables as the processor would in ring 0; returns the bytes done. */
 size_t memory_read_guest_root(uint64_t gva, uint64_t cr3, uint64_t cr4, void *to, size_t bytes);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/log.h"
 #include "core/memory.h"
+#include "core/pause.h"
 #include "core/request.h"
 #include "core/string.h"
 #include "core/vendor.h"
@@ -47,7 +48,7 @@ void request_part(struct vcpu *vcpu)
 	vcpu_serve_requests(vcpu);
 }
 
-static void post(struct vcpu *to, uint32_t request)
+void request_post(struct vcpu *to, uint32_t request)
 {
 	uint32_t before = __atomic_fetch_or(&to->requests, request, __ATOMIC_SEQ_CST);
 
@@ -95,7 +96,7 @@ static void post_all(struct vcpu *vcpu, uint32_t request, size_t offset, uint64_
 		return;
 	for (uint32_t i = 0; i < machine.cpu_count; i++)
 		if (i != vcpu->index && vcpu_at(i)->running)
-			post(vcpu_at(i), request);
+			request_post(vcpu_at(i), request);
 	for (uint32_t i = 0; i < machine.cpu_count; i++) {
 		struct vcpu *other = vcpu_at(i);
 
@@ -138,19 +139,28 @@ void request_follow_clients(struct vcpu *vcpu)
 	post_all(vcpu, REQUEST_CLIENTS, offsetof(struct vcpu, followed), generation);
 }
 
-static int wait_for_registers(struct vcpu *vcpu, struct vcpu *other)
+int request_wait_once(struct vcpu *vcpu, const struct vcpu *other, uint64_t start)
+{
+	if (!__atomic_load_n(&other->running, __ATOMIC_SEQ_CST))
+		return -ENXIO;
+	if (rdtsc() - start > ANSWER_TICKS)
+		return -ETIMEDOUT;
+	vcpu_serve_requests(vcpu);
+	cpu_pause();
+	return 0;
+}
+
+int request_ask(struct vcpu *vcpu, struct vcpu *other, uint32_t request)
 {
 	uint64_t start = rdtsc();
+	int err = 0;
 
-	while (__atomic_load_n(&other->requests, __ATOMIC_ACQUIRE) & REQUEST_REGS) {
-		if (!__atomic_load_n(&other->running, __ATOMIC_SEQ_CST))
-			return -ENXIO;
-		if (rdtsc() - start > ANSWER_TICKS)
-			return -ETIMEDOUT;
-		vcpu_serve_requests(vcpu);
-		cpu_pause();
-	}
-	return 0;
+	request_post(other, request);
+	while (!err && (__atomic_load_n(&other->requests, __ATOMIC_ACQUIRE) & request))
+		err = request_wait_once(vcpu, other, start);
+	if (err) /* taken back, so that no late answer meets the next asker */
+		__atomic_fetch_and(&other->requests, ~request, __ATOMIC_SEQ_CST);
+	return err;
 }
 
 int request_registers(struct vcpu *vcpu, uint32_t index, struct hadal_regs *out)
@@ -166,11 +176,8 @@ int request_registers(struct vcpu *vcpu, uint32_t index, struct hadal_regs *out)
 		return 0;
 	}
 	lock_take(&registers_lock);
-	post(other, REQUEST_REGS);
-	err = wait_for_registers(vcpu, other);
-	if (err) /* take the request back, so that no late answer meets the next asker */
-		__atomic_fetch_and(&other->requests, ~REQUEST_REGS, __ATOMIC_SEQ_CST);
-	else
+	err = request_ask(vcpu, other, REQUEST_REGS);
+	if (!err)
 		memcpy(out, &registers_slot, sizeof(*out));
 	lock_give(&registers_lock);
 	return err;
@@ -193,6 +200,10 @@ void vcpu_serve_requests(struct vcpu *vcpu)
 	if (requests & REQUEST_REGS) {
 		vcpu_registers(vcpu, &registers_slot);
 		__atomic_fetch_and(&vcpu->requests, ~REQUEST_REGS, __ATOMIC_RELEASE);
+	}
+	if (requests & REQUEST_SET) {
+		pause_take_registers(vcpu);
+		__atomic_fetch_and(&vcpu->requests, ~REQUEST_SET, __ATOMIC_RELEASE);
 	}
 	if (requests & REQUEST_CLIENTS) {
 		uint64_t generation = begin_answer(vcpu, REQUEST_CLIENTS, &clients_generation);

@@ -24,6 +24,13 @@ void request_follow_clients(struct vcpu *vcpu);
 /* Registers of another or this vCPU. 0, -ENXIO (not running), -ETIMEDOUT. */
 int request_registers(struct vcpu *vcpu, uint32_t index, struct hadal_regs *out);
 
+/* Post a request to another vCPU. */
+void request_post(struct vcpu *to, uint32_t request);
+/* The same, and wait until it has taken it. 0, -ENXIO (it is not running), -ETIMEDOUT. */
+int request_ask(struct vcpu *vcpu, struct vcpu *other, uint32_t request);
+/* One round of waiting for another vCPU since the TSC value `start`. Errors as above. */
+int request_wait_once(struct vcpu *vcpu, const struct vcpu *other, uint64_t start);
+
 /* Sorts the NMIs that came into kicks, which are ours, and the guest's, which it gets. */
 void request_take_nmis(struct vcpu *vcpu);
 

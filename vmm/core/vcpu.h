@@ -43,7 +43,8 @@ enum vcpu_reg {
 	REG_CSTAR,
 	REG_SFMASK,
 	REG_KERNEL_GS_BASE,
-	REG_CPL, /* 0 to 3, read only */
+	REG_RFLAGS, /* write only: vcpu->rflags tells it */
+	REG_CPL,    /* 0 to 3, read only */
 };
 
 #define SEGMENT_LONG 0x200 /* CS.L in struct hadal_segment.attributes */
@@ -68,10 +69,12 @@ struct event {
 };
 
 /* Requests that other CPUs post to a vCPU; served before the next entry. */
-#define REQUEST_FLUSH   1u /* drop cached nested translations */
-#define REQUEST_REGS    2u /* store the registers for the asker */
-#define REQUEST_NMI     4u /* its own: see to nmi_pending */
-#define REQUEST_CLIENTS 8u /* the first client came or the last one left */
+#define REQUEST_FLUSH   1u  /* drop cached nested translations */
+#define REQUEST_REGS    2u  /* store the registers for the asker */
+#define REQUEST_NMI     4u  /* its own: see to nmi_pending */
+#define REQUEST_CLIENTS 8u  /* the first client came or the last one left */
+#define REQUEST_PAUSE   16u /* run nothing of the guest's while pause_ticks */
+#define REQUEST_SET     32u /* while paused: take the asker's registers */
 
 /* What the trampoline saves of the system that START is called from. */
 struct entry_state {
@@ -81,6 +84,13 @@ struct entry_state {
 	struct descriptor_pointer gdtr, idtr;
 	uint64_t dr7, debugctl, pat;
 	uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
+};
+
+/* The registers as they were before some were set. */
+struct register_undo {
+	uint64_t mask;  /* bit n: enum hadal_reg n was set; 0 for none */
+	uint64_t exits; /* handled until then */
+	struct hadal_regs regs;
 };
 
 /* How far a vCPU has come with requests of a kind, which are numbered. */
@@ -116,6 +126,9 @@ struct vcpu {
 	bool serves_clients;              /* what clients need is intercepted */
 	struct walk_cache fetch_cache[2]; /* of code in the lower and the upper half */
 	struct walk_cache client_cache;   /* of what a client asks; its host address is the GPA's */
+	uint64_t pause_ticks;             /* for how long it is to pause; 0: not */
+	bool paused;                      /* it has come to a halt, and answers requests there */
+	struct register_undo undo;        /* should the processor refuse what was set */
 	uint64_t leave_gdt[32];
 	struct entry_state entry;
 	struct hadal_stats stats;

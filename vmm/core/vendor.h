@@ -50,6 +50,12 @@ struct vendor {
 	void (*set)(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value);
 	void (*get_segment)(struct vcpu *vcpu, enum vcpu_segment segment,
 			    struct hadal_segment *out);
+	void (*set_segment)(struct vcpu *vcpu, enum vcpu_segment segment,
+			    const struct hadal_segment *value);
+	/* The guest's last instruction blocks no events and waits for none any more. */
+	void (*wake)(struct vcpu *vcpu);
+	/* An interrupt goes to the guest with the next entry, which RFLAGS.IF must allow. */
+	bool (*needs_if)(struct vcpu *vcpu);
 
 	/* Set or clear one intercept of this vCPU; the core counts. -EOPNOTSUPP when there is no
 	 * such bit. */
@@ -61,8 +67,11 @@ struct vendor {
 	enum verdict (*read_msr)(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
 	enum verdict (*write_msr)(struct vcpu *vcpu, uint32_t msr, uint64_t value);
 
-	/* Bits that the guest may set in CR4 on this processor. */
+	/* Bits that the guest may set in CR4 and EFER on this processor. */
 	uint64_t (*cr4_allowed)(struct vcpu *vcpu);
+	uint64_t (*efer_allowed)(void);
+	/* An entry checks segments as a whole (SDM 27.3.1.2), not only what contradicts. */
+	bool strict_segments;
 
 	/* Deliver the exception described in vcpu->exit to the guest, with what belongs to it (CR2,
 	 * DR6). */

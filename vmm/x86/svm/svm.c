@@ -73,12 +73,6 @@ static int check_cpu(const struct entry_state *entry)
 	return 0;
 }
 
-static struct svm_segment to_vmcb(const struct hadal_segment *segment)
-{
-	return (struct svm_segment){segment->selector, segment->attributes, segment->limit,
-				    segment->base};
-}
-
 static void fill_control(struct vcpu *vcpu)
 {
 	static const uint8_t always[] = {
@@ -103,14 +97,8 @@ static void fill_state(struct vcpu *vcpu)
 	const struct entry_state *entry = &vcpu->entry;
 	struct vmcb *vmcb = svm_vmcb(vcpu);
 
-	vmcb->es = to_vmcb(&entry->segment[SEG_ES]);
-	vmcb->cs = to_vmcb(&entry->segment[SEG_CS]);
-	vmcb->ss = to_vmcb(&entry->segment[SEG_SS]);
-	vmcb->ds = to_vmcb(&entry->segment[SEG_DS]);
-	vmcb->fs = to_vmcb(&entry->segment[SEG_FS]);
-	vmcb->gs = to_vmcb(&entry->segment[SEG_GS]);
-	vmcb->ldtr = to_vmcb(&entry->segment[SEG_LDTR]);
-	vmcb->tr = to_vmcb(&entry->segment[SEG_TR]);
+	for (int i = 0; i < SEG_COUNT; i++)
+		svm_set_segment(vcpu, i, &entry->segment[i]);
 	vmcb->gdtr = (struct svm_segment){0, 0, entry->gdtr.limit, entry->gdtr.base};
 	vmcb->idtr = (struct svm_segment){0, 0, entry->idtr.limit, entry->idtr.base};
 	vmcb->cpl = 0;
@@ -199,12 +187,17 @@ const struct vendor svm_vendor = {
 	.in_kernel = svm_in_kernel,
 	.set = svm_set,
 	.get_segment = svm_get_segment,
+	.set_segment = svm_set_segment,
+	.wake = svm_clear_shadow,
+	.needs_if = svm_needs_if,
+	.strict_segments = false,
 	.intercept = svm_intercept,
 	.intercept_exceptions = svm_intercept_exceptions,
 	.intercept_msr = svm_intercept_msr,
 	.read_msr = svm_read_msr,
 	.write_msr = svm_write_msr,
 	.cr4_allowed = svm_cr4_allowed,
+	.efer_allowed = svm_efer_allowed,
 	.reinject_exception = svm_reinject_exception,
 	.pend_single_step = svm_pend_single_step,
 	.request_nmi_window = svm_request_nmi_window,

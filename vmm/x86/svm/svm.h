@@ -66,6 +66,9 @@ uint64_t svm_get(struct vcpu *vcpu, enum vcpu_reg reg);
 bool svm_in_kernel(struct vcpu *vcpu);
 void svm_set(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value);
 void svm_get_segment(struct vcpu *vcpu, enum vcpu_segment segment, struct hadal_segment *out);
+void svm_set_segment(struct vcpu *vcpu, enum vcpu_segment segment,
+		     const struct hadal_segment *value);
+bool svm_needs_if(struct vcpu *vcpu);
 int svm_intercept(struct vcpu *vcpu, enum hadal_exit_kind kind, bool on);
 void svm_intercept_exceptions(struct vcpu *vcpu, uint32_t vectors);
 void svm_intercept_msr(uint32_t msr, bool read, bool write);
@@ -73,6 +76,7 @@ uint64_t svm_msr_bitmap(void);
 enum verdict svm_read_msr(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
 enum verdict svm_write_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value);
 uint64_t svm_cr4_allowed(struct vcpu *vcpu);
+uint64_t svm_efer_allowed(void);
 void svm_reinject_exception(struct vcpu *vcpu);
 void svm_pend_single_step(struct vcpu *vcpu);
 void svm_request_nmi_window(struct vcpu *vcpu);

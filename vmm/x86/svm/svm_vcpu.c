@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: MIT
 /* The guest's registers and intercepts as the VMCB holds them. */
 #include "core/memory.h"
+#include "core/register_check.h"
 #include "core/vendor.h"
 #include "x86/cpu.h"
 #include "x86/svm/svm.h"
 
 #define VM_CR_LOCK_SVMDIS 0x18ull
-/* EFER bits that some processor defines, without SVME: SCE LME LMA NXE LMSLE FFXSR TCE MCOMMIT
- * INTWB UAIE AIBRSE */
-#define EFER_DEFINED 0x36ed01ull
-#define MSR_RANGE    0x2000u
+#define MSR_RANGE         0x2000u
 
 static uint8_t msr_bitmap[8192] __attribute__((aligned(4096)));
 
@@ -105,6 +103,9 @@ void svm_set(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value)
 	case REG_DEBUGCTL:
 		wrmsr(MSR_DEBUGCTL, value);
 		break;
+	case REG_RFLAGS:
+		vmcb->rflags = value;
+		break;
 	case REG_CPL:
 		break;
 	case REG_CR3:
@@ -119,7 +120,7 @@ void svm_set(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value)
 	}
 }
 
-void svm_get_segment(struct vcpu *vcpu, enum vcpu_segment segment, struct hadal_segment *out)
+static struct svm_segment *segment_field(struct vcpu *vcpu, enum vcpu_segment segment)
 {
 	static const uint16_t offset[SEG_COUNT] = {
 		[SEG_ES] = offsetof(struct vmcb, es),     [SEG_CS] = offsetof(struct vmcb, cs),
@@ -127,8 +128,13 @@ void svm_get_segment(struct vcpu *vcpu, enum vcpu_segment segment, struct hadal_
 		[SEG_FS] = offsetof(struct vmcb, fs),     [SEG_GS] = offsetof(struct vmcb, gs),
 		[SEG_LDTR] = offsetof(struct vmcb, ldtr), [SEG_TR] = offsetof(struct vmcb, tr),
 	};
-	const uint8_t *vmcb = (const uint8_t *)svm_vmcb(vcpu);
-	const struct svm_segment *from = (const struct svm_segment *)(vmcb + offset[segment]);
+
+	return (struct svm_segment *)((uint8_t *)svm_vmcb(vcpu) + offset[segment]);
+}
+
+void svm_get_segment(struct vcpu *vcpu, enum vcpu_segment segment, struct hadal_segment *out)
+{
+	const struct svm_segment *from = segment_field(vcpu, segment);
 
 	*out = (struct hadal_segment){
 		.selector = from->selector,
@@ -136,6 +142,16 @@ void svm_get_segment(struct vcpu *vcpu, enum vcpu_segment segment, struct hadal_
 		.limit = from->limit,
 		.base = from->base,
 	};
+}
+
+void svm_set_segment(struct vcpu *vcpu, enum vcpu_segment segment,
+		     const struct hadal_segment *value)
+{
+	*segment_field(vcpu, segment) =
+		(struct svm_segment){value->selector, value->attributes, value->limit, value->base};
+	if (segment == SEG_CS)
+		svm_vmcb(vcpu)->cpl = value->selector & 3;
+	svm_vmcb(vcpu)->clean = 0;
 }
 
 static void set_range(struct vcpu *vcpu, unsigned first, unsigned count, bool on)
@@ -240,20 +256,13 @@ static uint64_t *swapped(struct vmcb *vmcb, uint32_t msr)
 }
 
 /*
- * Whether the processor would take a value for one of them: PAT has its own rule (APM 7.8.2), the
- * others hold an address or plain bits.
+ * Whether the processor would take a value for one of them: PAT has its own rule, the others hold
+ * an address or plain bits.
  */
 static bool swapped_value_allowed(uint32_t msr, uint64_t value)
 {
-	if (msr == MSR_PAT) {
-		for (unsigned i = 0; i < 64; i += 8) {
-			unsigned type = value >> i & 0xff;
-
-			if (type > 7 || type == 2 || type == 3)
-				return false;
-		}
-		return true;
-	}
+	if (msr == MSR_PAT)
+		return pat_is_valid(value);
 	if (msr == MSR_STAR || msr == MSR_SFMASK || msr == MSR_SYSENTER_CS)
 		return true;
 	return is_canonical(value, read_cr4() & CR4_LA57);
@@ -291,7 +300,7 @@ static enum verdict write_efer(struct vcpu *vcpu, uint64_t value)
 {
 	uint64_t old = svm_get(vcpu, REG_EFER);
 
-	if ((value & ~(EFER_DEFINED | EFER_SVME)) ||
+	if ((value & ~(svm_efer_allowed() | EFER_SVME)) ||
 	    (((old ^ value) & EFER_LME) && (vcpu_get(vcpu, REG_CR0) & CR0_PG))) {
 		vcpu_inject_gp(vcpu);
 		return VERDICT_RETRY;
@@ -322,12 +331,6 @@ enum verdict svm_write_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 		svm_vmcb(vcpu)->clean = 0;
 		return VERDICT_DONE;
 	}
-}
-
-uint64_t svm_cr4_allowed(struct vcpu *vcpu)
-{
-	(void)vcpu;
-	return ~CR4_VMXE;
 }
 
 void svm_reinject_exception(struct vcpu *vcpu)

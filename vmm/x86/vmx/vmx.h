@@ -69,12 +69,15 @@ uint64_t vmx_get(struct vcpu *vcpu, enum vcpu_reg reg);
 bool vmx_in_kernel(struct vcpu *vcpu);
 void vmx_set(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value);
 void vmx_get_segment(struct vcpu *vcpu, enum vcpu_segment segment, struct hadal_segment *out);
-void vmx_set_segment(enum vcpu_segment segment, const struct hadal_segment *value);
+void vmx_set_segment(struct vcpu *vcpu, enum vcpu_segment segment,
+		     const struct hadal_segment *value);
 /* Drop this vCPU's translations of virtual addresses. */
 void vmx_flush_virtual(struct vcpu *vcpu);
 void vmx_flush_nested(struct vcpu *vcpu);
 
 /* vmx_event.c: interrupts, NMIs, INIT and what blocks them. */
+void vmx_wake(struct vcpu *vcpu);
+bool vmx_needs_if(struct vcpu *vcpu);
 void vmx_pend_single_step(struct vcpu *vcpu);
 void vmx_reinject_exception(struct vcpu *vcpu);
 bool vmx_nmi_allowed(struct vcpu *vcpu);
@@ -90,6 +93,7 @@ void vmx_start_from_sipi(struct vcpu *vcpu, uint8_t vector);
 int vmx_intercept(struct vcpu *vcpu, enum hadal_exit_kind kind, bool on);
 void vmx_intercept_exceptions(struct vcpu *vcpu, uint32_t vectors);
 void vmx_intercept_msr(uint32_t msr, bool read, bool write);
+uint64_t vmx_efer_allowed(void);
 enum verdict vmx_read_msr(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
 enum verdict vmx_write_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value);
 uint64_t vmx_msr_bitmap_physical(void);

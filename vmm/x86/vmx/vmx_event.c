@@ -74,6 +74,22 @@ void vmx_end_nmi_window(struct vcpu *vcpu)
 	vmx_apply_controls(vcpu);
 }
 
+/* An entry wants no shadow of an STI with IF clear, and none at all in HLT (SDM 27.3.1.5). */
+void vmx_wake(struct vcpu *vcpu)
+{
+	vmx_clear_shadow(vcpu);
+	if (vmread(VMCS_ACTIVITY) == ACTIVITY_HLT)
+		vmwrite(VMCS_ACTIVITY, ACTIVITY_ACTIVE);
+}
+
+/* It is in the VMCS already when the vCPU has been on its way into the guest (SDM 27.3.1.4). */
+bool vmx_needs_if(struct vcpu *vcpu)
+{
+	uint32_t event = vcpu->inject.info ? vcpu->inject.info : vmread(VMCS_ENTRY_EVENT);
+
+	return (event & EVENT_VALID) && (event & EVENT_TYPE) == EVENT_INTERRUPT;
+}
+
 void vmx_wait_for_sipi(void)
 {
 	vmwrite(VMCS_INTERRUPTIBILITY, 0);
@@ -81,20 +97,20 @@ void vmx_wait_for_sipi(void)
 	vmwrite(VMCS_ACTIVITY, ACTIVITY_WAIT_SIPI);
 }
 
-static void reset_segments(uint8_t vector)
+static void reset_segments(struct vcpu *vcpu, uint8_t vector)
 {
 	struct hadal_segment data = {.limit = 0xffff, .attributes = 0x93};
 
 	for (int i = 0; i < SEG_COUNT; i++)
-		vmx_set_segment(i, &data);
+		vmx_set_segment(vcpu, i, &data);
 	data.attributes = 0x82;
-	vmx_set_segment(SEG_LDTR, &data);
+	vmx_set_segment(vcpu, SEG_LDTR, &data);
 	data.attributes = 0x8b;
-	vmx_set_segment(SEG_TR, &data);
+	vmx_set_segment(vcpu, SEG_TR, &data);
 	data.attributes = 0x9b;
 	data.selector = vector << 8;
 	data.base = (uint64_t)vector << 12;
-	vmx_set_segment(SEG_CS, &data);
+	vmx_set_segment(vcpu, SEG_CS, &data);
 }
 
 void vmx_start_from_sipi(struct vcpu *vcpu, uint8_t vector)
@@ -125,7 +141,7 @@ void vmx_start_from_sipi(struct vcpu *vcpu, uint8_t vector)
 	vmx_set(vcpu, REG_CR0, (read_cr0() & (CR0_CD | CR0_NW)) | CR0_ET);
 	for (unsigned i = 0; i < sizeof(after) / sizeof(after[0]); i++)
 		vmx_set(vcpu, after[i].reg, after[i].value);
-	reset_segments(vector);
+	reset_segments(vcpu, vector);
 	write_dr0(0);
 	write_dr1(0);
 	write_dr2(0);

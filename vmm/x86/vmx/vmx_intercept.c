@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* What exits: controls, and the MSRs that are not the processor's own. */
 #include "core/memory.h"
+#include "core/register_check.h"
 #include "x86/cpu.h"
 #include "x86/vmx/vmx.h"
 
@@ -129,6 +130,11 @@ enum verdict vmx_read_msr(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 	return VERDICT_DONE;
 }
 
+uint64_t vmx_efer_allowed(void)
+{
+	return EFER_WRITABLE | EFER_LMA;
+}
+
 static bool efer_allowed(struct vcpu *vcpu, uint64_t value)
 {
 	uint64_t changed = value ^ vmx_get(vcpu, REG_EFER);
@@ -136,18 +142,6 @@ static bool efer_allowed(struct vcpu *vcpu, uint64_t value)
 	if (changed & ~(EFER_WRITABLE | EFER_LMA))
 		return false;
 	return !((changed & EFER_LME) && (vmx_get(vcpu, REG_CR0) & CR0_PG));
-}
-
-/* Types 2 and 3 and those above 7 do not exist (SDM 12.12.2). */
-static bool pat_allowed(uint64_t value)
-{
-	for (; value; value >>= 8) {
-		unsigned type = value & 0xff;
-
-		if (type > 7 || type == 2 || type == 3)
-			return false;
-	}
-	return true;
 }
 
 /* The processor's own opinion: every exit sets the MSR anew, and the image does not use it. */
@@ -168,7 +162,7 @@ static bool write_allowed(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 	case MSR_EFER:
 		return efer_allowed(vcpu, value);
 	case MSR_PAT:
-		return pat_allowed(value);
+		return pat_is_valid(value);
 	default:
 		return processor_allows(msr, value);
 	}

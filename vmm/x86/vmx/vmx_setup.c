@@ -73,7 +73,7 @@ static void setup_guest(struct vcpu *vcpu)
 	vmx_set(vcpu, REG_CR4, entry->cr4);
 	vmx_set(vcpu, REG_RSP, entry->rsp);
 	for (int i = 0; i < SEG_COUNT; i++)
-		vmx_set_segment(i, &entry->segment[i]);
+		vmx_set_segment(vcpu, i, &entry->segment[i]);
 	vmx_set(vcpu, REG_GDTR_BASE, entry->gdtr.base);
 	vmx_set(vcpu, REG_GDTR_LIMIT, entry->gdtr.limit);
 	vmx_set(vcpu, REG_IDTR_BASE, entry->idtr.base);

@@ -141,6 +141,7 @@ void vmx_set(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value)
 	case REG_DR6:
 		write_dr6(value);
 		break;
+	case REG_RFLAGS: /* with the next entry */
 	case REG_CPL:
 		break;
 	case REG_STAR:
@@ -166,8 +167,10 @@ void vmx_get_segment(struct vcpu *vcpu, enum vcpu_segment segment, struct hadal_
 	};
 }
 
-void vmx_set_segment(enum vcpu_segment segment, const struct hadal_segment *value)
+void vmx_set_segment(struct vcpu *vcpu, enum vcpu_segment segment,
+		     const struct hadal_segment *value)
 {
+	(void)vcpu;
 	vmwrite(VMCS_SELECTOR(segment), value->selector);
 	vmwrite(VMCS_BASE(segment), value->base);
 	vmwrite(VMCS_LIMIT(segment), value->limit);
