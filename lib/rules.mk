@@ -6,7 +6,7 @@ LIB_SOURCES := $(wildcard lib/*.c lib/kernel/*.c lib/dump/*.c lib/profile/*.c li
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o)
 LIB_CPPFLAGS := -D_GNU_SOURCE -Ilib
 # What a program linked with libhadal.a needs beside it.
-LIB_LIBS := -lbpf -lelf -lz -lzstd
+LIB_LIBS := -Wl,--as-needed -lbpf -lelf -lz -lzstd -lcapstone
 
 ARTEFACTS += $(BUILD)/libhadal.a
 

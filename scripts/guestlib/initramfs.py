@@ -186,9 +186,6 @@ def add_hadal(cpio, build_dir, release, required):
             cpio.strip(target)
         elif required:
             raise SetupError(f"{source} is not there; run make first")
-    # Opened by hadal disas when it needs it.
-    for library in Path("/lib/x86_64-linux-gnu").glob("libcapstone.so.[0-9]"):
-        cpio.copy(library, library)
     programs = build_dir / "guest-bin"
     for program in sorted(programs.iterdir()) if programs.is_dir() else []:
         if program.suffix != ".d":

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Sources: lib/error.c lib/disas/disas.c
+// Libraries: -lcapstone
 #include <string.h>
 
 #include "disas/disas.h"
