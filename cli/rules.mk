@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # The hadal command, $(BUILD)/hadal. Static, so that it trusts no library of the machine it looks into
 # and starts cheaply; not position-independent, since relocating what it links would cost more than
-# all the rest of a short command.
+# all the rest of a short command. The linker would warn of dlopen(), which libfuse has for modules
+# that nobody asks for here.
 
 CLI_LIBS := -ljson-c -lfuse3
 CLI_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard cli/*.c))
@@ -15,7 +16,7 @@ $(BUILD)/cli/%.o: cli/%.c
 
 $(BUILD)/hadal: $(CLI_OBJECTS) $(BUILD)/libhadal.a
 	$(call say,LD,$@)
-	$(Q)$(CC) -static -no-pie $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CLI_LIBS) $(LIB_LIBS)
+	$(Q)$(CC) -static -no-pie -Wl,--no-warnings $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CLI_LIBS) $(LIB_LIBS)
 
 install:: all
 	install -D -m 755 -s $(BUILD)/hadal $(DESTDIR)$(PREFIX)/bin/hadal

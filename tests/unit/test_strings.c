@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Finding strings in memory, and what regular expressions match in them. */
-// Sources: lib/error.c lib/memory.c lib/kernel/space.c lib/kernel/list.c
+// Sources: lib/error.c lib/memory.c lib/kernel/space.c lib/kernel/list.c lib/kernel/address_map.c
 // Sources: lib/search/area.c lib/search/scan.c lib/search/pattern.c lib/search/strings.c
 // Sources: lib/search/find.c
 #include <stdio.h>
