@@ -14,7 +14,7 @@ kernel_processes() {
 }
 processes_below() {
 	hadal ps --json >/tmp/ps.json || fail "hadal ps: $(cat /tmp/ps.json)"
-	sed -n 's/.*"pid": *\([0-9]*\).*"name": *"\([^"]*\)".*/\1 \2/p' /tmp/ps.json | sort
+	sed -n 's/^{"pid": *\([0-9]*\).*"name": *"\([^"]*\)".*/\1 \2/p' /tmp/ps.json | sort
 }
 
 base=$(sed -n '/ T _text$/{s/ .*//p;q}' /proc/kallsyms)
