@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The benchmark: programs for the guest, a module that times single instructions, and images with
-# extensions that have CPUID intercepted. bench/run puts them together.
+# extensions that have CPUID intercepted. bench/run puts them together. The programs are static, as the
+# command is: a guest has only the libraries that its own programs need.
 
 BENCH_SHARED := bench/samples.c
 BENCH_PROGRAMS := $(patsubst bench/%.c,$(BUILD)/bench/bin/bench_%,\
@@ -13,7 +14,7 @@ bench_image_module = $(BUILD)/bench/image/$(1)/module/$(GUEST_RELEASE)/hadal.ko
 $(BENCH_PROGRAMS): $(BUILD)/bench/bin/bench_%: bench/%.c $(BENCH_SHARED) $(BUILD)/libhadal.a
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
-	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(LIB_CPPFLAGS) -MF $(BUILD)/bench/$(@F).d -o $@ $^ $(LIB_LIBS)
+	$(Q)$(CC) -static -no-pie -Wl,--no-warnings $(CFLAGS) $(CPPFLAGS) $(LIB_CPPFLAGS) -MF $(BUILD)/bench/$(@F).d -o $@ $^ $(LIB_LIBS)
 
 $(BENCH_MODULE): $(BENCH_MODULE_SOURCES) bench/sample.h include/hadal/abi.h
 	$(call say,MODULE,$@)
