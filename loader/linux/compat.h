@@ -4,6 +4,7 @@
 #define HADAL_LOADER_COMPAT_H
 
 #include <linux/mm.h>
+#include <linux/syscore_ops.h>
 #include <linux/version.h>
 
 /* From Linux 6.3 on a VMA's flags are changed by functions. */
@@ -15,6 +16,30 @@
 /* Before Linux 5.11 it had another name. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
 #define may_split split
+#endif
+
+/*
+ * From Linux 6.18 on system core operations are registered with data that they get; Kbuild finds
+ * out, for stable kernels took it over.
+ */
+#ifdef SYSCORE_HAS_DATA
+#define SYSCORE_ARGUMENT void *data
+#else
+#define SYSCORE_ARGUMENT void
+
+struct syscore {
+	struct syscore_ops *ops;
+};
+
+static inline void register_syscore(struct syscore *syscore)
+{
+	register_syscore_ops(syscore->ops);
+}
+
+static inline void unregister_syscore(struct syscore *syscore)
+{
+	unregister_syscore_ops(syscore->ops);
+}
 #endif
 
 #endif

@@ -5,13 +5,13 @@
 #include <linux/mem_encrypt.h>
 #include <linux/module.h>
 #include <linux/reboot.h>
-#include <linux/syscore_ops.h>
 #include <asm/io.h>
 #include <asm/msr.h>
 #include <asm/svm.h>
 
 #include "call.h"
 #include "client.h"
+#include "compat.h"
 #include "loader.h"
 
 #ifndef __nocfi
@@ -321,12 +321,12 @@ void hadal_close(void)
 }
 
 /* Suspend: the other CPUs have left through hotplug; this is the last one, interrupts off. */
-static int suspend_last_cpu(void)
+static int suspend_last_cpu(SYSCORE_ARGUMENT)
 {
 	return cpu_leave(smp_processor_id());
 }
 
-static void resume_first_cpu(void)
+static void resume_first_cpu(SYSCORE_ARGUMENT)
 {
 	unsigned int cpu = smp_processor_id();
 
@@ -339,6 +339,7 @@ static struct syscore_ops suspend_operations = {
 	.suspend = suspend_last_cpu,
 	.resume = resume_first_cpu,
 };
+static struct syscore suspend_syscore = {.ops = &suspend_operations};
 
 /* Also before kexec, whose new kernel finds every CPU on bare hardware. */
 static int before_reboot(struct notifier_block *block, unsigned long action, void *data)
@@ -355,12 +356,12 @@ int lifecycle_register(void)
 
 	if (error)
 		return error;
-	register_syscore_ops(&suspend_operations);
+	register_syscore(&suspend_syscore);
 	return 0;
 }
 
 void lifecycle_unregister(void)
 {
-	unregister_syscore_ops(&suspend_operations);
+	unregister_syscore(&suspend_syscore);
 	unregister_reboot_notifier(&reboot_block);
 }
