@@ -22,7 +22,6 @@
 #include "client.h"
 
 struct successor {
-	const struct mm_struct *before; /* only compared */
 	struct file *device;
 	u32 admits;
 };
@@ -32,10 +31,13 @@ static void successor_admit(const struct successor *successor)
 {
 	int error;
 
-	if (!current->mm || current->mm == successor->before || !capable(CAP_SYS_ADMIN))
+	if (!current->mm || !capable(CAP_SYS_ADMIN))
 		return;
 	error = client_admit_current(successor->device, successor->admits);
-	/* -EEXIST: a script, whose interpreter was asked for too. Else it sees no hypervisor. */
+	/*
+	 * -EEXIST: the exec has failed, or this is a script, whose interpreter was asked for too.
+	 * Otherwise it sees no hypervisor.
+	 */
 	if (error && error != -EEXIST && !fatal_signal_pending(current))
 		pr_warn_ratelimited("hadal: %s (%d) is not admitted: error %d\n", current->comm,
 				    task_tgid_nr(current), error);
@@ -67,7 +69,6 @@ static bool successor_of_current(struct successor *successor)
 	mutex_lock(&clients_lock);
 	client = client_of(current->mm);
 	if (client && client->admits) {
-		successor->before = client->mm;
 		successor->device = get_file(client->device);
 		successor->admits = client->admits == HADAL_ADMIT_ALL ? HADAL_ADMIT_ALL : 0;
 	} else {

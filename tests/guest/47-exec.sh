@@ -53,6 +53,10 @@ ends 3 --only -- test_exec spawn test_exec
 ends 3 --only -- sh -c 'test_exec; exit $?'
 ends 0 --only -- test_exec exec hadal exec -- sh -c 'test_exec; exit $?'
 ends 3 -- hadal exec --only -- sh -c 'test_exec; exit $?'
+# A file of no format, which execvp() gives to the shell then.
+echo 'hadal clients | grep -q "^ *$$ "' >/tmp/plain
+chmod +x /tmp/plain
+ends 0 --only -- /tmp/plain
 # Nor who is not root.
 ends 3 -- test_exec nobody test_exec
 ends 3 -- test_exec nobody sh -c 'test_exec; exit $?'

@@ -77,7 +77,7 @@ struct walk_cache {
 	/* Entries beyond the levels walked repeat the last one, so that a hit needs no loop. */
 	const uint64_t *entry[WALK_MAX_STEPS];
 	uint64_t value[WALK_MAX_STEPS];
-};
+} __attribute__((aligned(128))); /* an index into an array of them is a shift */
 
 /* No canonical address lies in this page. */
 #define WALK_CACHE_EMPTY BIT(63)
