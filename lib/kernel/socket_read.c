@@ -15,6 +15,8 @@
 /* More families and types than there are. */
 #define FAMILY_LIMIT 128u
 #define TYPE_LIMIT   16u
+/* Of include/linux/file_ref.h: what a counter is at or above when the last reference is gone. */
+#define FILE_REF_RELEASED 0xc000000000000000ull
 /* struct sockaddr_un: the family and sun_path. */
 #define UNIX_ADDRESS_MAX (2 + 108)
 
@@ -77,6 +79,8 @@ enum other_field {
 	NET_NUMBER,
 	SOCKET_SOCK,
 	SOCKET_FILE,
+	FILE_COUNT,      /* up to 6.12 */
+	FILE_REFERENCES, /* from 6.13 on */
 	ALLOC_SOCKET,
 	ALLOC_NUMBER,
 	ALLOC_UID,
@@ -101,6 +105,8 @@ static const struct hadal_field_request other_requests[OTHER_FIELDS] = {
 	[NET_NUMBER] = {"net", {"ns.inum"}, false},
 	[SOCKET_SOCK] = {"socket", {"sk"}, false},
 	[SOCKET_FILE] = {"socket", {"file"}, false},
+	[FILE_COUNT] = {"file", {"f_count"}, true},
+	[FILE_REFERENCES] = {"file", {"f_ref.refcnt"}, true},
 	[ALLOC_SOCKET] = {"socket_alloc", {"socket"}, false},
 	[ALLOC_NUMBER] = {"socket_alloc", {"vfs_inode.i_ino"}, false},
 	[ALLOC_UID] = {"socket_alloc", {"vfs_inode.i_uid"}, false},
@@ -179,11 +185,20 @@ static uint64_t alloc_of(const struct hadal_socket_reader *reader, uint64_t sock
 	return socket ? socket - reader->other[ALLOC_SOCKET].offset : 0;
 }
 
+/* A file that has lost its last reference is closed a little later, sometimes much. */
+static bool is_closing(const struct hadal_socket_reader *reader, uint64_t file)
+{
+	if (reader->other[FILE_COUNT].size)
+		return file && !other_value(reader, FILE_COUNT, file);
+	return other_value(reader, FILE_REFERENCES, file) >= FILE_REF_RELEASED;
+}
+
 static void read_file(struct hadal_socket_reader *reader, struct hadal_socket *socket)
 {
 	uint64_t alloc = alloc_of(reader, socket->socket);
 
 	socket->file = other_value(reader, SOCKET_FILE, socket->socket);
+	socket->closing = is_closing(reader, socket->file);
 	socket->inode = other_value(reader, ALLOC_NUMBER, alloc);
 	if (alloc)
 		socket->uid = other_value(reader, ALLOC_UID, alloc);

@@ -12,7 +12,7 @@
 #include "socket_read.h"
 #include "socket_tables.h"
 
-/* How often all is looked at again when a socket seems hidden: it may just be coming or going. */
+/* How often a socket must seem hidden, each time all is looked at: it may just come or go. */
 #define ROUNDS 3
 
 struct collector {
@@ -21,7 +21,8 @@ struct collector {
 	struct hadal_files *files;
 	struct hadal_socket_list *list;
 	size_t capacity, holder_capacity;
-	struct hadal_address_map known; /* the place in the list by the address of the sock */
+	struct hadal_address_map known;    /* the place in the list by the address of the sock */
+	struct hadal_address_map suspects; /* the inode of each that has seemed hidden so far */
 };
 
 /* Returns 0, a negative errno when it is no socket, or ENOMEM. */
@@ -105,9 +106,6 @@ static int walk_processes(struct collector *collector, struct hadal_error *error
 	struct hadal_socket_list *list = collector->list;
 	int result = hadal_processes(collector->kernel, false, &processes, error);
 
-	for (size_t i = 0; i < list->count; i++)
-		list->items[i].first_holder = HADAL_SOCKET_NO_HOLDER;
-	list->holder_count = 0;
 	list->lost += processes.lost;
 	/* The holders of a socket are a list that grows at its beginning. */
 	for (size_t i = processes.count; !result && i-- > 0;)
@@ -124,55 +122,56 @@ static enum hadal_socket_hidden judge(const struct hadal_socket *socket)
 
 	if (held && !socket->in_table && hadal_socket_has_table(socket))
 		return HADAL_SOCKET_NOT_IN_TABLE;
-	return socket->file && !held ? HADAL_SOCKET_NOT_IN_PROCESS : HADAL_SOCKET_SEEN;
+	return socket->file && !socket->closing && !held ? HADAL_SOCKET_NOT_IN_PROCESS
+							 : HADAL_SOCKET_SEEN;
 }
 
-/* Tells which sockets are hidden. Returns how many seem so. */
-static size_t judge_all(struct collector *collector)
+/* Tells which sockets are hidden, of those that have seemed so each time before. */
+static int judge_all(struct collector *collector, bool first)
 {
-	size_t count = 0;
+	struct hadal_address_map suspects = {0};
+	int result = 0;
 
-	for (size_t i = 0; i < collector->list->count; i++) {
-		struct hadal_socket *socket = &collector->list->items[i], now;
+	for (size_t i = 0; result >= 0 && i < collector->list->count; i++) {
+		struct hadal_socket *socket = &collector->list->items[i];
+		const size_t *inode = hadal_address_map_find(&collector->suspects, socket->sock);
 
 		socket->hidden = judge(socket);
-		if (socket->hidden == HADAL_SOCKET_SEEN)
-			continue;
-		/* It may have changed since it was read, or be no more. */
-		if (hadal_socket_read(collector->reader, socket->sock, &now) ||
-		    now.inode != socket->inode) {
+		if (!first && !(inode && *inode == socket->inode))
 			socket->hidden = HADAL_SOCKET_SEEN;
-			continue;
-		}
-		now.in_table = socket->in_table;
-		now.first_holder = socket->first_holder;
-		now.hidden = judge(&now);
-		*socket = now;
-		count += now.hidden != HADAL_SOCKET_SEEN;
+		if (socket->hidden != HADAL_SOCKET_SEEN)
+			result = hadal_address_map_add(&suspects, socket->sock, socket->inode);
 	}
-	return count;
+	hadal_address_map_free(&collector->suspects);
+	collector->suspects = suspects;
+	return result < 0 ? result : 0;
+}
+
+static int look(struct collector *collector, struct hadal_error *error)
+{
+	struct hadal_socket_list *list = collector->list;
+	int result;
+
+	list->count = list->holder_count = list->lost = 0;
+	hadal_address_map_free(&collector->known);
+	hadal_space_flush(hadal_kernel_space(collector->kernel));
+	result = hadal_socket_tables_walk(collector->kernel, visit_sock, collector, &list->lost,
+					  error);
+	if (result == ENOMEM)
+		return hadal_fail(error, ENOMEM, "Out of memory");
+	return result ? result : walk_processes(collector, error);
 }
 
 static int collect(struct collector *collector, struct hadal_error *error)
 {
-	struct hadal_space *space = hadal_kernel_space(collector->kernel);
-	struct hadal_socket_list *list = collector->list;
-
 	for (int round = 0; round < ROUNDS; round++) {
-		int result;
+		int result = look(collector, error);
 
-		list->lost = 0;
-		hadal_space_flush(space);
-		result = hadal_socket_tables_walk(collector->kernel, visit_sock, collector,
-						  &list->lost, error);
-		if (result == ENOMEM)
-			return hadal_fail(error, ENOMEM, "Out of memory");
-		if (!result)
-			result = walk_processes(collector, error);
 		if (result)
 			return result;
-		hadal_space_flush(space);
-		if (!judge_all(collector))
+		if (judge_all(collector, !round))
+			return hadal_fail(error, ENOMEM, "Out of memory");
+		if (!collector->suspects.count)
 			break;
 	}
 	return 0;
@@ -233,6 +232,7 @@ int hadal_sockets(struct hadal_kernel *kernel, struct hadal_socket_list *list,
 	hadal_files_close(collector.files);
 	hadal_socket_reader_close(collector.reader);
 	hadal_address_map_free(&collector.known);
+	hadal_address_map_free(&collector.suspects);
 	return result;
 }
 

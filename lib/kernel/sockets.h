@@ -23,6 +23,7 @@ struct hadal_socket {
 	uint64_t sock;   /* address of its struct sock */
 	uint64_t socket; /* address of its struct socket; 0: it has no file, and had one or will */
 	uint64_t file;   /* address of its struct file; 0: none, also for a socket of the kernel */
+	bool closing;    /* nobody has the file any more, and it is about to be closed */
 	uint16_t family, type, protocol; /* AF_*, SOCK_*, IPPROTO_* or NETLINK_* */
 	uint8_t state;                   /* TCP_*, as <netinet/tcp.h> numbers them, for all kinds */
 	uint8_t local[16], peer[16];     /* AF_INET (4 bytes) and AF_INET6 */
