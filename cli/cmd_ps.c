@@ -66,8 +66,12 @@ static const struct argp argp = {
 	.children = cli_view_options,
 	.doc = "List the processes as the kernel's own memory has them, whether or not /proc shows "
 	       "them. S is the state as in ps, START seconds after boot, ROOT the physical "
-	       "address of the page tables; kernel threads are in brackets.\v"
-	       "With --json, one object a line, always with the command line and all namespaces.",
+	       "address of the page tables; kernel threads are in brackets. A process that is not "
+	       "both in the kernel's list of processes and in its PID table is hidden by "
+	       "something: it is marked with an exclamation mark.\v"
+	       "With --json, one object a line, always with the command line and all namespaces; "
+	       "\"in\" tells from where a process is known: list, pids, and where these were "
+	       "needed to find it, family (a parent, sibling or thread) and cpu (one executes it).",
 };
 
 /* What is needed to print a process. */
@@ -96,11 +100,11 @@ static void print_namespaces(struct printer *printer, const struct hadal_process
 	struct hadal_namespace found[HADAL_NAMESPACE_KINDS];
 	char text[PROCESS_NAMESPACES_MAX];
 	bool first = process->pid == 1;
-	int used = printf("%7" PRId32, process->tgid);
+	int used = printf("%7" PRId32 "%c", process->tgid, process->hidden ? '!' : ' ');
 
 	if (printer->options->threads)
-		used += printf(" %7" PRId32, process->pid);
-	used += printf(" %-15.15s ", process->comm);
+		used += printf("%7" PRId32 " ", process->pid);
+	used += printf("%-15.15s ", process->comm);
 	hadal_namespaces_of(printer->namespaces, process, found);
 	if (first)
 		memcpy(printer->usual, found, sizeof(found));
@@ -116,16 +120,43 @@ static void print_row(struct printer *printer, const struct hadal_process *proce
 	int used;
 
 	if (printer->options->threads)
-		snprintf(thread, sizeof(thread), " %7" PRId32, process->pid);
+		snprintf(thread, sizeof(thread), "%7" PRId32 " ", process->pid);
 	if (process->page_table)
 		snprintf(root, sizeof(root), "%#" PRIx64, process->page_table);
-	used = printf("%7" PRId32 "%s %7" PRId32 " %6" PRIu32 " %c %4" PRIu32 " %8" PRIu64
+	used = printf("%7" PRId32 "%c%s%7" PRId32 " %6" PRIu32 " %c %4" PRIu32 " %8" PRIu64
 		      ".%02u %12s ",
-		      process->tgid, thread, process->parent, process->uid, process->state,
-		      process->threads, centiseconds / 100, (unsigned)(centiseconds % 100), root);
+		      process->tgid, process->hidden ? '!' : ' ', thread, process->parent,
+		      process->uid, process->state, process->threads, centiseconds / 100,
+		      (unsigned)(centiseconds % 100), root);
 	if (depth)
 		used += printf("%*s- ", 2 * (int)depth - 2, "");
 	print_name(printer, process, used);
+}
+
+static const char *const places[] = {"list", "pids", "family", "cpu"};
+
+/* After the table: what the mark at a process means. */
+static void explain_hidden(const struct hadal_process *process)
+{
+	if (!process->hidden)
+		return;
+	fprintf(stderr,
+		"hadal: ! %s %" PRId32 " (%s) runs, but is not in the kernel's %s%s%s: "
+		"something hides it\n",
+		process->pid == process->tgid ? "process" : "thread", process->pid, process->comm,
+		process->in & HADAL_IN_LIST ? "" : "list of processes",
+		process->in & (HADAL_IN_LIST | HADAL_IN_PIDS) ? "" : " and ",
+		process->in & HADAL_IN_PIDS ? "" : "PID table");
+}
+
+static struct json_object *places_of(const struct hadal_process *process)
+{
+	struct json_object *in = json_object_new_array();
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		if (process->in & 1u << i)
+			json_object_array_add(in, json_object_new_string(places[i]));
+	return in;
 }
 
 static void print_json(struct printer *printer, const struct hadal_process *process)
@@ -145,6 +176,8 @@ static void print_json(struct printer *printer, const struct hadal_process *proc
 	json_object_object_add(object, "start_ns", json_object_new_uint64(process->start_time));
 	json_object_object_add(object, "kernel_thread",
 			       json_object_new_boolean(process->kernel_thread));
+	json_object_object_add(object, "hidden", json_object_new_boolean(process->hidden));
+	json_object_object_add(object, "in", places_of(process));
 	cli_json_hex(object, "task", process->task);
 	cli_json_hex(object, "mm", process->mm);
 	cli_json_hex(object, "root", process->page_table);
@@ -191,6 +224,8 @@ static void print_list(struct printer *printer, struct hadal_process_list *list)
 	if (!options->tree || !process_tree(list, print_process, printer))
 		for (size_t i = 0; i < list->count; i++)
 			print_process(printer, &list->items[i], 0);
+	for (size_t i = 0; i < list->count && !options->view.json; i++)
+		explain_hidden(&list->items[i]);
 	cli_warn_lost(list->lost, "processes");
 }
 
@@ -212,8 +247,12 @@ static int list_processes(struct hadal_kernel *kernel, void *ctx, struct hadal_e
 	}
 	if (!result)
 		result = hadal_processes(kernel, options->threads, &list, error);
-	if (!result)
+	if (!result) {
+		/* The list is worth showing all the same. */
+		if (hadal_processes_check(kernel, options->threads, &list, error))
+			cli_fail(error);
 		print_list(&printer, &list);
+	}
 	hadal_processes_free(&list);
 	hadal_namespaces_close(printer.namespaces);
 	return result;

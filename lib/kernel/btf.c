@@ -261,8 +261,9 @@ int hadal_types_field(const struct hadal_types *types, const char *name, const c
 				return error;
 			path = end + 1;
 		}
+		/* An array of no length has a place, if no size. */
 		if (!*path)
-			return field->size ? 0 : -ENOENT;
+			return field->size || !field->count ? 0 : -ENOENT;
 		if (*path++ != '.')
 			return -EINVAL;
 		type = btf__type_by_id(types->btf, field->type);

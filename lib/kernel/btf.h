@@ -13,8 +13,9 @@ struct hadal_types;
 
 /* Where a member lies in its outermost structure. */
 struct hadal_field {
-	uint32_t offset;   /* bytes; of a bit-field, the byte its first bit is in */
-	uint32_t size;     /* bytes, of the whole array if it is one; 0: there is no such member */
+	uint32_t offset; /* bytes; of a bit-field, the byte its first bit is in */
+	uint32_t size; /* bytes, of the whole array if it is one; 0: there is no such member, or it
+			is an array at the end that has no length */
 	uint8_t bit_first; /* of a bit-field, the first bit in the byte at offset */
 	uint8_t bit_count; /* 0: not a bit-field */
 	uint32_t count;    /* elements of an array, else 1 */

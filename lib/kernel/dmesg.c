@@ -202,6 +202,12 @@ static int read_record(struct dmesg_reader *reader, uint64_t id, struct pending 
 	if (error)
 		return error;
 	describe(&reader->info, &pending->record);
+	/*
+	 * The first record has the id -count, in kernels so far of 32 bits, and ids and sequence
+	 * numbers go up together: an info with another number is that of no or another record.
+	 */
+	if ((uint32_t)pending->record.sequence != (uint32_t)(id + reader->count))
+		return -EINVAL;
 	error = read_text(reader, id, pending);
 	return error ? error : 1;
 }

@@ -3,6 +3,7 @@
  * The file is text: a line "hadal-facts VERSION CHECKSUM", and then one fact a line:
  *   build-id AT HEX
  *   symbol NAME OFFSET
+ *   absolute NAME ADDRESS
  *   field TYPE PATH OFFSET SIZE BIT-FIRST BIT-COUNT COUNT
  */
 #include "facts.h"
@@ -52,7 +53,8 @@ const struct hadal_fact_field *hadal_facts_field(const struct hadal_facts *facts
 	return NULL;
 }
 
-static int append_symbol(struct hadal_facts *facts, const char *name, uint64_t offset)
+static int append_symbol(struct hadal_facts *facts, const char *name, uint64_t offset,
+			 bool absolute)
 {
 	struct hadal_fact_symbol *symbols =
 		realloc(facts->symbols, (facts->symbol_count + 1) * sizeof(*symbols));
@@ -64,7 +66,7 @@ static int append_symbol(struct hadal_facts *facts, const char *name, uint64_t o
 		free(copy);
 		return -ENOMEM;
 	}
-	symbols[facts->symbol_count++] = (struct hadal_fact_symbol){copy, offset};
+	symbols[facts->symbol_count++] = (struct hadal_fact_symbol){copy, offset, absolute};
 	facts->changed = true;
 	return 0;
 }
@@ -90,9 +92,10 @@ static int append_field(struct hadal_facts *facts, const char *type, const char 
 	return 0;
 }
 
-int hadal_facts_add_symbol(struct hadal_facts *facts, const char *name, uint64_t offset)
+int hadal_facts_add_symbol(struct hadal_facts *facts, const char *name, uint64_t offset,
+			   bool absolute)
 {
-	return hadal_facts_symbol(facts, name) ? 0 : append_symbol(facts, name, offset);
+	return hadal_facts_symbol(facts, name) ? 0 : append_symbol(facts, name, offset, absolute);
 }
 
 int hadal_facts_add_field(struct hadal_facts *facts, const char *type, const char *path,
@@ -168,12 +171,12 @@ static void parse_build_id(struct hadal_facts *facts, struct line *line)
 	}
 }
 
-static int parse_symbol(struct hadal_facts *facts, struct line *line)
+static int parse_symbol(struct hadal_facts *facts, struct line *line, bool absolute)
 {
 	const char *name = next_word(line);
 	uint64_t offset = next_number(line, 16, UINT64_MAX);
 
-	return line->bad ? 0 : append_symbol(facts, name, offset);
+	return line->bad ? 0 : append_symbol(facts, name, offset, absolute);
 }
 
 static int parse_field(struct hadal_facts *facts, struct line *line)
@@ -195,8 +198,8 @@ static int parse_line(struct hadal_facts *facts, char *text)
 	const char *kind = next_word(&line);
 	int error = 0;
 
-	if (!strcmp(kind, "symbol"))
-		error = parse_symbol(facts, &line);
+	if (!strcmp(kind, "symbol") || !strcmp(kind, "absolute"))
+		error = parse_symbol(facts, &line, *kind == 'a');
 	else if (!strcmp(kind, "field"))
 		error = parse_field(facts, &line);
 	else if (!strcmp(kind, "build-id"))
@@ -247,7 +250,8 @@ static void print_facts(const struct hadal_facts *facts, FILE *out)
 		fprintf(out, "%02x", facts->build_id[i]);
 	fputc('\n', out);
 	for (size_t i = 0; i < facts->symbol_count; i++)
-		fprintf(out, "symbol %s %" PRIx64 "\n", facts->symbols[i].name,
+		fprintf(out, "%s %s %" PRIx64 "\n",
+			facts->symbols[i].absolute ? "absolute" : "symbol", facts->symbols[i].name,
 			facts->symbols[i].offset);
 	for (size_t i = 0; i < facts->field_count; i++) {
 		const struct hadal_field *field = &facts->fields[i].field;

@@ -17,7 +17,8 @@ struct hadal_facts {
 	uint64_t build_id_at; /* offset in the image of these bytes; 0: the kernel has none */
 	struct hadal_fact_symbol {
 		char *name;
-		uint64_t offset; /* from the kernel's base */
+		uint64_t offset; /* from the kernel's base, or an address for itself */
+		bool absolute;   /* the latter: where a per-CPU variable is in each CPU's data */
 	} * symbols;
 	size_t symbol_count;
 	struct hadal_fact_field {
@@ -38,7 +39,8 @@ const struct hadal_fact_field *hadal_facts_field(const struct hadal_facts *facts
 						 const char *path);
 
 /* Add what is not known yet. Return 0 or -ENOMEM. */
-int hadal_facts_add_symbol(struct hadal_facts *facts, const char *name, uint64_t offset);
+int hadal_facts_add_symbol(struct hadal_facts *facts, const char *name, uint64_t offset,
+			   bool absolute);
 int hadal_facts_add_field(struct hadal_facts *facts, const char *type, const char *path,
 			  const struct hadal_field *field);
 

@@ -376,7 +376,8 @@ static bool lookup_facts(const struct hadal_kernel *kernel, struct hadal_lookup 
 
 		if (!symbol)
 			return false;
-		lookups[i].address = kernel->info.where.base + symbol->offset;
+		lookups[i].address =
+			symbol->offset + (symbol->absolute ? 0 : kernel->info.where.base);
 	}
 	return true;
 }
@@ -393,12 +394,15 @@ int hadal_kernel_lookup(struct hadal_kernel *kernel, struct hadal_lookup *lookup
 		return -ENOENT;
 	hadal_kallsyms_lookup(kernel->symbols, lookups, count);
 	for (size_t i = 0; i < count; i++) {
-		if (!lookups[i].address && !missing)
-			missing = lookups[i].name;
 		/* Per-CPU symbols are not in the image. */
-		if (lookups[i].address >= base)
+		bool absolute = lookups[i].address < base;
+
+		if (lookups[i].address)
 			hadal_facts_add_symbol(&kernel->facts, lookups[i].name,
-					       lookups[i].address - base);
+					       lookups[i].address - (absolute ? 0 : base),
+					       absolute);
+		else if (!missing)
+			missing = lookups[i].name;
 	}
 	if (missing)
 		return hadal_fail(error, ENOENT, "This kernel has no symbol %s", missing);

@@ -19,7 +19,7 @@
  */
 static const struct {
 	size_t start, size;
-} parts[] = {{0x100000, 0x8000}, {0xc01000, 0x9000}, {0x803000, 0x2000}, {0x810000, 0x1000}};
+} parts[] = {{0x100000, 0x8000}, {0xc01000, 0x9000}, {0x803000, 0x5000}, {0x810000, 0x1000}};
 
 static struct machine *machine;
 static struct hadal_kernel *kernel;

@@ -22,6 +22,10 @@
 #define DATA      (2 * LARGE + 0x3000)
 #define TOP_PGT   (2 * LARGE + 0x10000)
 #define CRASHINFO (2 * LARGE + 0x20000)
+#define PID_SPACE (DATA + 0x2000)
+#define QUEUES    (DATA + 0x2100) /* the first CPU's; the others' follow */
+#define OFFSETS   (DATA + 0x2200)
+#define CPU_COUNT (DATA + 0x2300)
 #define FILLERS   600
 
 static uint64_t *entry(struct machine *machine, uint64_t table, uint64_t va, unsigned level)
@@ -80,7 +84,7 @@ static ssize_t ram_read(void *ctx, uint64_t pa, void *buf, size_t len)
 
 static void write_symbols(struct machine *machine, uint32_t btf_size)
 {
-	struct builder_symbol *symbols = calloc(FILLERS + 16, sizeof(*symbols));
+	struct builder_symbol *symbols = calloc(FILLERS + 32, sizeof(*symbols));
 	struct kallsyms_plan plan = {.symbols = symbols,
 				     .relative_base = machine->base,
 				     .order = machine->options.kallsyms_order,
@@ -97,6 +101,10 @@ static void write_symbols(struct machine *machine, uint32_t btf_size)
 		{BTF + btf_size, machine->options.no_btf_symbols ? "two" : "__stop_BTF"},
 		{DATA, "init_task"},
 		{machine->modules - machine->base, "modules"},
+		{PID_SPACE, "init_pid_ns"},
+		{QUEUES, "runqueues"},
+		{OFFSETS, "__per_cpu_offset"},
+		{CPU_COUNT, "nr_cpu_ids"},
 		{TOP_PGT, "init_top_pgt"},
 		{CRASHINFO, "vmcoreinfo_data"},
 		{CRASHINFO + 8, "vmcoreinfo_size"},
@@ -223,6 +231,56 @@ static void init_list(struct machine *machine, uint64_t head)
 	*(struct machine_links *)machine_at(machine, head) = (struct machine_links){head, head};
 }
 
+uint64_t *machine_pid_slot(struct machine *machine, uint64_t namespace, unsigned number)
+{
+	uint64_t *entry =
+		&((struct machine_pid_namespace *)machine_at(machine, namespace))->xa_head;
+
+	for (int shift = 6; shift >= 0; shift -= 6) {
+		struct machine_node *node;
+
+		if (!*entry)
+			*entry = new_object(machine, sizeof(*node)) | 2;
+		node = machine_at(machine, *entry - 2);
+		node->shift = shift;
+		entry = &node->slots[number >> shift & 63];
+	}
+	return entry;
+}
+
+static void attach_pid(struct machine *machine, uint64_t pid, uint64_t task, int type)
+{
+	((struct machine_pid *)machine_at(machine, pid))->tasks[type] =
+		task + offsetof(struct machine_task, pid_links) +
+		type * sizeof(struct machine_pid_link);
+}
+
+/* Gives a task its number. */
+static void add_pid(struct machine *machine, uint64_t address)
+{
+	const struct machine_task *task = machine_at(machine, address);
+	uint64_t pid = new_object(machine, sizeof(struct machine_pid));
+
+	attach_pid(machine, pid, address, 0);
+	if (task->pid == task->tgid)
+		attach_pid(machine, pid, address, 1);
+	*machine_pid_slot(machine, machine->pid_namespace, task->pid) = pid;
+}
+
+uint64_t machine_enter_namespace(struct machine *machine, uint64_t task, unsigned number)
+{
+	uint64_t namespace = new_object(machine, sizeof(struct machine_pid_namespace));
+	uint64_t address =
+		*machine_pid_slot(machine, machine->pid_namespace,
+				  ((struct machine_task *)machine_at(machine, task))->pid);
+	struct machine_pid *pid = machine_at(machine, address);
+
+	pid->level = 1;
+	pid->numbers[1] = (struct machine_upid){.nr = number, .ns = namespace};
+	*machine_pid_slot(machine, namespace, number) = address;
+	return namespace;
+}
+
 uint64_t machine_add_task(struct machine *machine, int pid, const char *comm, uint64_t leader)
 {
 	uint64_t address = new_object(machine, sizeof(struct machine_task));
@@ -234,6 +292,8 @@ uint64_t machine_add_task(struct machine *machine, int pid, const char *comm, ui
 	task->tgid = leader ? ((struct machine_task *)machine_at(machine, leader))->tgid : pid;
 	task->state = 1;
 	task->real_parent = machine->init_task;
+	task->group_leader = leader ? leader : address;
+	init_list(machine, address + offsetof(struct machine_task, children));
 	task->start_boottime = pid * 1000;
 	strncpy(task->comm, comm, sizeof(task->comm) - 1);
 	task->cred = new_object(machine, sizeof(*cred));
@@ -246,6 +306,8 @@ uint64_t machine_add_task(struct machine *machine, int pid, const char *comm, ui
 		init_list(machine, task->signal + offsetof(struct machine_signal, thread_head));
 		link_last(machine, machine->init_task + offsetof(struct machine_task, tasks),
 			  address + offsetof(struct machine_task, tasks));
+		link_last(machine, machine->init_task + offsetof(struct machine_task, children),
+			  address + offsetof(struct machine_task, sibling));
 	}
 	signal = machine_at(machine, task->signal);
 	signal->nr_threads++;
@@ -259,6 +321,7 @@ uint64_t machine_add_task(struct machine *machine, int pid, const char *comm, ui
 
 		mm->pgd = MACHINE_DIRECT_MAP + TABLES;
 	}
+	add_pid(machine, address);
 	return address;
 }
 
@@ -275,6 +338,20 @@ uint64_t machine_add_module(struct machine *machine, const char *name, uint64_t 
 	return address;
 }
 
+/* CPUs that execute the idle task. */
+static void write_queues(struct machine *machine)
+{
+	uint64_t *offsets = machine_at(machine, machine->base + OFFSETS);
+
+	*(uint32_t *)machine_at(machine, machine->base + CPU_COUNT) = MACHINE_CPUS;
+	for (int i = 0; i < MACHINE_CPUS; i++) {
+		offsets[i] = i * sizeof(struct machine_queue);
+		machine->queues[i] = machine->base + QUEUES + offsets[i];
+		((struct machine_queue *)machine_at(machine, machine->queues[i]))->curr =
+			machine->init_task;
+	}
+}
+
 struct machine *machine_new(const struct machine_options *options)
 {
 	struct machine *machine = calloc(1, sizeof(*machine));
@@ -287,6 +364,7 @@ struct machine *machine_new(const struct machine_options *options)
 	machine->base = options->base ? options->base : 0xffffffff9a200000ull;
 	machine->init_task = machine->base + DATA;
 	machine->modules = machine->init_task + sizeof(struct machine_task) + 64;
+	machine->pid_namespace = machine->base + PID_SPACE;
 	machine->next_object = OBJECTS + HADAL_PAGE_SIZE;
 	machine->range.end = MACHINE_RAM;
 	machine->memory = (struct hadal_memory){
@@ -294,7 +372,9 @@ struct machine *machine_new(const struct machine_options *options)
 	make_roots(machine);
 	write_rodata(machine);
 	write_crash_info(machine);
+	write_queues(machine);
 	init_list(machine, machine->init_task + offsetof(struct machine_task, tasks));
+	init_list(machine, machine->init_task + offsetof(struct machine_task, children));
 	init_list(machine, machine->modules);
 	return machine;
 }

@@ -50,6 +50,39 @@ struct machine_task {
 	int32_t tgid, pid;
 	uint64_t start_boottime;
 	struct machine_links tasks;
+	uint64_t group_leader;
+	struct machine_links children, sibling;
+	struct machine_pid_link {
+		uint64_t next, pprev;
+	} pid_links[4];
+};
+
+struct machine_pid {
+	uint32_t count, level;
+	uint64_t tasks[4];
+	struct machine_upid {
+		int32_t nr;
+		uint64_t ns;
+	} numbers[3]; /* one in the first namespace */
+};
+
+struct machine_pid_namespace {
+	uint64_t kref;
+	uint32_t lock, flags;
+	uint64_t xa_head;
+};
+
+struct machine_node {
+	uint8_t shift, offset;
+	uint64_t parent;
+	uint64_t slots[64];
+};
+
+#define MACHINE_CPUS 2
+
+struct machine_queue {
+	uint64_t lock[3];
+	uint64_t curr;
 };
 
 struct machine_tree_root {
@@ -102,7 +135,9 @@ struct machine {
 	uint64_t base; /* of the kernel */
 	uint64_t next_table;
 	uint64_t next_object;
-	uint64_t init_task, modules; /* virtual addresses */
+	uint64_t init_task, modules;   /* virtual addresses */
+	uint64_t pid_namespace;        /* the first one */
+	uint64_t queues[MACHINE_CPUS]; /* struct machine_queue */
 };
 
 struct machine *machine_new(const struct machine_options *options);
@@ -113,6 +148,10 @@ void *machine_at(struct machine *machine, uint64_t va);
 
 /* Makes a process (or with leader, a thread of that) and links it last. Returns its task. */
 uint64_t machine_add_task(struct machine *machine, int pid, const char *comm, uint64_t leader);
+/* The entry for a number in a PID namespace's tree, which is made as far as it is not there. */
+uint64_t *machine_pid_slot(struct machine *machine, uint64_t namespace, unsigned number);
+/* Makes another PID namespace, where the task has that number too. Returns its address. */
+uint64_t machine_enter_namespace(struct machine *machine, uint64_t task, unsigned number);
 /* Makes a module with text at base and links it last. Returns its address. */
 uint64_t machine_add_module(struct machine *machine, const char *name, uint64_t base);
 

@@ -41,6 +41,7 @@ static struct basic_types add_basic(struct btf *btf)
 
 static void add_task(struct btf *btf, const struct basic_types *types)
 {
+	int pid_links = array_of(btf, types->u32, types->list /* as long */, 4);
 	int cred = btf__add_struct(btf, "cred", sizeof(struct machine_cred)), task;
 
 	FIELD(btf, machine_cred, uid, types->u32);
@@ -62,11 +63,43 @@ static void add_task(struct btf *btf, const struct basic_types *types)
 	FIELD(btf, machine_task, pid, types->u32);
 	FIELD(btf, machine_task, start_boottime, types->u64);
 	FIELD(btf, machine_task, tasks, types->list);
+	FIELD(btf, machine_task, group_leader, task);
+	FIELD(btf, machine_task, children, types->list);
+	FIELD(btf, machine_task, sibling, types->list);
+	FIELD(btf, machine_task, pid_links, pid_links);
 	btf__add_struct(btf, "mm_struct", sizeof(struct machine_mm));
 	FIELD(btf, machine_mm, pgd, types->u64);
 	btf__add_struct(btf, "signal_struct", sizeof(struct machine_signal));
 	FIELD(btf, machine_signal, nr_threads, types->u32);
 	FIELD(btf, machine_signal, thread_head, types->list);
+}
+
+static void add_pid(struct btf *btf, const struct basic_types *types)
+{
+	int four = array_of(btf, types->u32, types->u64, 4);
+	int slots = array_of(btf, types->u32, types->u64, 64);
+	int byte = btf__find_by_name(btf, "char");
+	int upid = btf__add_struct(btf, "upid", sizeof(struct machine_upid)), upids, tree;
+
+	FIELD(btf, machine_upid, nr, types->u32);
+	FIELD(btf, machine_upid, ns, types->u64);
+	upids = array_of(btf, types->u32, upid, 0);
+	btf__add_struct(btf, "pid", offsetof(struct machine_pid, numbers[1]));
+	FIELD(btf, machine_pid, level, types->u32);
+	FIELD(btf, machine_pid, tasks, four);
+	FIELD(btf, machine_pid, numbers, upids);
+	btf__add_struct(btf, "xa_node", sizeof(struct machine_node));
+	FIELD(btf, machine_node, shift, byte);
+	FIELD(btf, machine_node, slots, slots);
+	/* The tree begins at lock. */
+	tree = btf__add_struct(btf, "xarray", 16);
+	field(btf, "xa_head", types->u64, 8);
+	btf__add_struct(btf, "idr", 16);
+	field(btf, "idr_rt", tree, 0);
+	btf__add_struct(btf, "pid_namespace", sizeof(struct machine_pid_namespace));
+	field(btf, "idr", tree + 1, offsetof(struct machine_pid_namespace, lock));
+	btf__add_struct(btf, "rq", sizeof(struct machine_queue));
+	FIELD(btf, machine_queue, curr, types->u64);
 }
 
 static void add_module(struct btf *btf, const struct basic_types *types, bool new_modules)
@@ -130,6 +163,7 @@ void *machine_btf(bool new_modules, uint32_t *size)
 	add_module(btf, &types, new_modules);
 	add_tree(btf, &types);
 	add_odd(btf, &types);
+	add_pid(btf, &types);
 	raw = btf__raw_data(btf, size);
 	copy = malloc(*size);
 	if (!raw || !copy)

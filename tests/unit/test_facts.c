@@ -43,8 +43,9 @@ static struct hadal_facts make_facts(void)
 
 	for (int i = 0; i < HADAL_BUILD_ID_BYTES; i++)
 		facts.build_id[i] = i;
-	assert_int_equal(hadal_facts_add_symbol(&facts, "init_task", 0x1a10940), 0);
-	assert_int_equal(hadal_facts_add_symbol(&facts, "modules", 0), 0);
+	assert_int_equal(hadal_facts_add_symbol(&facts, "init_task", 0x1a10940, false), 0);
+	assert_int_equal(hadal_facts_add_symbol(&facts, "modules", 0, false), 0);
+	assert_int_equal(hadal_facts_add_symbol(&facts, "runqueues", 0x2a880, true), 0);
 	assert_int_equal(hadal_facts_add_field(&facts, "task_struct", "a.b[3]", &field), 0);
 	return facts;
 }
@@ -61,6 +62,9 @@ static void facts_are_kept(void **state)
 	assert_int_equal(loaded.build_id_at, 0x1234);
 	assert_memory_equal(loaded.build_id, facts.build_id, HADAL_BUILD_ID_BYTES);
 	assert_int_equal(hadal_facts_symbol(&loaded, "init_task")->offset, 0x1a10940);
+	assert_false(hadal_facts_symbol(&loaded, "init_task")->absolute);
+	assert_int_equal(hadal_facts_symbol(&loaded, "runqueues")->offset, 0x2a880);
+	assert_true(hadal_facts_symbol(&loaded, "runqueues")->absolute);
 	assert_non_null(hadal_facts_symbol(&loaded, "modules"));
 	assert_null(hadal_facts_symbol(&loaded, "module"));
 	field = hadal_facts_field(&loaded, "task_struct", "a.b[3]");

@@ -228,8 +228,8 @@ static ssize_t torn_read(void *ctx, uint64_t pa, void *buf, size_t len)
 
 	if (got > 0 && !torn->settled && pa <= torn->at && torn->at + 8 <= pa + got) {
 		memcpy((char *)buf + (torn->at - pa), &bad, sizeof(bad));
-		/* A whole page is a neighbour's, kept with the wrong link in it. */
-		torn->settled = len != 4096;
+		/* A piece of the cache is a neighbour's, kept with the wrong link in it. */
+		torn->settled = len != 512;
 	}
 	return got;
 }
