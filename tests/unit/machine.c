@@ -26,6 +26,8 @@
 #define QUEUES    (DATA + 0x2100) /* the first CPU's; the others' follow */
 #define OFFSETS   (DATA + 0x2200)
 #define CPU_COUNT (DATA + 0x2300)
+#define RING      (DATA + 0x2400) /* a pointer to it */
+#define RING_BITS 10
 #define FILLERS   600
 
 static uint64_t *entry(struct machine *machine, uint64_t table, uint64_t va, unsigned level)
@@ -105,6 +107,7 @@ static void write_symbols(struct machine *machine, uint32_t btf_size)
 		{QUEUES, "runqueues"},
 		{OFFSETS, "__per_cpu_offset"},
 		{CPU_COUNT, "nr_cpu_ids"},
+		{RING, "prb"},
 		{TOP_PGT, "init_top_pgt"},
 		{CRASHINFO, "vmcoreinfo_data"},
 		{CRASHINFO + 8, "vmcoreinfo_size"},
@@ -338,6 +341,50 @@ uint64_t machine_add_module(struct machine *machine, const char *name, uint64_t 
 	return address;
 }
 
+/* An empty log: its head is the record before the first, whose id is -MACHINE_RECORDS. */
+static void make_ring(struct machine *machine)
+{
+	struct machine_ring *ring;
+
+	machine->ring = new_object(machine, sizeof(*ring));
+	*(uint64_t *)machine_at(machine, machine->base + RING) = machine->ring;
+	ring = machine_at(machine, machine->ring);
+	ring->count_bits = __builtin_ctz(MACHINE_RECORDS);
+	ring->size_bits = RING_BITS;
+	ring->descs = new_object(machine, MACHINE_RECORDS * sizeof(struct machine_desc));
+	ring->infos = new_object(machine, MACHINE_RECORDS * sizeof(struct machine_info));
+	ring->data = new_object(machine, 1u << RING_BITS);
+	ring->head = (uint32_t) - (MACHINE_RECORDS + 1);
+	ring->tail = ring->head + 1;
+}
+
+void machine_log(struct machine *machine, const char *text)
+{
+	struct machine_ring *ring = machine_at(machine, machine->ring);
+	uint64_t id = ++ring->head, index = id % MACHINE_RECORDS;
+	struct machine_desc *desc = (struct machine_desc *)machine_at(machine, ring->descs) + index;
+	struct machine_desc *before = desc - 1;
+	struct machine_info *info = (struct machine_info *)machine_at(machine, ring->infos) + index;
+	uint8_t *block;
+
+	desc->state = id | 2ull << 62; /* finalized */
+	desc->begin = index ? before->next : 0;
+	desc->next = desc->begin + 8 + (strlen(text) + 7) / 8 * 8;
+	if (index != id - ring->tail || desc->next >> RING_BITS)
+		abort();
+	block = machine_at(machine, ring->data + desc->begin);
+	memcpy(block, &id, sizeof(id));
+	memcpy(block + sizeof(id), text, strlen(text));
+	*info = (struct machine_info){
+		.seq = index,
+		.time = index * 1000000,
+		.text_len = strlen(text),
+		.flags_level = 6 << 5,
+	};
+	strcpy(info->subsystem, "pci");
+	strcpy(info->device, "+pci:0000:00:01.0");
+}
+
 /* CPUs that execute the idle task. */
 static void write_queues(struct machine *machine)
 {
@@ -373,6 +420,7 @@ struct machine *machine_new(const struct machine_options *options)
 	write_rodata(machine);
 	write_crash_info(machine);
 	write_queues(machine);
+	make_ring(machine);
 	init_list(machine, machine->init_task + offsetof(struct machine_task, tasks));
 	init_list(machine, machine->init_task + offsetof(struct machine_task, children));
 	init_list(machine, machine->modules);

@@ -78,6 +78,31 @@ struct machine_node {
 	uint64_t slots[64];
 };
 
+/* The log: struct printk_ringbuffer and what it leads to. */
+#define MACHINE_RECORDS 16
+
+struct machine_ring {
+	uint32_t count_bits;
+	uint64_t descs, infos;
+	uint64_t head, tail;
+	uint32_t size_bits;
+	uint64_t data;
+};
+
+struct machine_desc {
+	uint64_t state;
+	uint64_t begin, next;
+};
+
+struct machine_info {
+	uint64_t seq, time;
+	uint16_t text_len;
+	uint8_t facility;
+	uint8_t flags_level; /* 5 and 3 bits */
+	uint32_t caller;
+	char subsystem[16], device[48];
+};
+
 #define MACHINE_CPUS 2
 
 struct machine_queue {
@@ -138,6 +163,7 @@ struct machine {
 	uint64_t init_task, modules;   /* virtual addresses */
 	uint64_t pid_namespace;        /* the first one */
 	uint64_t queues[MACHINE_CPUS]; /* struct machine_queue */
+	uint64_t ring;                 /* struct machine_ring */
 };
 
 struct machine *machine_new(const struct machine_options *options);
@@ -152,6 +178,8 @@ uint64_t machine_add_task(struct machine *machine, int pid, const char *comm, ui
 uint64_t *machine_pid_slot(struct machine *machine, uint64_t namespace, unsigned number);
 /* Makes another PID namespace, where the task has that number too. Returns its address. */
 uint64_t machine_enter_namespace(struct machine *machine, uint64_t task, unsigned number);
+/* Appends a record to the log, which has room for MACHINE_RECORDS and no more. */
+void machine_log(struct machine *machine, const char *text);
 /* Makes a module with text at base and links it last. Returns its address. */
 uint64_t machine_add_module(struct machine *machine, const char *name, uint64_t base);
 

@@ -102,6 +102,52 @@ static void add_pid(struct btf *btf, const struct basic_types *types)
 	FIELD(btf, machine_queue, curr, types->u64);
 }
 
+static void bits(struct btf *btf, const char *name, int type, size_t offset, int first, int count)
+{
+	if (btf__add_field(btf, name, type, offset * 8 + first, count))
+		abort();
+}
+
+static void add_log(struct btf *btf, const struct basic_types *types)
+{
+	int byte = btf__find_by_name(btf, "char");
+	int subsystem = array_of(btf, types->u32, byte, 16);
+	int device = array_of(btf, types->u32, byte, 48);
+	int names = btf__add_struct(btf, "dev_printk_info", 64), counter, place, descs, data;
+
+	field(btf, "subsystem", subsystem, 0);
+	field(btf, "device", device, 16);
+	btf__add_struct(btf, "printk_info", sizeof(struct machine_info));
+	FIELD(btf, machine_info, seq, types->u64);
+	field(btf, "ts_nsec", types->u64, offsetof(struct machine_info, time));
+	bits(btf, "text_len", types->u32, offsetof(struct machine_info, text_len), 0, 16);
+	FIELD(btf, machine_info, facility, byte);
+	bits(btf, "flags", byte, offsetof(struct machine_info, flags_level), 0, 5);
+	bits(btf, "level", byte, offsetof(struct machine_info, flags_level), 5, 3);
+	field(btf, "caller_id", types->u32, offsetof(struct machine_info, caller));
+	field(btf, "dev_info", names, offsetof(struct machine_info, subsystem));
+	counter = btf__add_struct(btf, "atomic_long", 8);
+	field(btf, "counter", types->u64, 0);
+	place = btf__add_struct(btf, "prb_data_blk_lpos", 16);
+	field(btf, "begin", types->u64, 0);
+	field(btf, "next", types->u64, 8);
+	btf__add_struct(btf, "prb_desc", sizeof(struct machine_desc));
+	field(btf, "state_var", counter, 0);
+	field(btf, "text_blk_lpos", place, offsetof(struct machine_desc, begin));
+	descs = btf__add_struct(btf, "prb_desc_ring", offsetof(struct machine_ring, size_bits));
+	FIELD(btf, machine_ring, count_bits, types->u32);
+	FIELD(btf, machine_ring, descs, types->u64);
+	FIELD(btf, machine_ring, infos, types->u64);
+	field(btf, "head_id", counter, offsetof(struct machine_ring, head));
+	field(btf, "tail_id", counter, offsetof(struct machine_ring, tail));
+	data = btf__add_struct(btf, "prb_data_ring", 16);
+	field(btf, "size_bits", types->u32, 0);
+	field(btf, "data", types->u64, 8);
+	btf__add_struct(btf, "printk_ringbuffer", sizeof(struct machine_ring));
+	field(btf, "desc_ring", descs, 0);
+	field(btf, "text_data_ring", data, offsetof(struct machine_ring, size_bits));
+}
+
 static void add_module(struct btf *btf, const struct basic_types *types, bool new_modules)
 {
 	int name = array_of(btf, types->u32, btf__find_by_name(btf, "char"),
@@ -164,6 +210,7 @@ void *machine_btf(bool new_modules, uint32_t *size)
 	add_tree(btf, &types);
 	add_odd(btf, &types);
 	add_pid(btf, &types);
+	add_log(btf, &types);
 	raw = btf__raw_data(btf, size);
 	copy = malloc(*size);
 	if (!raw || !copy)

@@ -253,13 +253,17 @@ static void a_damaged_table_ends(void **state)
 	struct machine_pid_namespace *namespace =
 		machine_at(fixture->machine, fixture->machine->pid_namespace);
 	struct machine_node *node = machine_at(fixture->machine, namespace->xa_head - 2);
+	struct machine_node *other = (struct machine_node *)(fixture->machine->ram + 0xf00000);
 
-	/* A node below itself, one that is there twice, and one of zeros. */
+	/* A node below itself, one that is there twice, one of zeros, and one as high as its own.
+	 */
+	other->shift = node->shift;
+	node->slots[8] = 0xffff888000f00002ull;
 	node->slots[5] = namespace->xa_head;
 	node->slots[6] = node->slots[0];
 	node->slots[7] = 0xffff888000000002ull;
 	check(fixture, false);
-	assert_int_equal(fixture->list.lost, 2);
+	assert_int_equal(fixture->list.lost, 3);
 	expect_hidden(fixture, 0, 0);
 	namespace->xa_head = 0;
 	check(fixture, false);
