@@ -13,3 +13,13 @@ $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $$(wildcard $$(call test_note,tests/fuzz/%
 	$(call say,FUZZ,$@)
 	$(Q)clang $(FUZZ_CFLAGS) $(FUZZ_CPPFLAGS) -o $@ $(filter %.c,$^) \
 		$(call test_note,tests/fuzz/$*.c,Libraries)
+
+# The walkers over a changed memory image, run by a guest test that makes one.
+FUZZ_IMAGE := $(BUILD)/tests/fuzz/fuzz_image
+
+$(FUZZ_IMAGE): $$(call test_objects,tests/fuzz/image/main.c)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(UNIT_CFLAGS) -o $@ $^ $(call test_note,tests/fuzz/image/main.c,Libraries)
+
+test-programs: $(FUZZ_IMAGE)

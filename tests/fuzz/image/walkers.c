@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: MIT
+/* A new walker is a function here and a line in the table at the end. */
+#include "walkers.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/arguments.h"
+#include "kernel/dmesg.h"
+#include "kernel/files.h"
+#include "kernel/layout.h"
+#include "kernel/maps.h"
+#include "kernel/module.h"
+#include "kernel/process.h"
+#include "profile/profile.h"
+#include "show/walk.h"
+
+static size_t walk_processes(struct target *target)
+{
+	struct hadal_process_list list;
+	size_t found = 0;
+
+	for (int threads = 0; threads <= 1; threads++) {
+		if (!hadal_processes(target->kernel, threads, &list, NULL))
+			hadal_processes_check(target->kernel, threads, &list, NULL);
+		found += list.count;
+		hadal_processes_free(&list);
+	}
+	return found;
+}
+
+/* Does something with every process. */
+typedef void (*process_work)(struct target *target, const struct hadal_process *process, void *ctx);
+
+static void for_processes(struct target *target, process_work work, void *ctx)
+{
+	struct hadal_process_list list;
+
+	hadal_processes(target->kernel, false, &list, NULL);
+	for (size_t i = 0; i < list.count; i++)
+		work(target, &list.items[i], ctx);
+	hadal_processes_free(&list);
+}
+
+struct arguments_walk {
+	struct hadal_arguments arguments;
+	size_t found;
+};
+
+static void read_arguments(struct target *target, const struct hadal_process *process, void *ctx)
+{
+	struct arguments_walk *walk = ctx;
+	char text[4096];
+
+	(void)target;
+	walk->found += hadal_arguments_of(&walk->arguments, process, text, sizeof(text)) > 0;
+}
+
+static size_t walk_arguments(struct target *target)
+{
+	struct arguments_walk walk = {.found = 0};
+
+	if (!hadal_arguments_open(&walk.arguments, target->kernel, NULL))
+		for_processes(target, read_arguments, &walk);
+	return walk.found;
+}
+
+struct files_walk {
+	struct hadal_files *files;
+	size_t found, lost;
+};
+
+static int see_file(void *ctx, const struct hadal_process *process, const struct hadal_file *file)
+{
+	(void)process;
+	*(size_t *)ctx += strlen(file->path) > 0;
+	return 0;
+}
+
+static void read_files(struct target *target, const struct hadal_process *process, void *ctx)
+{
+	struct files_walk *walk = ctx;
+
+	(void)target;
+	hadal_files_of(walk->files, process, see_file, &walk->found, &walk->lost);
+}
+
+static size_t walk_files(struct target *target)
+{
+	struct files_walk walk = {.files = hadal_files_open(target->kernel, NULL)};
+
+	if (walk.files)
+		for_processes(target, read_files, &walk);
+	hadal_files_close(walk.files);
+	return walk.found;
+}
+
+static int see_mapping(void *ctx, const struct hadal_mapping *mapping)
+{
+	*(size_t *)ctx += 1 + strlen(mapping->path);
+	return 0;
+}
+
+static void read_maps(struct target *target, const struct hadal_process *process, void *ctx)
+{
+	size_t lost = 0;
+
+	hadal_maps(target->kernel, process, see_mapping, ctx, &lost, NULL);
+}
+
+static size_t walk_maps(struct target *target)
+{
+	size_t found = 0;
+
+	for_processes(target, read_maps, &found);
+	return found;
+}
+
+static size_t walk_modules(struct target *target)
+{
+	struct hadal_module_list list;
+	size_t found;
+
+	hadal_modules(target->kernel, &list, NULL);
+	found = list.count;
+	hadal_modules_free(&list);
+	return found;
+}
+
+static void see_record(void *ctx, const struct hadal_dmesg_record *record)
+{
+	*(size_t *)ctx += strlen(record->text) <= record->text_len;
+}
+
+static size_t walk_dmesg(struct target *target)
+{
+	size_t found = 0, lost;
+
+	hadal_dmesg(target->kernel, see_record, &found, &lost, NULL);
+	return found;
+}
+
+static void begin(void *ctx, const char *name, bool array)
+{
+	(void)ctx;
+	(void)name;
+	(void)array;
+}
+
+static void end(void *ctx, bool array)
+{
+	(void)ctx;
+	(void)array;
+}
+
+static void see_leaf(void *ctx, const char *name, const struct hadal_leaf *leaf)
+{
+	(void)name;
+	*(size_t *)ctx += leaf->text_len < sizeof(leaf->text);
+}
+
+static size_t walk_expressions(struct target *target)
+{
+	static const char *const expressions[] = {
+		"init_task",
+		"init_task.cred->user->uid",
+		"*init_task.tasks.next",
+		"*container_of(init_task.tasks.next, struct task_struct, tasks)",
+		"*init_pid_ns.child_reaper->mm",
+		"*init_pid_ns.child_reaper->fs",
+		"*init_pid_ns.child_reaper->files->fdt->fd[0]",
+	};
+	const struct hadal_walk_options options = {.depth = 8, .elements = 100, .fold = true};
+	size_t found = 0;
+	const struct hadal_value_visitor visitor = {begin, end, see_leaf, &found};
+
+	hadal_space_flush(hadal_kernel_space(target->kernel));
+	for (size_t i = 0; i < sizeof(expressions) / sizeof(expressions[0]); i++) {
+		struct hadal_value value;
+
+		if (!hadal_value_evaluate(target->kernel, expressions[i], &value, NULL))
+			hadal_value_walk(target->kernel, target->symbolizer, &value, &options,
+					 &visitor, NULL);
+	}
+	return found;
+}
+
+static size_t walk_layout(struct target *target)
+{
+	struct hadal_layout layout;
+
+	hadal_space_flush(hadal_kernel_space(target->kernel));
+	return !hadal_kernel_layout(target->kernel, &layout);
+}
+
+/* Finds the kernel anew, with its symbols, types and VMCOREINFO, and makes all profiles. */
+static size_t walk_all(struct target *target)
+{
+	struct hadal_kernel *kernel = hadal_kernel_open(target->memory, NULL, NULL);
+	FILE *out = fopen("/dev/null", "w");
+	struct target again = {target->memory, kernel, NULL};
+	size_t found = 0;
+
+	if (kernel && out && strlen(hadal_kernel_vmcoreinfo(kernel)) &&
+	    !hadal_profile_isf(kernel, out, NULL) && !hadal_profile_system_map(kernel, out, NULL) &&
+	    !hadal_profile_libvmi(kernel, "name", NULL, out, NULL))
+		found = walk_processes(&again) && walk_modules(&again);
+	if (out)
+		fclose(out);
+	hadal_kernel_close(kernel);
+	return found;
+}
+
+const struct walker walkers[] = {
+	{"processes", walk_processes, 100},
+	{"arguments", walk_arguments, 30},
+	{"files", walk_files, 30},
+	{"maps", walk_maps, 30},
+	{"modules", walk_modules, 100},
+	{"dmesg", walk_dmesg, 100},
+	{"expressions", walk_expressions, 60},
+	{"layout", walk_layout, 30},
+	{"symbols, types and profiles", walk_all, 1},
+};
+const size_t walker_count = sizeof(walkers) / sizeof(walkers[0]);
