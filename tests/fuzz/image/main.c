@@ -4,9 +4,9 @@
 // Libraries: -lbpf -lelf -lz -ljson-c
 /*
  * fuzz_image IMAGE SECONDS [SEED]: runs the walkers over a raw memory image of a Linux, changed in
- * a few words each time: of those that the walker reads in the image as it is, most of them
- * pointers between the kernel's objects. Sanitizers end it at a fault, and a walker may take 10
- * seconds of CPU time. What it did is repeated with the same image and seed.
+ * a few words each time: of those that the walker reads in the image as it is, and mostly of those
+ * that were seen to matter. Sanitizers end it at a fault, and a walker may take 10 seconds of CPU
+ * time. With the same image and seed it does the same again.
  */
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -32,6 +32,10 @@
 struct words {
 	uint64_t *offsets;
 	size_t count;
+	size_t found; /* by the walker in the image as it is */
+	/* Of changes that made it find something else; the newest replace the oldest. */
+	uint64_t mattered[4096];
+	size_t mattered_count;
 };
 
 struct change {
@@ -122,29 +126,25 @@ static uint64_t *word_at(uint64_t offset)
 }
 
 /* Runs a walker over the image as it is and keeps what it reads. */
-static struct words record(const struct walker *walker, struct target *target)
+static void record(const struct walker *walker, struct target *target, struct words *words)
 {
-	struct words words = {0};
-	size_t found;
-
 	image.read = calloc(1, image.size / 64 + 1);
-	found = walker->walk(target);
+	words->found = walker->walk(target);
 	for (uint64_t word = 0; word < image.size / 8; word++)
-		words.count += image.read[word / 8] >> word % 8 & 1;
-	words.offsets = calloc(words.count + 1, sizeof(*words.offsets));
-	words.count = 0;
+		words->count += image.read[word / 8] >> word % 8 & 1;
+	words->offsets = calloc(words->count + 1, sizeof(*words->offsets));
+	words->count = 0;
 	for (uint64_t word = 0; word < image.size / 8; word++)
 		/* Zeros are mostly room for nothing. */
 		if (image.read[word / 8] >> word % 8 & 1 && *word_at(word * 8))
-			words.offsets[words.count++] = word * 8;
+			words->offsets[words->count++] = word * 8;
 	free(image.read);
 	image.read = NULL;
-	printf("%s: %zu found, %zu words read\n", walker->name, found, words.count);
-	if (!found || !words.count) {
-		fprintf(stderr, "fuzz_image: the walker found nothing in the image as it is\n");
-		exit(1);
-	}
-	return words;
+	printf("%s: reads %zu words\n", walker->name, words->count);
+	if (words->found && words->count)
+		return;
+	fprintf(stderr, "fuzz_image: the walker found nothing in the image as it is\n");
+	exit(1);
 }
 
 /* xorshift64* */
@@ -156,6 +156,19 @@ static uint64_t random_number(uint64_t *state)
 	return *state * 0x2545f4914f6cdd1dull;
 }
 
+/* Three of four times a word that mattered before. */
+static uint64_t choose_word(const struct words *words, uint64_t *state)
+{
+	size_t known = words->mattered_count;
+	uint64_t number = random_number(state);
+
+	if (known > sizeof(words->mattered) / sizeof(words->mattered[0]))
+		known = sizeof(words->mattered) / sizeof(words->mattered[0]);
+	if (known && random_number(state) % 4)
+		return words->mattered[number % known];
+	return words->offsets[number % words->count];
+}
+
 /* What a word becomes. */
 static uint64_t changed(uint64_t old, const struct words *words, uint64_t *state)
 {
@@ -164,7 +177,7 @@ static uint64_t changed(uint64_t old, const struct words *words, uint64_t *state
 	};
 	uint64_t number = random_number(state);
 
-	switch (random_number(state) % 8) {
+	switch (random_number(state) % 10) {
 	case 0:
 		return constants[number % (sizeof(constants) / sizeof(constants[0]))];
 	case 1:
@@ -178,8 +191,17 @@ static uint64_t changed(uint64_t old, const struct words *words, uint64_t *state
 	case 5:
 		return (old & 0xffffffffull) | (number & 0xffff) << 32;
 	default: /* leads to where another one leads */
-		return *word_at(words->offsets[number % words->count]);
+		return *word_at(choose_word(words, state));
 	}
+}
+
+static void remember(struct words *words, const struct change *changes, size_t count)
+{
+	const size_t room = sizeof(words->mattered) / sizeof(words->mattered[0]);
+
+	for (size_t i = 0; i < count; i++)
+		words->mattered[words->mattered_count++ % room] =
+			(uint8_t *)changes[i].word - image.bytes;
 }
 
 static size_t apply(struct change *changes, const struct words *words, uint64_t *state)
@@ -187,7 +209,7 @@ static size_t apply(struct change *changes, const struct words *words, uint64_t 
 	size_t count = 1 + random_number(state) % CHANGES_MAX;
 
 	for (size_t i = 0; i < count; i++) {
-		uint64_t offset = words->offsets[random_number(state) % words->count];
+		uint64_t offset = choose_word(words, state);
 
 		changes[i] = (struct change){word_at(offset), *word_at(offset)};
 		*word_at(offset) = changed(*word_at(offset), words, state);
@@ -213,26 +235,31 @@ static size_t choose_walker(uint64_t number)
 	return i;
 }
 
-static void fuzz(struct target *target, const struct words *words, int seconds)
+static void fuzz(struct target *target, struct words *words, int seconds)
 {
 	time_t end = time(NULL) + seconds;
-	uint64_t state = run.seed * 2 + 1, changed_words = 0;
+	uint64_t state = run.seed * 2 + 1, changed_words = 0, mattered = 0;
 
 	for (run.number = 0; time(NULL) < end; run.number++) {
 		size_t walker = choose_walker(random_number(&state));
 		struct change changes[CHANGES_MAX];
 		size_t count = apply(changes, &words[walker], &state);
+		size_t found;
 
 		run.walker = walkers[walker].name;
 		set_timer(WALK_SECONDS);
-		walkers[walker].walk(target);
+		found = walkers[walker].walk(target);
 		set_timer(0);
 		undo(changes, count);
+		if (found != words[walker].found) {
+			remember(&words[walker], changes, count);
+			mattered++;
+		}
 		changed_words += count;
 	}
-	printf("%" PRIu64 " walks over changed memory, %" PRIu64 " words changed, seed %" PRIu64
-	       "\n",
-	       run.number, changed_words, run.seed);
+	printf("%" PRIu64 " walks over changed memory, %" PRIu64 " with other results; %" PRIu64
+	       " words changed, seed %" PRIu64 "\n",
+	       run.number, mattered, changed_words, run.seed);
 }
 
 int main(int argc, char **argv)
@@ -259,7 +286,7 @@ int main(int argc, char **argv)
 	}
 	words = calloc(walker_count, sizeof(*words));
 	for (size_t i = 0; i < walker_count; i++)
-		words[i] = record(&walkers[i], &target);
+		record(&walkers[i], &target, &words[i]);
 	__sanitizer_set_death_callback(tell_failure);
 	signal(SIGPROF, on_timeout);
 	fuzz(&target, words, atoi(argv[2]));

@@ -16,6 +16,18 @@
 #include "profile/profile.h"
 #include "show/walk.h"
 
+static size_t mix(size_t found, size_t more)
+{
+	return (found ^ more) * 0x9e3779b97f4a7c15ull + 1;
+}
+
+static size_t mix_text(size_t found, const char *text)
+{
+	while (*text)
+		found = found * 31 + *text++;
+	return found + 1;
+}
+
 static size_t walk_processes(struct target *target)
 {
 	struct hadal_process_list list;
@@ -24,7 +36,14 @@ static size_t walk_processes(struct target *target)
 	for (int threads = 0; threads <= 1; threads++) {
 		if (!hadal_processes(target->kernel, threads, &list, NULL))
 			hadal_processes_check(target->kernel, threads, &list, NULL);
-		found += list.count;
+		for (size_t i = 0; i < list.count; i++) {
+			const struct hadal_process *process = &list.items[i];
+
+			found = mix(found, process->pid + process->uid + process->threads);
+			found = mix(found, process->parent + process->page_table + process->in);
+			found = mix_text(found, process->comm);
+		}
+		found = mix(found, list.lost);
 		hadal_processes_free(&list);
 	}
 	return found;
@@ -54,7 +73,8 @@ static void read_arguments(struct target *target, const struct hadal_process *pr
 	char text[4096];
 
 	(void)target;
-	walk->found += hadal_arguments_of(&walk->arguments, process, text, sizeof(text)) > 0;
+	if (hadal_arguments_of(&walk->arguments, process, text, sizeof(text)))
+		walk->found = mix_text(walk->found, text);
 }
 
 static size_t walk_arguments(struct target *target)
@@ -73,8 +93,10 @@ struct files_walk {
 
 static int see_file(void *ctx, const struct hadal_process *process, const struct hadal_file *file)
 {
-	(void)process;
-	*(size_t *)ctx += strlen(file->path) > 0;
+	size_t *found = ctx;
+
+	*found = mix(*found, process->pid + file->fd + file->inode + file->position);
+	*found = mix_text(*found, file->path);
 	return 0;
 }
 
@@ -98,7 +120,10 @@ static size_t walk_files(struct target *target)
 
 static int see_mapping(void *ctx, const struct hadal_mapping *mapping)
 {
-	*(size_t *)ctx += 1 + strlen(mapping->path);
+	size_t *found = ctx;
+
+	*found = mix(*found, mapping->start + mapping->end + mapping->offset + mapping->inode);
+	*found = mix_text(*found, mapping->path);
 	return 0;
 }
 
@@ -120,17 +145,21 @@ static size_t walk_maps(struct target *target)
 static size_t walk_modules(struct target *target)
 {
 	struct hadal_module_list list;
-	size_t found;
+	size_t found = 0;
 
 	hadal_modules(target->kernel, &list, NULL);
-	found = list.count;
+	for (size_t i = 0; i < list.count; i++)
+		found = mix_text(mix(found, list.items[i].base + list.items[i].size),
+				 list.items[i].name);
 	hadal_modules_free(&list);
 	return found;
 }
 
 static void see_record(void *ctx, const struct hadal_dmesg_record *record)
 {
-	*(size_t *)ctx += strlen(record->text) <= record->text_len;
+	size_t *found = ctx;
+
+	*found = mix_text(mix(*found, record->sequence + record->time), record->text);
 }
 
 static size_t walk_dmesg(struct target *target)
@@ -156,8 +185,10 @@ static void end(void *ctx, bool array)
 
 static void see_leaf(void *ctx, const char *name, const struct hadal_leaf *leaf)
 {
+	size_t *found = ctx;
+
 	(void)name;
-	*(size_t *)ctx += leaf->text_len < sizeof(leaf->text);
+	*found = mix_text(mix(*found, leaf->number), leaf->text);
 }
 
 static size_t walk_expressions(struct target *target)
@@ -191,7 +222,9 @@ static size_t walk_layout(struct target *target)
 	struct hadal_layout layout;
 
 	hadal_space_flush(hadal_kernel_space(target->kernel));
-	return !hadal_kernel_layout(target->kernel, &layout);
+	if (hadal_kernel_layout(target->kernel, &layout))
+		return 0;
+	return mix(layout.direct_map, layout.text + layout.text_physical + layout.text_size);
 }
 
 /* Finds the kernel anew, with its symbols, types and VMCOREINFO, and makes all profiles. */
@@ -215,12 +248,12 @@ static size_t walk_all(struct target *target)
 const struct walker walkers[] = {
 	{"processes", walk_processes, 100},
 	{"arguments", walk_arguments, 30},
-	{"files", walk_files, 30},
-	{"maps", walk_maps, 30},
-	{"modules", walk_modules, 100},
-	{"dmesg", walk_dmesg, 100},
+	{"files", walk_files, 60},
+	{"maps", walk_maps, 60},
+	{"modules", walk_modules, 60},
+	{"dmesg", walk_dmesg, 60},
 	{"expressions", walk_expressions, 60},
-	{"layout", walk_layout, 30},
+	{"layout", walk_layout, 10},
 	{"symbols, types and profiles", walk_all, 1},
 };
 const size_t walker_count = sizeof(walkers) / sizeof(walkers[0]);

@@ -12,8 +12,9 @@ struct target {
 };
 
 /*
- * Something that reads the kernel's objects. It returns how many it found, of an image as it is
- * more than 0; failing is right where the image was changed, crashing is not.
+ * Something that reads the kernel's objects. It returns a number made of all that it found, so that
+ * it is seen which changes matter; of an image as it is that is not 0. Failing is right where the
+ * image was changed, crashing is not.
  */
 struct walker {
 	const char *name;
