@@ -5,5 +5,8 @@
 . lib.sh
 
 test_unlisted >/tmp/out || fail "$(tail -n 1 /tmp/out)"
-test_unlisted load 6 >/tmp/out || fail "$(tail -n 1 /tmp/out)"
+# Bochs takes its time.
+seconds=6
+grep -q GenuineIntel /proc/cpuinfo && seconds=2
+test_unlisted load $seconds >/tmp/out || fail "$(tail -n 1 /tmp/out)"
 cat /tmp/out
