@@ -23,17 +23,8 @@ while read -r target name; do
 	grep -q "^$target . $name\$" /proc/kallsyms || fail "$target is not $name"
 done </tmp/calls
 
-# By address, by name and offset, in Intel's syntax, and as JSON, it is the same instruction.
 line=$(sed -n '3s/ <.*//p' /tmp/out)
 offset=$((line - address))
-equal "an offset" "$(hadal disas $function+$offset 1)" "$(hadal disas $line --count 1)"
-hadal disas --json $function 3 | tail -n 1 | grep -q "^{\"address\":\"$line\",\"symbol\":\"$function+.*\"bytes\":\"" ||
-	fail "$(hadal disas --json $function 3)"
-hadal disas --syntax intel $function 3 | grep -q '	mov	r' || fail "$(hadal disas --syntax intel $function 3)"
-physical=$(hadal translate $line | sed -n 's/.* is at physical \(0x[0-9a-f]*\) .*/\1/p')
-equal "the same by its physical address" "$(hadal disas --physical $physical 1 | cut -f 2-)" \
-	"$(hadal disas $line 1 | cut -f 2-)"
-
 [ -d /sys/kernel/tracing/events ] || mount -t tracefs none /sys/kernel/tracing || fail "no tracefs"
 echo 0 >/proc/sys/debug/kprobes-optimization
 events=/sys/kernel/tracing/kprobe_events
@@ -51,11 +42,23 @@ before=$(sed -n '3s/.*:  \(..\) .*/\1/p' /tmp/out)
 [ "$before" != cc ] || fail "there is a breakpoint already: $(sed -n 3p /tmp/out)"
 probe "$function+$offset" >/tmp/probed
 sed -n 3p /tmp/probed | grep -q "^$line <$function+.*>:  cc .*	int3" || fail "no breakpoint: $(sed -n 3p /tmp/probed)"
+# In Bochs each of these takes seconds.
+grep -q GenuineIntel /proc/cpuinfo && exit 0
+
 sed -n 1p /tmp/out | grep -q ':  0f 1f 44 00 00 .*	nop' || fail "no place for a call: $(sed -n 1p /tmp/out)"
 probe $function >/tmp/probed
 sed -n 1p /tmp/probed | grep -q ':  e8 .*	callq	0x' || fail "no call: $(sed -n 1p /tmp/probed)"
 hadal disas --bytes $function >/tmp/probed
 cmp -s /tmp/out /tmp/probed || fail "the text is not as before: $(cat /tmp/probed)"
+
+# By address, by name and offset, in Intel's syntax, and as JSON, it is the same instruction.
+equal "an offset" "$(hadal disas $function+$offset 1)" "$(hadal disas $line --count 1)"
+hadal disas --json $function 3 | tail -n 1 | grep -q "^{\"address\":\"$line\",\"symbol\":\"$function+.*\"bytes\":\"" ||
+	fail "$(hadal disas --json $function 3)"
+hadal disas --syntax intel $function 3 | grep -q '	mov	r' || fail "$(hadal disas --syntax intel $function 3)"
+physical=$(hadal translate $line | sed -n 's/.* is at physical \(0x[0-9a-f]*\) .*/\1/p')
+equal "the same by its physical address" "$(hadal disas --physical $physical 1 | cut -f 2-)" \
+	"$(hadal disas $line 1 | cut -f 2-)"
 
 hadal disas no_such_function 2>/tmp/err && fail "a function that does not exist"
 grep -q 'no symbol no_such_function' /tmp/err || fail "$(cat /tmp/err)"

@@ -203,9 +203,9 @@ static void read_of_parent(void)
 	(void)*(volatile const uint8_t *)at(info.ram[1].start);
 }
 
-static void expect_map(int fd, int protection, int flags, uint64_t pa, int expected)
+static void expect_map_of(int fd, int protection, int flags, uint64_t pa, size_t len, int expected)
 {
-	void *bytes = mmap(NULL, PAGE_BYTES, protection, flags, fd, HADAL_WINDOW_OFFSET + pa);
+	void *bytes = mmap(NULL, len, protection, flags, fd, HADAL_WINDOW_OFFSET + pa);
 	int result = bytes == MAP_FAILED ? errno : 0;
 
 	if (result != expected) {
@@ -216,7 +216,12 @@ static void expect_map(int fd, int protection, int flags, uint64_t pa, int expec
 		return;
 	if (!mprotect(bytes, PAGE_BYTES, PROT_READ | PROT_WRITE) || errno != EACCES)
 		die("the window can be made writable");
-	munmap(bytes, PAGE_BYTES);
+	munmap(bytes, len);
+}
+
+static void expect_map(int fd, int protection, int flags, uint64_t pa, int expected)
+{
+	expect_map_of(fd, protection, flags, pa, PAGE_BYTES, expected);
 }
 
 static void test_rights(void)
@@ -240,6 +245,8 @@ static void test_rights(void)
 	expect_map(fd, PROT_READ, MAP_PRIVATE, ram, EINVAL);
 	expect_map(fd, PROT_READ, MAP_SHARED, info.ram[1].start - PAGE_BYTES, ENXIO);
 	expect_map(fd, PROT_READ, MAP_SHARED, end, ENXIO);
+	expect_map_of(fd, PROT_READ, MAP_SHARED, end - PAGE_BYTES, 2 * PAGE_BYTES, ENXIO);
+	expect_map_of(fd, PROT_READ, MAP_SHARED, end - 2 * PAGE_BYTES, 2 * PAGE_BYTES, 0);
 	expect_map(fd, PROT_READ, MAP_SHARED, 1ull << 50, ENXIO);
 	close(fd);
 }

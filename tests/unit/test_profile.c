@@ -10,6 +10,7 @@
 
 #include "machine.h"
 #include "profile/profile.h"
+#include "profile/symbols.h"
 #include "unit.h"
 
 struct fixture {
@@ -159,6 +160,8 @@ static void system_map_has_every_symbol(void **state)
 		 (unsigned long)(fixture.machine->init_task -
 				 hadal_kernel_info(fixture.kernel)->slide));
 	assert_non_null(strstr(fixture.text, expected));
+	/* Per-CPU symbols are offsets, which do not move. */
+	assert_int_equal(linked_address(hadal_kernel_info(fixture.kernel), 0x1fbc0), 0x1fbc0);
 	teardown(&fixture);
 }
 
