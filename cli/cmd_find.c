@@ -285,5 +285,7 @@ int cmd_find(int argc, char **argv)
 	result = find(&options, &finder);
 	if (options.kind == KEY_REGEX)
 		regfree(&regex);
+	/* Or the next search would find it in memory that is free. */
+	explicit_bzero(&pattern, sizeof(pattern));
 	return result;
 }

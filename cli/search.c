@@ -3,8 +3,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define OWNER_MAX 600
@@ -125,10 +125,11 @@ static int prepare(struct search *search, struct hadal_error *error)
 {
 	static char output[BUFSIZ];
 
-	search->buffer = malloc(HADAL_SCAN_BYTES);
-	if (!search->buffer)
+	/* Its pages must be there before they can be left out. */
+	search->buffer = mmap(NULL, HADAL_SCAN_BYTES, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (search->buffer == MAP_FAILED)
 		return hadal_fail(error, ENOMEM, "Out of memory");
-	memset(search->buffer, 0, HADAL_SCAN_BYTES);
 	memset(output, 0, sizeof(output));
 	setvbuf(stdout, output, isatty(STDOUT_FILENO) ? _IOLBF : _IOFBF, sizeof(output));
 	set_area(search);
@@ -173,7 +174,11 @@ void search_close(struct search *search)
 {
 	hadal_owners_free(search->owners);
 	hadal_ranges_free(&search->within);
-	free(search->buffer);
+	/* Or the next search would find in free memory what this one has seen. */
+	if (search->buffer && search->buffer != MAP_FAILED) {
+		explicit_bzero(search->buffer, HADAL_SCAN_BYTES);
+		munmap(search->buffer, HADAL_SCAN_BYTES);
+	}
 	cli_target_close(&search->source);
 }
 

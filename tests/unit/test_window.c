@@ -2,7 +2,7 @@
 // Sources: vmm/core/hypercall.c vmm/core/transfer.c vmm/core/map.c vmm/core/page_set.c
 // Sources: vmm/core/client.c vmm/core/window.c vmm/core/memory.c vmm/core/nested.c
 // Sources: vmm/core/pagetable.c vmm/core/pt_pool.c vmm/core/mtrr.c vmm/core/guest_walk.c
-// Sources: vmm/core/lock.c vmm/core/log.c
+// Sources: vmm/core/lock.c vmm/core/log.c vmm/core/pause.c
 /* The memory window as a hypercall opens and closes it. */
 #include "unit.h"
 #include "core_fixture.h"
