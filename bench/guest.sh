@@ -12,7 +12,7 @@ module=/lib/modules/$release/hadal.ko
 section() {
 	name=$1
 	shift
-	"$@" >/tmp/section || exit 1
+	"$@" >/tmp/section 2>/tmp/errors || { cat /tmp/errors; exit 1; }
 	sed "s/^/$name /" /tmp/section
 }
 
@@ -40,6 +40,9 @@ part_hadal() {
 	with_image "$module"
 	instructions hadal
 	section hadal $here/bench_read
+	section hadal $here/bench_window
+	mkdir -p /var/cache
+	rm -rf /var/cache/hadal
 	section hadal $here/bench_ps
 	section hadal hadal exec -- $here/bench_libvmi
 	without_image
@@ -59,6 +62,12 @@ part_workload() {
 	section hadal $here/bench_workload
 	without_image
 	section after $here/bench_workload
+}
+
+part_dump() {
+	with_image "$module"
+	section hadal $here/bench_dump
+	without_image
 }
 
 part_images() {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * bench_ps: ticks of `hadal ps` as a command with nothing cached, and of its parts when the same
- * work is done here: "NAME TICKS READS BYTES", reads and bytes of physical memory.
+ * bench_ps: ticks of `hadal ps` as a command with nothing cached and once more with what it has
+ * kept, and of its parts when the same work is done here with nothing cached: "NAME TICKS READS
+ * BYTES", reads and bytes of physical memory.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -40,7 +41,7 @@ static void need(int ok, const struct hadal_error *error)
 	exit(1);
 }
 
-static void whole_command(void)
+static void whole_command(const char *name)
 {
 	int status;
 	pid_t child;
@@ -56,7 +57,7 @@ static void whole_command(void)
 		fprintf(stderr, "bench_ps: 'hadal ps' failed\n");
 		exit(1);
 	}
-	end_part("command");
+	end_part(name);
 }
 
 static void parts(void)
@@ -96,7 +97,8 @@ static void parts(void)
 int main(void)
 {
 	setvbuf(stdout, NULL, _IONBF, 0);
-	whole_command();
+	whole_command("command");
+	whole_command("command_warm");
 	parts();
 	return 0;
 }
