@@ -136,6 +136,7 @@ static int dump(const struct options *options, struct hadal_view *view)
 	double seconds;
 	int result;
 
+	catch_signals();
 	if (hadal_sink_open(options->path, options->compress, hadal_view_size(view), &sink, &error))
 		return cli_fail(&error);
 	progress_begin(&progress, hadal_view_size(view));
@@ -159,7 +160,6 @@ int cmd_dump(int argc, char **argv)
 	int result = CLI_FAILURE;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &options);
-	catch_signals();
 	if (!dump_source_open(&source, options.image))
 		return CLI_FAILURE;
 	view = dump_source_view(&source, options.format);

@@ -3,10 +3,12 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
 #define BAR_CHARACTERS 30
+#define USUAL_COLUMNS  80
 #define DRAW_SECONDS   0.2
 
 static double now(void)
@@ -39,12 +41,34 @@ void progress_begin(struct progress *progress, uint64_t total)
 	progress->drawn = progress->start;
 }
 
-void progress_update(struct progress *progress, uint64_t done)
+static int columns(void)
+{
+	struct winsize size;
+
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) || !size.ws_col)
+		return USUAL_COLUMNS;
+	return size.ws_col;
+}
+
+/* One line that never wraps, for then the next could not take its place. */
+static void draw(double part, const char *text)
 {
 	static const char full[BAR_CHARACTERS + 1] = "##############################";
-	char done_text[16], total_text[16], rate_text[16];
+	int room = columns() - 1, bar = room - (int)strlen(text) - (int)strlen("[] ");
+
+	if (bar > BAR_CHARACTERS)
+		bar = BAR_CHARACTERS;
+	fputc('\r', stderr);
+	if (bar > 0)
+		fprintf(stderr, "[%-*.*s] ", bar, (int)(bar * part), full);
+	fprintf(stderr, "%.*s\033[K", room, text);
+	fflush(stderr);
+}
+
+void progress_update(struct progress *progress, uint64_t done)
+{
+	char text[128], done_text[16], total_text[16], rate_text[16];
 	double time, rate, left;
-	int filled;
 
 	if (!progress->shown || !progress->total)
 		return;
@@ -54,13 +78,11 @@ void progress_update(struct progress *progress, uint64_t done)
 	progress->drawn = time;
 	rate = done / (time - progress->start);
 	left = rate > 0 ? (progress->total - done) / rate : 0;
-	filled = BAR_CHARACTERS * ((double)done / progress->total);
-	fprintf(stderr, "\r[%-*.*s] %3.0f%%  %s of %s  %s/s  %.0f:%02.0f left\033[K",
-		BAR_CHARACTERS, filled, full, 100.0 * done / progress->total,
-		format_bytes(done_text, done), format_bytes(total_text, progress->total),
-		format_bytes(rate_text, rate), (double)((uint64_t)left / 60),
-		(double)((uint64_t)left % 60));
-	fflush(stderr);
+	snprintf(text, sizeof(text), "%3.0f%%  %s of %s  %s/s  %.0f:%02.0f left",
+		 100.0 * done / progress->total, format_bytes(done_text, done),
+		 format_bytes(total_text, progress->total), format_bytes(rate_text, rate),
+		 (double)((uint64_t)left / 60), (double)((uint64_t)left % 60));
+	draw((double)done / progress->total, text);
 	progress->there = true;
 }
 

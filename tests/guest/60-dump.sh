@@ -4,11 +4,12 @@
 # Dumps of this machine agree with what its kernel says, and an interrupted one leaves nothing.
 . lib.sh
 
-# Bochs would take minutes for all of it; it also has the dump that loses its reader.
-if grep -q GenuineIntel /proc/cpuinfo; then
-	hadal dump - 2>/tmp/err | test_dump head >/tmp/out || fail "$(cat /tmp/out /tmp/err)"
-	grep -q 'Broken pipe' /tmp/err || fail "a dump without a reader says: $(cat /tmp/err)"
-else
+# The reader of this one leaves early.
+hadal dump - 2>/tmp/err | test_dump head >/tmp/out || fail "$(cat /tmp/out /tmp/err)"
+grep -q 'Broken pipe' /tmp/err || fail "a dump without a reader says: $(cat /tmp/err)"
+
+# Bochs would take minutes for all of it.
+if ! grep -q GenuineIntel /proc/cpuinfo; then
 	hadal dump - 2>/tmp/err | test_dump >/tmp/out || fail "$(cat /tmp/out /tmp/err)"
 	[ ! -s /tmp/err ] || fail "dump says: $(cat /tmp/err)"
 fi
@@ -35,6 +36,23 @@ done
 echo kept >/tmp/dumps/memory
 interrupted INT
 equal "the file that an interrupted dump would replace" "$(cat /tmp/dumps/memory)" kept
+rm /tmp/dumps/memory
 hadal dump --format raw /dev/full >/dev/null 2>/tmp/err && fail "/dev/full took a dump"
 grep -q 'No space left' /tmp/err || fail "the error is: $(cat /tmp/err)"
-rm -r /tmp/dumps
+
+# An image with little in it: its zeros become holes, and a full disk keeps nothing of it.
+{ echo this is no ELF file; cat /bin/busybox; } >/tmp/image
+truncate -s 32M /tmp/image
+hadal dump --format raw --image /tmp/image /tmp/dumps/memory >/tmp/out 2>&1 || fail "$(cat /tmp/out)"
+cmp /tmp/image /tmp/dumps/memory || fail "the dump of an image is another"
+used=$(du -k /tmp/dumps/memory | cut -f 1)
+[ "$used" -lt 4096 ] || fail "32 MiB of almost only zeros take $used KiB"
+rm /tmp/dumps/memory
+mount -t tmpfs -o size=512k full /tmp/dumps
+for how in "" --zstd; do
+	fails hadal dump --format raw $how --image /tmp/image /tmp/dumps/memory
+	grep -q 'No space left' /tmp/fails.out || fail "a full disk: $(cat /tmp/fails.out)"
+	equal "what a full disk keeps" "$(ls -A /tmp/dumps)" ""
+done
+umount /tmp/dumps
+rm -r /tmp/dumps /tmp/image
