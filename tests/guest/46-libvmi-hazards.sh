@@ -9,7 +9,7 @@ hadal exec -- sleep 1000 &
 until hadal clients | grep -q sleep; do sleep 0.1; done
 test_libvmi_hazards outsider || fail "a program that was not let in: see above"
 kill $!
-test_ram hadal exec -- test_libvmi_hazards || fail "test_libvmi_hazards: see above"
-test_ram hadal exec -- test_libvmi_moves "${TEST_SECONDS:-3}" || fail "test_libvmi_moves: see above"
+test_ram sh -c 'hadal exec -- test_libvmi_hazards && hadal exec -- test_libvmi_moves "$1"' \
+	sh "${TEST_SECONDS:-3}" || fail "see above"
 [ "$(hadal clients | wc -l)" = 1 ] || fail "a client is left: $(hadal clients)"
 hadal stop >/dev/null || fail "Hadal does not stop"

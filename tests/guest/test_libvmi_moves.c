@@ -50,7 +50,8 @@ static uint64_t vmstat(const char *name)
 	return found;
 }
 
-/* Small pages at first, of which the kernel makes large ones; pairs have the same content. */
+/* A large page and small ones, of which the kernel makes large ones; pairs have the same content.
+ */
 static uint8_t *area_allocate(void)
 {
 	uint8_t *area = mmap(NULL, (REGION_PAGES + HUGE / PAGE) * PAGE, PROT_READ | PROT_WRITE,
@@ -63,6 +64,7 @@ static uint8_t *area_allocate(void)
 		*(uint64_t *)(region + i * PAGE) = i / 2;
 	CHECK(!madvise(region, REGION_PAGES * PAGE, MADV_HUGEPAGE));
 	CHECK(!madvise(region, REGION_PAGES * PAGE, MADV_MERGEABLE));
+	madvise(region + HUGE, HUGE, MADV_COLLAPSE_NUMBER);
 	return area;
 }
 

@@ -10,7 +10,7 @@
 #include "support/libvmi.h"
 
 #define CLIENTS_MAX 8
-#define CHURN_PAGES (16ull << 20 >> 12)
+#define CHURN_PAGES 2048
 
 volatile uint64_t *target;
 uint64_t target_physical;
