@@ -27,7 +27,7 @@
 #define RANGES_MAX        2
 #define TRIES             20
 #define SEGMENTS          64
-#define WORDS_OF_READING  8
+#define WORDS_OF_READING  128
 #define WORDS_OF_BRANCHES 32
 #define MIB(bytes)        ((unsigned long long)(bytes) >> 20)
 
@@ -216,8 +216,8 @@ static bool kcore_read(uint64_t pa, void *bytes, uint64_t count)
 }
 
 /*
- * False when it is not at rest. In a few pages of the kernel some words differ because it is the
- * kernel that reads; a page that shows another one differs in most.
+ * False when it is not at rest. In some pages, such as the kernel's stack, words differ because it
+ * is the kernel that reads; a page that shows another one differs in most.
  */
 static bool page_shows_itself(uint64_t pa)
 {
