@@ -4,10 +4,30 @@
 
 #include <errno.h>
 
+enum { KEY_DIALECT_2018 = CLI_KEY_COMMAND };
+
+static error_t start_parse(int key, char *text, struct argp_state *state)
+{
+	uint64_t *flags = state->input;
+
+	(void)text;
+	if (key != KEY_DIALECT_2018)
+		return ARGP_ERR_UNKNOWN;
+	*flags |= HADAL_START_DIALECT_2018;
+	return 0;
+}
+
 static const struct argp start_argp = {
+	.options =
+		(const struct argp_option[]){
+			{"dialect-2018", KEY_DIALECT_2018, NULL, 0,
+			 "Also answer clients that speak as LibVMI's driver did in 2018", 0},
+			{0},
+		},
+	.parser = start_parse,
 	.doc = "Put Hadal under all CPUs of this running system, or under none when one of them "
 	       "refuses. Loads the kernel module when it is not loaded.\v"
-	       "It is no error when Hadal runs already.",
+	       "It is no error when Hadal runs already; options have no effect then.",
 };
 
 static int report_start(struct hadal *hadal, bool already)
@@ -26,15 +46,16 @@ int cmd_start(int argc, char **argv)
 {
 	struct hadal_error error;
 	struct hadal *hadal;
+	uint64_t flags = 0;
 	int result;
 
-	argp_parse(&start_argp, argc, argv, 0, NULL, NULL);
+	argp_parse(&start_argp, argc, argv, 0, NULL, &flags);
 	if (hadal_module_load(&error))
 		return cli_fail(&error);
 	hadal = cli_open();
 	if (!hadal)
 		return CLI_FAILURE;
-	result = hadal_start(hadal, &error);
+	result = hadal_start(hadal, flags, &error);
 	if (result && result != -EALREADY)
 		result = cli_fail(&error);
 	else

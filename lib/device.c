@@ -90,9 +90,9 @@ int hadal_state(struct hadal *hadal, struct hadal_state *state, struct hadal_err
 	return 0;
 }
 
-int hadal_start(struct hadal *hadal, struct hadal_error *error)
+int hadal_start(struct hadal *hadal, uint64_t flags, struct hadal_error *error)
 {
-	struct hadal_ioc_start request = {.version = HADAL_ABI_VERSION};
+	struct hadal_ioc_start request = {.version = HADAL_ABI_VERSION, .flags = flags};
 
 	if (!ioctl(hadal->fd, HADAL_IOC_START, &request))
 		return 0;

@@ -55,11 +55,11 @@ void hadal_close(struct hadal *hadal);
 int hadal_state(struct hadal *hadal, struct hadal_state *state, struct hadal_error *error);
 
 /*
- * Puts Hadal under all CPUs, or none when one refuses; *error then says which and why. -EALREADY
- * when it runs, -EBUSY (another hypervisor holds a CPU), -EPERM (locked by firmware), -ENODEV (the
- * processor cannot), -EOPNOTSUPP (memory encryption is on), -ENOMEM, -EIO.
+ * flags: HADAL_START_*. Puts Hadal under all CPUs, or none when one refuses; *error then says which
+ * and why. -EALREADY when it runs, -EBUSY (another hypervisor holds a CPU), -EPERM (locked by
+ * firmware), -ENODEV (the processor cannot), -EOPNOTSUPP (memory encryption is on), -ENOMEM, -EIO.
  */
-int hadal_start(struct hadal *hadal, struct hadal_error *error);
+int hadal_start(struct hadal *hadal, uint64_t flags, struct hadal_error *error);
 
 /* Takes Hadal from under all CPUs. -EBUSY while anybody has pages mapped. */
 int hadal_stop(struct hadal *hadal, struct hadal_error *error);

@@ -164,6 +164,8 @@ enum hadal_door {
 	HADAL_DOOR_TRANSLATE, /* RDI: address of a page to add; or else RDI = its translation */
 	HADAL_DOOR_MAP,       /* RDI: address of a page to add, RSI: physical page it shall show */
 	HADAL_DOOR_BUFFER,    /* RDI: buffer to make present and writable, RSI: its bytes */
+	HADAL_DOOR_SOURCE,    /* the same, present only */
+	HADAL_DOOR_MAP_FRAME, /* as HADAL_DOOR_MAP, but RBX: number of the physical page */
 	HADAL_DOOR_PAGES,
 };
 #define HADAL_CLIENT_CALL_BYTES 3u

@@ -74,6 +74,10 @@ struct hadal_chunk {
 	uint64_t bytes;    /* a multiple of 4096 */
 };
 
+/* Clients may make requests of LibVMI's driver of 2018 too. */
+#define HADAL_BOOT_DIALECT_2018 1ull
+#define HADAL_BOOT_ALL          1ull
+
 /* Filled by the loader, one page-aligned block of physical memory, read during HADAL_ENTER_INIT. */
 struct hadal_boot {
 	uint32_t abi_version;    /* HADAL_ABI_VERSION of the loader */
@@ -84,6 +88,7 @@ struct hadal_boot {
 	uint64_t root;           /* set by HADAL_ENTER_INIT: root_physical for HADAL_ENTER_START */
 	uint32_t pool_count;
 	uint32_t ram_count;
+	uint64_t flags; /* HADAL_BOOT_* */
 	struct hadal_chunk pool[HADAL_MAX_POOL];
 	struct hadal_range ram[HADAL_MAX_RAM_RANGES]; /* all RAM, ascending, not overlapping */
 };

@@ -20,7 +20,10 @@ struct hadal_ioc_start {
 	uint32_t version;
 	int32_t cpu; /* -1 when the failure is not one CPU's */
 	char reason[256];
+	uint64_t flags; /* HADAL_START_*; -EINVAL for others */
 };
+/* Clients may make requests of LibVMI's driver of 2018 too. */
+#define HADAL_START_DIALECT_2018 1ull
 
 struct hadal_ioc_stop {
 	uint32_t version;

@@ -168,36 +168,45 @@ static void serve_translate(struct pt_regs *regs)
 	}
 }
 
-/* Makes the first BUFFER_BYTES of a buffer present and writable, without changing it. */
-static bool buffer_present(u64 address, u64 bytes)
+/* Makes the first BUFFER_BYTES of a buffer present, and with FOLL_WRITE writable; it is not
+ * changed. */
+static bool buffer_present(u64 address, u64 bytes, unsigned int flags)
 {
 	u64 end = offset_in_page(address) + min_t(u64, bytes, BUFFER_BYTES);
 	int count = DIV_ROUND_UP(end, PAGE_SIZE);
 	struct page *pages[2];
-	int pinned = pin_user_pages_fast(address & PAGE_MASK, count, FOLL_WRITE, pages);
+	int pinned = pin_user_pages_fast(address & PAGE_MASK, count, flags, pages);
 
 	if (pinned > 0)
 		unpin_user_pages(pages, pinned);
 	return pinned == count;
 }
 
+static void serve_map(struct pt_regs *regs, u64 physical)
+{
+	u64 frame;
+	int result = client_hold_page(regs->di, physical, &frame);
+
+	if (result)
+		call_complete(regs, result != 1);
+}
+
 static void serve(enum hadal_door door)
 {
 	struct pt_regs *regs = task_pt_regs(current);
-	u64 frame;
-	int result;
 
 	switch (door) {
 	case HADAL_DOOR_TRANSLATE:
 		serve_translate(regs);
 		break;
 	case HADAL_DOOR_MAP:
-		result = client_hold_page(regs->di, regs->si, &frame);
-		if (result)
-			call_complete(regs, result != 1);
+		serve_map(regs, regs->si);
+		break;
+	case HADAL_DOOR_MAP_FRAME:
+		serve_map(regs, (u64)regs->bx << PAGE_SHIFT);
 		break;
 	default:
-		if (!buffer_present(regs->di, regs->si))
+		if (!buffer_present(regs->di, regs->si, door == HADAL_DOOR_SOURCE ? 0 : FOLL_WRITE))
 			call_complete(regs, 1);
 	}
 }

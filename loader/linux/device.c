@@ -26,10 +26,21 @@ static int hadal_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-static long ioctl_start(struct hadal_ioc_start *request, int (*act)(struct outcome *))
+static long ioctl_start(struct hadal_ioc_start *request)
 {
 	struct outcome outcome = {.cpu = -1};
-	int error = act(&outcome);
+	int error = hadal_start(request->flags, &outcome);
+
+	BUILD_BUG_ON(sizeof(outcome.reason) != sizeof(request->reason));
+	request->cpu = outcome.cpu;
+	memcpy(request->reason, outcome.reason, sizeof(request->reason));
+	return error;
+}
+
+static long ioctl_stop(struct hadal_ioc_stop *request)
+{
+	struct outcome outcome = {.cpu = -1};
+	int error = hadal_stop(&outcome);
 
 	BUILD_BUG_ON(sizeof(outcome.reason) != sizeof(request->reason));
 	request->cpu = outcome.cpu;
@@ -102,6 +113,7 @@ static long ioctl_translate(struct hadal_ioc_translate *request)
 union request {
 	u32 version;
 	struct hadal_ioc_start start;
+	struct hadal_ioc_stop stop;
 	struct hadal_ioc_state state;
 	struct hadal_ioc_memory memory;
 	struct hadal_ioc_get get;
@@ -176,10 +188,10 @@ static long hadal_ioctl(struct file *file, unsigned int command, unsigned long a
 		return -EPROTO;
 	switch (command) {
 	case HADAL_IOC_START:
-		result = ioctl_start(&request.start, hadal_start);
+		result = ioctl_start(&request.start);
 		break;
 	case HADAL_IOC_STOP:
-		result = ioctl_start(&request.start, hadal_stop);
+		result = ioctl_stop(&request.stop);
 		break;
 	case HADAL_IOC_STATE:
 		result = ioctl_state(&request.state);

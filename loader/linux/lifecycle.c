@@ -229,7 +229,7 @@ static int enter_all(struct outcome *outcome)
 	return 0;
 }
 
-static int start_locked(struct outcome *outcome)
+static int start_locked(u64 flags, struct outcome *outcome)
 {
 	int error = check_machine(outcome);
 
@@ -242,6 +242,8 @@ static int start_locked(struct outcome *outcome)
 	if (error)
 		return fail(outcome, error, -1,
 			    "not enough contiguous free memory; free some and try again");
+	if (flags & HADAL_START_DIALECT_2018)
+		hadal.memory.boot->flags |= HADAL_BOOT_DIALECT_2018;
 	error = image_init(outcome);
 	if (!error)
 		error = enter_all(outcome);
@@ -265,13 +267,15 @@ static void leave_all(void)
 	release_memory();
 }
 
-int hadal_start(struct outcome *outcome)
+int hadal_start(u64 flags, struct outcome *outcome)
 {
 	int error;
 
+	if (flags & ~HADAL_START_DIALECT_2018)
+		return fail(outcome, -EINVAL, -1, "the module does not know this option");
 	if (down_write_killable(&hadal_lock))
 		return fail(outcome, -EINTR, -1, "interrupted");
-	error = start_locked(outcome);
+	error = start_locked(flags, outcome);
 	up_write(&hadal_lock);
 	if (!error)
 		pr_info("hadal: running under %u CPUs\n", hadal_cpus_running());

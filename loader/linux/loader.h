@@ -58,8 +58,8 @@ struct outcome {
 	char reason[256];
 };
 
-/* Both take hadal_lock. Return 0 or a negative errno with *outcome filled. */
-int hadal_start(struct outcome *outcome);
+/* flags: HADAL_START_*. Both take hadal_lock. Return 0 or a negative errno with *outcome filled. */
+int hadal_start(u64 flags, struct outcome *outcome);
 int hadal_stop(struct outcome *outcome);
 /* Stops for good, unmapping what clients have mapped: the machine restarts or the module goes. */
 void hadal_close(void);

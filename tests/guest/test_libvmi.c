@@ -91,8 +91,8 @@ static void test_door(void)
 		(void)door[0];
 	EQUAL(number, SIGBUS);
 	signal(SIGBUS, SIG_DFL);
-	CHECK(mremap((void *)door, 3 * PAGE, 3 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
-		     (void *)door - 64 * PAGE) == MAP_FAILED);
+	CHECK(mremap((void *)door, HADAL_DOOR_PAGES * PAGE, HADAL_DOOR_PAGES * PAGE,
+		     MREMAP_MAYMOVE | MREMAP_FIXED, (void *)door - 64 * PAGE) == MAP_FAILED);
 	CHECK(munmap((void *)door, PAGE));
 }
 

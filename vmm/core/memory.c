@@ -95,9 +95,11 @@ static int take_boot(const struct hadal_boot *boot)
 	int err;
 
 	if (!boot->cpu_count || boot->cpu_count > HADAL_MAX_CPUS ||
-	    boot->pool_count > HADAL_MAX_POOL || !aligned(boot->trampoline))
+	    boot->pool_count > HADAL_MAX_POOL || !aligned(boot->trampoline) ||
+	    boot->flags & ~HADAL_BOOT_ALL)
 		return -EINVAL;
 	machine.cpu_count = boot->cpu_count;
+	machine.flags = boot->flags;
 	machine.trampoline = boot->trampoline;
 	machine.image_physical = boot->image_physical;
 	machine.physical_bits = cpuid(0x80000008, 0).eax & 0xff;

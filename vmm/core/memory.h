@@ -16,6 +16,7 @@ struct vcpu;
 struct machine {
 	uint32_t cpu_count;
 	uint8_t physical_bits;
+	uint64_t flags; /* HADAL_BOOT_* */
 	uint64_t image_physical;
 	uint64_t trampoline;
 	uint32_t ram_count;

@@ -64,6 +64,19 @@ size_t register_place(enum hadal_reg reg, size_t *bytes)
 	return OFFSET(gdtr_limit) + 4 * (reg - HADAL_REG_GDTR_LIMIT);
 }
 
+enum hadal_reg register_at(size_t place)
+{
+	unsigned reg = 0;
+	size_t bytes;
+
+	if (place < OFFSET(es))
+		return place / 8;
+	for (reg = HADAL_REG_ES; reg < HADAL_REG_XCR0; reg++)
+		if (place - register_place(reg, &bytes) < bytes)
+			break;
+	return reg;
+}
+
 void registers_merge(struct hadal_regs *into, const struct hadal_regs *from, uint64_t mask)
 {
 	for (unsigned reg = 0; reg < HADAL_REG_COUNT; reg++) {

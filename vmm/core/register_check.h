@@ -21,6 +21,8 @@ struct register_rules {
 
 /* Where a register lies in struct hadal_regs; its bytes. */
 size_t register_place(enum hadal_reg reg, size_t *bytes);
+/* The register that a place lies in. */
+enum hadal_reg register_at(size_t place);
 /* Take the registers in a mask from one into the other. */
 void registers_merge(struct hadal_regs *into, const struct hadal_regs *from, uint64_t mask);
 

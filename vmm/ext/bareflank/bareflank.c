@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The interface that LibVMI's Bareflank driver speaks, for clients only. */
 #include "core/client.h"
+#include "core/memory.h"
 #include "core/vendor.h"
 #include "ext/bareflank/bareflank.h"
 #include "x86/cpu.h"
@@ -22,16 +23,21 @@ static enum verdict answer(struct vcpu *vcpu, struct client *client)
 	struct request request = {.vcpu = vcpu, .client = client};
 	uint64_t number = vcpu->regs.rax - BAREFLANK_BASE;
 
-	if (number > 0xffffffff)
+	if (machine.flags & HADAL_BOOT_DIALECT_2018 && vcpu->regs.rax <= DIALECT_2018_LAST)
+		bareflank_dialect_2018(&request);
+	else if (number > 0xffffffff)
 		return VERDICT_PASS;
-	if (!number || number >= ARRAY_LEN(calls) ||
-	    (calls[number].has_domain && vcpu->regs.rdx != DOMAIN_SELF))
+	else if (!number || number >= ARRAY_LEN(calls) ||
+		 (calls[number].has_domain && vcpu->regs.rdx != DOMAIN_SELF))
 		request.failed = true;
 	else if (calls[number].handle)
 		calls[number].handle(&request);
 	if (request.rang)
 		return VERDICT_RETRY;
-	vcpu->regs.rax = request.failed ? STATUS_FAILURE : STATUS_SUCCESS;
+	if (!request.has_rax)
+		vcpu->regs.rax = request.failed ? STATUS_FAILURE : STATUS_SUCCESS;
+	if (request.jumped)
+		return VERDICT_RETRY;
 	vcpu->exit.length = CALL_BYTES;
 	return VERDICT_DONE;
 }

@@ -34,16 +34,24 @@ struct request {
 	struct vcpu *vcpu;
 	struct client *client;
 	bool failed;
-	bool rang;   /* the kernel does what is missing; executed again */
-	bool jumped; /* RIP is set */
+	bool rang;    /* the kernel does what is missing; executed again */
+	bool jumped;  /* RIP is set */
+	bool has_rax; /* RAX is set, and holds no status */
 };
 
+/* In dialect_2018.c: small numbers in RAX, up to this one. */
+#define DIALECT_2018_LAST 5
+void bareflank_dialect_2018(struct request *request);
 /* In registers_call.c. */
 void bareflank_get_registers(struct request *request);
 void bareflank_set_registers(struct request *request);
 /* In memory_call.c. */
 void bareflank_v2p(struct request *request);
 void bareflank_map(struct request *request);
+/* Let the page at `gva` show a physical one; the kernel makes it known through `door`. */
+void bareflank_show(struct request *request, uint64_t gva, uint64_t physical, enum hadal_door door);
+/* Let it show itself again; one that shows nothing is left alone. */
+void bareflank_hide(struct request *request, uint64_t gva);
 void bareflank_probe(struct request *request);
 
 #endif

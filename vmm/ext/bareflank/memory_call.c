@@ -65,26 +65,46 @@ void bareflank_v2p(struct request *request)
 	}
 }
 
-void bareflank_map(struct request *request)
+static bool is_page(uint64_t address)
 {
-	const struct gprs *regs = &request->vcpu->regs;
+	return !(address & (PAGE_BYTES - 1));
+}
+
+void bareflank_show(struct request *request, uint64_t gva, uint64_t physical, enum hadal_door door)
+{
 	uint64_t gpa = 0;
 	int err;
 
-	if ((regs->rdi & (PAGE_BYTES - 1)) || (regs->rsi & (PAGE_BYTES - 1)) ||
-	    !is_user_half(regs->rdi)) {
+	if (!is_page(gva) || !is_page(physical) || !is_user_half(gva)) {
 		request->failed = true;
 		return;
 	}
-	err = translate(request, regs->rdi, &gpa);
-	if (!err && gpa != regs->rsi && !walk_cache_user_writable(&request->vcpu->client_cache))
+	err = translate(request, gva, &gpa);
+	if (!err && gpa != physical && !walk_cache_user_writable(&request->vcpu->client_cache))
 		err = -EFAULT;
 	if (!err)
-		err = map_client_page(request->vcpu, request->client, gpa, regs->rsi);
+		err = map_client_page(request->vcpu, request->client, gpa, physical);
 	if (err == -ENOENT || err == -EFAULT)
-		ring(request, HADAL_DOOR_MAP);
+		ring(request, door);
 	else
 		request->failed = err;
+}
+
+void bareflank_hide(struct request *request, uint64_t gva)
+{
+	uint64_t gpa;
+
+	if (!is_page(gva) || !is_user_half(gva))
+		request->failed = true;
+	else if (!translate(request, gva, &gpa))
+		map_client_page(request->vcpu, request->client, gpa, gpa);
+}
+
+void bareflank_map(struct request *request)
+{
+	const struct gprs *regs = &request->vcpu->regs;
+
+	bareflank_show(request, regs->rdi, regs->rsi, HADAL_DOOR_MAP);
 }
 
 void bareflank_probe(struct request *request)

@@ -3,6 +3,7 @@
 #ifndef HADAL_BAREFLANK_REGISTERS_H
 #define HADAL_BAREFLANK_REGISTERS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <hadal/abi.h>
@@ -24,6 +25,22 @@ extern const unsigned named_register_count;
 /* Writes a JSON object of signed decimals to text[REGISTERS_JSON_MAX]; its length without the NUL.
  */
 size_t registers_to_json(const struct hadal_regs *regs, char *text);
+
+/* An object of registers, read. */
+struct register_object {
+	struct hadal_regs regs; /* those that it has no key for stay as they are */
+	uint64_t mask;          /* bit n: it has enum hadal_reg n, or a part of that */
+	bool has_vcpu;          /* a key VCPU names the one that is meant */
+	uint64_t vcpu;
+};
+
+/*
+ * Reads a JSON object with any of the keys that registers_to_json() writes, and VCPU; a NUL or
+ * `bytes` end the text. Values are integers from -2^63 to 2^64 - 1 that fit into their register. 0,
+ * or -EINVAL for anything else: unknown keys, keys that come twice, what is no integer, what
+ * follows the object.
+ */
+int registers_from_json(const char *text, size_t bytes, struct register_object *object);
 
 /* Members have others behind them, so that eight bytes may be read of each. */
 static inline uint64_t named_register_get(const struct hadal_regs *regs,

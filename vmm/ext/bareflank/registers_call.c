@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* Registers as JSON. */
 #include "core/memory.h"
+#include "core/pause.h"
+#include "core/register_set.h"
+#include "core/request.h"
 #include "core/string.h"
 #include "core/vendor.h"
 #include "ext/bareflank/bareflank.h"
@@ -9,6 +12,9 @@
 
 /* Canonical addresses of programs end below this, also with 5 levels. */
 #define USER_END BIT(56)
+
+/* The longest text to set registers from: what getting them gives fits, with space between. */
+#define SET_TEXT_MAX 4096u
 
 /* A client's buffer, at most two pages. */
 struct buffer {
@@ -50,6 +56,15 @@ static void buffer_write(const struct buffer *buffer, const void *from, size_t b
 		memcpy(buffer->part[1], (const uint8_t *)from + first, bytes - first);
 }
 
+static void buffer_read(const struct buffer *buffer, char *to, size_t bytes)
+{
+	size_t first = bytes < buffer->first_bytes ? bytes : buffer->first_bytes;
+
+	memcpy(to, buffer->part[0], first);
+	if (first < bytes)
+		memcpy(to + first, buffer->part[1], bytes - first);
+}
+
 static bool range_valid(uint64_t gva, uint64_t bytes)
 {
 	return gva < USER_END && bytes <= USER_END - gva;
@@ -76,8 +91,61 @@ void bareflank_get_registers(struct request *request)
 	}
 }
 
-/* Not offered; upstream's driver never asks for it. */
+static int set_paused(struct vcpu *vcpu, const char *text, size_t bytes,
+		      struct register_object *object)
+{
+	struct hadal_set_regs set;
+	uint32_t refused;
+	int err;
+
+	if (object->vcpu >= machine.cpu_count)
+		return -ENXIO;
+	/* Once more, on top of the registers of the vCPU that is meant. */
+	err = request_registers(vcpu, object->vcpu, &object->regs);
+	if (!err)
+		err = registers_from_json(text, bytes, object);
+	if (err)
+		return err;
+	set = (struct hadal_set_regs){.mask = object->mask, .values = object->regs};
+	return pause_set_registers(vcpu, object->vcpu, &set, &refused);
+}
+
+static int set_own(struct request *request, const struct register_object *object)
+{
+	uint32_t refused;
+	int err = vcpu_set_registers(request->vcpu, &object->regs, object->mask, &refused);
+
+	if (!err) {
+		request->jumped = object->mask & BIT(HADAL_REG_RIP);
+		request->has_rax = object->mask & BIT(HADAL_REG_RAX);
+	}
+	return err;
+}
+
+/* The text is copied: another CPU may write to it while it is read. */
 void bareflank_set_registers(struct request *request)
 {
-	request->failed = true;
+	struct vcpu *vcpu = request->vcpu;
+	uint64_t gva = vcpu->regs.rdi, bytes = vcpu->regs.rsi;
+	char text[SET_TEXT_MAX];
+	struct register_object object;
+	struct buffer buffer;
+	int err;
+
+	if (!bytes || bytes > sizeof(text) || !range_valid(gva, bytes)) {
+		request->failed = true;
+		return;
+	}
+	if (buffer_find(vcpu, gva, bytes, WALK_READ, &buffer)) {
+		client_ring(vcpu, request->client, HADAL_DOOR_SOURCE);
+		request->rang = true;
+		return;
+	}
+	buffer_read(&buffer, text, bytes);
+	vcpu_registers(vcpu, &object.regs);
+	err = registers_from_json(text, bytes, &object);
+	if (!err)
+		err = object.has_vcpu ? set_paused(vcpu, text, bytes, &object)
+				      : set_own(request, &object);
+	request->failed = err;
 }
