@@ -4,8 +4,14 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stddef.h>
 #include <string.h>
+
+#include "parse_registers.h"
+
+/* Far longer than it takes. */
+#define PAUSE_MS 1000
 
 #define REG(name)                                        \
 	{                                                \
@@ -51,6 +57,7 @@ struct options {
 	bool all;
 	unsigned int cpu;
 	bool json;
+	const char *set; /* what to set, or NULL */
 };
 
 static error_t parse(int key, char *text, struct argp_state *state)
@@ -71,6 +78,13 @@ static error_t parse(int key, char *text, struct argp_state *state)
 			argp_error(state, "CPU is below %u, or 'all'", HADAL_MAX_CPUS);
 		options->cpu = cpu;
 		return 0;
+	case 's':
+		options->set = text;
+		return 0;
+	case ARGP_KEY_END:
+		if (options->set && (options->all || options->json))
+			argp_error(state, "--set wants one CPU, and prints nothing");
+		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -80,6 +94,8 @@ static const struct argp argp = {
 	.options =
 		(const struct argp_option[]){
 			{"cpu", 'c', "CPU", 0, "A CPU's number, or 'all' (default)", 0},
+			{"set", 's', "NAME=VALUE,...", 0,
+			 "Pause the CPU, set these registers, all or none, and let it go on", 0},
 			{0},
 		},
 	.parser = parse,
@@ -88,7 +104,9 @@ static const struct argp argp = {
 	       "goes "
 	       "on at once.\v"
 	       "Attributes of a segment are the access byte of its descriptor and, above it, the "
-	       "four flags.",
+	       "four flags. --set takes the names that are printed, in capitals too, and with "
+	       "their "
+	       "part where there are several: fs.base, cs.selector, gdtr.limit.",
 };
 
 static uint64_t value_at(const struct hadal_regs *regs, size_t offset)
@@ -192,6 +210,40 @@ static int show_all(struct hadal *hadal, unsigned int count, struct json_object 
 	return 0;
 }
 
+/* The program must not run on the CPU that it pauses. */
+static int leave_cpu(unsigned int cpu, struct hadal_error *error)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set))
+		return hadal_fail(error, errno, "Cannot tell the CPUs of this program");
+	CPU_CLR(cpu, &set);
+	if (!CPU_COUNT(&set) || sched_setaffinity(0, sizeof(set), &set))
+		return hadal_fail(error, EDEADLK,
+				  "Cannot pause CPU %u: there is no other one for this program",
+				  cpu);
+	return 0;
+}
+
+static int set_registers(struct hadal *hadal, unsigned int cpu, const char *text,
+			 struct hadal_error *error)
+{
+	struct hadal_set_regs set = {.mask = 0};
+	int result = leave_cpu(cpu, error);
+
+	if (!result)
+		result = hadal_pause(hadal, cpu, PAUSE_MS, error);
+	if (result)
+		return result;
+	result = hadal_regs(hadal, cpu, &set.values, error);
+	if (!result)
+		result = parse_registers(text, &set, error);
+	if (!result)
+		result = hadal_set_regs(hadal, cpu, &set, error);
+	hadal_resume(hadal, cpu, NULL);
+	return result;
+}
+
 int cmd_regs(int argc, char **argv)
 {
 	struct options options = {.all = true};
@@ -205,6 +257,11 @@ int cmd_regs(int argc, char **argv)
 	hadal = cli_open_running(&info);
 	if (!hadal)
 		return CLI_FAILURE;
+	if (options.set) {
+		result = set_registers(hadal, options.cpu, options.set, &error);
+		hadal_close(hadal);
+		return result ? cli_fail(&error) : CLI_OK;
+	}
 	if (options.json)
 		array = json_object_new_array();
 	result = options.all ? show_all(hadal, info.cpu_count, array, &error)

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+#include "parse_registers.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "parse.h"
+
+#define NAME_MAX_LENGTH  24
+#define VALUE_MAX_LENGTH 24
+
+/* Parts of a segment, and how wide they are. */
+static const struct {
+	const char *name;
+	size_t offset, bytes;
+} parts[] = {
+	{".base", offsetof(struct hadal_segment, base), 8},
+	{".limit", offsetof(struct hadal_segment, limit), 4},
+	{".selector", offsetof(struct hadal_segment, selector), 2},
+	{".attributes", offsetof(struct hadal_segment, attributes), 2},
+};
+
+struct place {
+	unsigned int reg;
+	void *at;
+	size_t bytes;
+};
+
+/* Where enum hadal_reg lies. */
+static void *member(struct hadal_regs *regs, unsigned int reg, size_t *bytes)
+{
+	*bytes = 8;
+	if (reg >= HADAL_REG_EFER)
+		return &regs->efer + (reg - HADAL_REG_EFER);
+	if (reg >= HADAL_REG_GDTR_LIMIT) {
+		*bytes = 4;
+		return &regs->gdtr_limit + (reg - HADAL_REG_GDTR_LIMIT);
+	}
+	if (reg >= HADAL_REG_GDTR_BASE)
+		return &regs->gdtr_base + (reg - HADAL_REG_GDTR_BASE);
+	if (reg >= HADAL_REG_ES)
+		return &regs->es + (reg - HADAL_REG_ES);
+	return &regs->rax + reg;
+}
+
+static bool find_part(const char *name, struct hadal_segment *segment, struct place *place)
+{
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (strcasecmp(name, parts[i].name))
+			continue;
+		place->at = (char *)segment + parts[i].offset;
+		place->bytes = parts[i].bytes;
+		return true;
+	}
+	return false;
+}
+
+static bool find(const char *name, struct hadal_regs *regs, struct place *place)
+{
+	for (unsigned int reg = 0; reg < HADAL_REG_COUNT; reg++) {
+		const char *known = hadal_reg_name(reg);
+		bool is_segment = reg >= HADAL_REG_ES && reg <= HADAL_REG_TR;
+
+		place->reg = reg;
+		place->at = member(regs, reg, &place->bytes);
+		if (!is_segment && !strcasecmp(name, known))
+			return true;
+		if (is_segment && !strncasecmp(name, known, strlen(known)) &&
+		    find_part(name + strlen(known), place->at, place))
+			return true;
+	}
+	return false;
+}
+
+/* `seen` has a byte for each byte of the registers. */
+static int parse_one(const char *text, size_t length, struct hadal_set_regs *set, char *seen,
+		     struct hadal_error *error)
+{
+	char name[NAME_MAX_LENGTH], number[VALUE_MAX_LENGTH];
+	const char *equals = memchr(text, '=', length), *end = text + length;
+	struct place place;
+	uint64_t value;
+
+	if (!equals || equals - text >= NAME_MAX_LENGTH || end - equals > VALUE_MAX_LENGTH)
+		return hadal_fail(error, EINVAL, "'%.*s' is not NAME=VALUE", (int)length, text);
+	snprintf(name, sizeof(name), "%.*s", (int)(equals - text), text);
+	snprintf(number, sizeof(number), "%.*s", (int)(end - equals - 1), equals + 1);
+	if (!find(name, &set->values, &place))
+		return hadal_fail(error, EINVAL, "There is no register '%s' to set", name);
+	if (seen[(char *)place.at - (char *)&set->values]++)
+		return hadal_fail(error, EINVAL, "%s is there twice", name);
+	if (parse_number(number, &value) || (place.bytes < 8 && value >> 8 * place.bytes))
+		return hadal_fail(error, EINVAL, "%s: '%s' is no number of %zu bits", name, number,
+				  8 * place.bytes);
+	memcpy(place.at, &value, place.bytes);
+	set->mask |= 1ull << place.reg;
+	return 0;
+}
+
+int parse_registers(const char *text, struct hadal_set_regs *set, struct hadal_error *error)
+{
+	char seen[sizeof(struct hadal_regs)] = {0};
+
+	for (;;) {
+		size_t length = strcspn(text, ",");
+		int result = parse_one(text, length, set, seen, error);
+
+		if (result || !text[length])
+			return result;
+		text += length + 1;
+	}
+}
