@@ -224,6 +224,13 @@ static void unmap_all(void)
 	EQUAL(ring0_call(HADAL_CALL_UNMAP, arena_page(&world, READ_ONLY), 0, 0, 0, 0), 0);
 }
 
+/* What would not be harmless, or needs the right moment: other tests do that. */
+static bool is_left_to_others(int number)
+{
+	return number == HADAL_CALL_WINDOW || number == HADAL_CALL_RESUME ||
+	       number == HADAL_CALL_SET_REGS;
+}
+
 static void print_counts(unsigned int cpu, const struct counts *counts, double seconds)
 {
 	printf("CPU %u: %" PRIu64 " calls in %.1f s, %.0f each second, %" PRIu64
@@ -234,8 +241,8 @@ static void print_counts(unsigned int cpu, const struct counts *counts, double s
 	printf("\n");
 	/* A test that never comes past the first check tests little. */
 	for (int i = 0; i < HADAL_CALL_COUNT; i++)
-		if (i != HADAL_CALL_STOP && i != HADAL_CALL_WINDOW)
-			CHECK(counts->done[i] && counts->failed[i]);
+		if (i != HADAL_CALL_STOP)
+			CHECK((counts->done[i] || is_left_to_others(i)) && counts->failed[i]);
 }
 
 static double seconds_now(void)
@@ -253,6 +260,7 @@ static int fuzz_cpu(unsigned int cpu, uint64_t count, uint64_t seed)
 	uint64_t random = seed + cpu;
 	double start = seconds_now();
 
+	model.cpu = cpu;
 	pin_to_cpu(cpu);
 	ring0_open(&world.arena);
 	EQUAL(ring0_call(HADAL_CALL_TRANSLATE, world.arena.kernel_virtual, HADAL_ROOT_CURRENT,

@@ -18,14 +18,10 @@
 #include "../unit/random.h"
 #include "support/check.h"
 #include "support/hostile.h"
+#include "support/region.h"
 
-#define KINDS 14
+#define KINDS 17
 #define EDGE  64
-
-/* The process's own memory for buffers, with pages on both sides that nobody may touch. */
-#define REGION_PAGES    80
-#define REGION_READONLY 64 /* one page among them */
-#define MARGIN          (64ull << 20)
 
 union request {
 	uint32_t version;
@@ -38,65 +34,22 @@ union request {
 	struct hadal_ioc_log log;
 	struct hadal_ioc_admit admit;
 	struct hadal_ioc_clients clients;
+	struct hadal_ioc_pause pause;
+	struct hadal_ioc_set_regs set_regs;
 	uint8_t bytes[1024];
 };
 
 static const unsigned long commands[KINDS] = {
-	HADAL_IOC_START, HADAL_IOC_STOP, HADAL_IOC_STATE, HADAL_IOC_READ,      HADAL_IOC_WRITE,
-	HADAL_IOC_INFO,  HADAL_IOC_REGS, HADAL_IOC_STATS, HADAL_IOC_TRANSLATE, HADAL_IOC_MAP,
-	HADAL_IOC_UNMAP, HADAL_IOC_LOG,  HADAL_IOC_ADMIT, HADAL_IOC_CLIENTS,
+	HADAL_IOC_START,  HADAL_IOC_STOP,     HADAL_IOC_STATE, HADAL_IOC_READ,      HADAL_IOC_WRITE,
+	HADAL_IOC_INFO,   HADAL_IOC_REGS,     HADAL_IOC_STATS, HADAL_IOC_TRANSLATE, HADAL_IOC_MAP,
+	HADAL_IOC_UNMAP,  HADAL_IOC_LOG,      HADAL_IOC_ADMIT, HADAL_IOC_CLIENTS,   HADAL_IOC_PAUSE,
+	HADAL_IOC_RESUME, HADAL_IOC_SET_REGS,
 };
 
 static struct world world;
 static struct model model = {.world = &world, .current_levels = 4};
-static uint8_t *region;
 static uint64_t last_mapped; /* address of the process, for UNMAP */
 static uint64_t done_of[KINDS], failed_of[KINDS], unknown;
-
-static void make_region(void)
-{
-	uint8_t *all = mmap(NULL, 2 * MARGIN, PROT_NONE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	CHECK(all != MAP_FAILED);
-	region = all + MARGIN;
-	CHECK(!mprotect(region, REGION_PAGES * PAGE, PROT_READ | PROT_WRITE));
-	memset(region, 0x5a, REGION_PAGES * PAGE);
-	CHECK(!mprotect(region + REGION_READONLY * PAGE, PAGE, PROT_READ));
-}
-
-static uint64_t some_pointer(uint64_t *random)
-{
-	switch (random_below(random, 12)) {
-	case 0:
-		return random_below(random, 0x10000);
-	case 1:
-		return (uintptr_t)region + REGION_PAGES * PAGE - random_below(random, 64);
-	case 2:
-		return (uintptr_t)region + REGION_READONLY * PAGE - random_below(random, 64);
-	case 3:
-		return (uintptr_t)region + (random_below(random, 2) ? -1ll : 1ll) *
-						   (int64_t)random_below(random, MARGIN);
-	case 4:
-		return 0x7ffffffff000 - random_below(random, 64);
-	case 5:
-		return world.arena.kernel_virtual + random_below(random, PAGE);
-	case 6:
-		return 1ull << (47 + random_below(random, 17));
-	case 7:
-		return -random_below(random, PAGE);
-	default:
-		return (uintptr_t)region + random_below(random, (REGION_PAGES - 16) * PAGE);
-	}
-}
-
-/* Not the program's own code, data and stack. */
-static bool is_harmless_pointer(uint64_t pointer)
-{
-	uint64_t offset = pointer - (uintptr_t)region + MARGIN / 2;
-
-	return offset < MARGIN || pointer < 0x10000 || pointer >= 0x7ffffffff000 - 64;
-}
 
 static struct hadal_test_registers as_hypercall(unsigned int kind, const union request *request)
 {
@@ -157,6 +110,12 @@ static bool is_harmless(unsigned int kind, const union request *request)
 		       request->admit.pid == getpid() || request->admit.pid > 1 << 22;
 	case HADAL_IOC_CLIENTS:
 		return is_harmless_pointer(request->clients.buffer);
+	case HADAL_IOC_PAUSE: /* soon over */
+		return request->pause.reserved || request->pause.milliseconds < 4 ||
+		       request->pause.milliseconds > HADAL_PAUSE_MS_MAX;
+	case HADAL_IOC_SET_REGS: /* never of the other CPU, which may be paused */
+		return request->set_regs.cpu == model.cpu || request->set_regs.cpu > 1 ||
+		       request->set_regs.size != sizeof(struct hadal_set_regs);
 	}
 	return true;
 }
@@ -181,7 +140,7 @@ static void seed_memory(uint64_t *random, unsigned int kind, struct hadal_ioc_me
 	m->address = r.rdi;
 	m->length = r.rsi;
 	m->root = r.r9;
-	m->buffer = some_pointer(random);
+	m->buffer = some_pointer(random, &world);
 }
 
 static void seed_get(uint64_t *random, unsigned int kind, struct hadal_ioc_get *get)
@@ -194,7 +153,7 @@ static void seed_get(uint64_t *random, unsigned int kind, struct hadal_ioc_get *
 	if (!random_below(random, 6))
 		get->size = hostile_length(random);
 	get->cpu = random_below(random, 3);
-	get->buffer = some_pointer(random);
+	get->buffer = some_pointer(random, &world);
 }
 
 static void seed(uint64_t *random, unsigned int kind, union request *request)
@@ -224,7 +183,7 @@ static void seed(uint64_t *random, unsigned int kind, union request *request)
 		request->map.flags = random_below(random, 3);
 		if (commands[kind] == HADAL_IOC_UNMAP)
 			request->map.flags &= random_next(random);
-		request->map.address = some_pointer(random) & -PAGE;
+		request->map.address = some_pointer(random, &world) & -PAGE;
 		if (commands[kind] == HADAL_IOC_UNMAP && random_below(random, 4))
 			request->map.address = last_mapped;
 		request->map.physical =
@@ -235,7 +194,7 @@ static void seed(uint64_t *random, unsigned int kind, union request *request)
 	case HADAL_IOC_LOG:
 		request->log.reserved = !random_below(random, 8);
 		request->log.position = random_next(random) >> random_below(random, 64);
-		request->log.buffer = some_pointer(random);
+		request->log.buffer = some_pointer(random, &world);
 		request->log.size = hostile_length(random);
 		break;
 	case HADAL_IOC_ADMIT:
@@ -244,9 +203,21 @@ static void seed(uint64_t *random, unsigned int kind, union request *request)
 		request->admit.flags = random_below(random, 4);
 		request->admit.reserved = !random_below(random, 8);
 		break;
+	case HADAL_IOC_PAUSE:
+	case HADAL_IOC_RESUME:
+		request->pause.cpu = random_below(random, 3);
+		request->pause.milliseconds =
+			commands[kind] == HADAL_IOC_PAUSE ? 1 + random_below(random, 3) : 0;
+		request->pause.reserved = !random_below(random, 8);
+		break;
+	case HADAL_IOC_SET_REGS:
+		request->set_regs.cpu = random_below(random, 3);
+		request->set_regs.buffer = some_pointer(random, &world);
+		request->set_regs.size = sizeof(struct hadal_set_regs);
+		break;
 	case HADAL_IOC_CLIENTS:
 		request->clients.count = hostile_length(random);
-		request->clients.buffer = some_pointer(random);
+		request->clients.buffer = some_pointer(random, &world);
 		break;
 	}
 	request->version = random_below(random, 16) ? HADAL_ABI_VERSION : random_next(random);
@@ -261,13 +232,15 @@ static void mutate(uint64_t *random, union request *request)
 		request->bytes[at] ^= 1u << random_below(random, 8);
 	else
 		*(uint64_t *)(request->bytes + at / 8 * 8 + 8) =
-			random_below(random, 2) ? some_pointer(random) : hostile_length(random);
+			random_below(random, 2) ? some_pointer(random, &world)
+						: hostile_length(random);
 }
 
 static bool is_documented(int error)
 {
-	static const int documented[] = {EINVAL, EFAULT, ENXIO,    EACCES, EPROTO, EEXIST,
-					 ENOENT, ENOMEM, EALREADY, ENOSPC, ESRCH};
+	static const int documented[] = {EINVAL, EFAULT, ENXIO,   EACCES,   EPROTO,
+					 EEXIST, ENOENT, ENOMEM,  EALREADY, ENOSPC,
+					 ESRCH,  EBUSY,  EDEADLK, ETIMEDOUT};
 
 	for (size_t i = 0; i < sizeof(documented) / sizeof(documented[0]); i++)
 		if (documented[i] == error)
@@ -316,9 +289,10 @@ static void known_command(uint64_t *random, int device)
 	int error;
 
 	do {
-		/* MAP makes all CPUs flush, which takes long in an emulator. */
+		/* MAP makes all CPUs flush, and PAUSE one wait: they take long. */
 		kind = random_below(random, KINDS);
-		if (commands[kind] == HADAL_IOC_MAP && random_below(random, 8))
+		if ((commands[kind] == HADAL_IOC_MAP || commands[kind] == HADAL_IOC_PAUSE) &&
+		    random_below(random, 8))
 			kind = 3;
 		seed(random, kind, &request);
 		for (uint64_t n = random_below(random, 3); n > 0; n--)
@@ -347,17 +321,6 @@ static void known_command(uint64_t *random, int device)
 	*(error ? &failed_of[kind] : &done_of[kind]) += 1;
 }
 
-/* What lies at a pointer may be an earlier result: it must not be a request that is taken. */
-static void spoil_version(uint8_t *pointer)
-{
-	for (int i = 0; i < 4; i++) {
-		uint64_t page = ((uintptr_t)pointer + i - (uintptr_t)region) / PAGE;
-
-		if (page < REGION_PAGES && page != REGION_READONLY)
-			pointer[i] = 0xee;
-	}
-}
-
 /* Known calls with an unknown size or direction, unknown ones, and pointers to nothing. */
 static void odd_command(uint64_t *random, int device)
 {
@@ -369,7 +332,7 @@ static void odd_command(uint64_t *random, int device)
 	if (random_below(random, 2)) {
 		command ^= 1ul << random_below(random, 32);
 	} else {
-		pointer = (void *)some_pointer(random);
+		pointer = (void *)some_pointer(random, &world);
 		spoil_version(pointer);
 	}
 	error = ioctl(device, command, pointer) ? errno : 0;
@@ -385,6 +348,7 @@ static int fuzz_cpu(unsigned int cpu, uint64_t count, uint64_t seed_value)
 	int device = open("/dev/hadal", O_RDWR);
 
 	CHECK(device >= 0);
+	model.cpu = cpu;
 	pin_to_cpu(cpu);
 	ring0_open(&world.arena);
 	make_region();
@@ -408,7 +372,9 @@ static int fuzz_cpu(unsigned int cpu, uint64_t count, uint64_t seed_value)
 		printf(" %" PRIu64 "/%" PRIu64, done_of[i], failed_of[i]);
 	printf("\n");
 	for (int i = 2; i < KINDS; i++)
-		CHECK(done_of[i] && (failed_of[i] || commands[i] == HADAL_IOC_STATE));
+		CHECK((done_of[i] || commands[i] == HADAL_IOC_RESUME ||
+		       commands[i] == HADAL_IOC_SET_REGS) &&
+		      (failed_of[i] || commands[i] == HADAL_IOC_STATE));
 	return 0;
 }
 

@@ -111,7 +111,7 @@ static int start(struct vcpu *vcpu, uint64_t cr3, uint64_t cr4)
 	vcpu->nmi_pending = false;
 	vcpu->pause_ticks = 0;
 	vcpu->paused = false;
-	vcpu->undo.mask = 0;
+	vcpu->undo.armed = false;
 	vcpu_drop_caches(vcpu);
 	err = vendor->start(vcpu);
 	if (err)

@@ -137,23 +137,24 @@ void vcpu_load_registers(struct vcpu *vcpu, const struct hadal_regs *values, uin
 {
 	uint64_t exits = vcpu_exits(vcpu);
 
-	if (!vcpu->undo.mask || vcpu->undo.exits != exits) {
+	if (!vcpu->undo.armed || vcpu->undo.exits != exits)
 		vcpu_registers(vcpu, &vcpu->undo.regs);
-		vcpu->undo.mask = 0;
-		vcpu->undo.exits = exits;
-	}
-	vcpu->undo.mask |= mask;
+	vcpu->undo.armed = true;
+	vcpu->undo.exits = exits;
 	load(vcpu, values, mask);
 }
 
+/* All of them, for the control structure may hold anything then: QEMU puts the image's own state
+ * there.
+ */
 bool vcpu_undo_registers(struct vcpu *vcpu)
 {
-	uint64_t mask = vcpu->undo.mask;
+	bool armed = vcpu->undo.armed;
 
-	vcpu->undo.mask = 0;
-	if (!mask || vcpu->undo.exits != vcpu_exits(vcpu))
+	vcpu->undo.armed = false;
+	if (!armed || vcpu->undo.exits != vcpu_exits(vcpu))
 		return false;
-	load(vcpu, &vcpu->undo.regs, mask);
+	load(vcpu, &vcpu->undo.regs, REGISTER_MASK_ALL);
 	return true;
 }
 

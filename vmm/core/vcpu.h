@@ -88,7 +88,7 @@ struct entry_state {
 
 /* The registers as they were before some were set. */
 struct register_undo {
-	uint64_t mask;  /* bit n: enum hadal_reg n was set; 0 for none */
+	bool armed;     /* some were set, and nothing of the guest's has run since */
 	uint64_t exits; /* handled until then */
 	struct hadal_regs regs;
 };

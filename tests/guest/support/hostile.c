@@ -212,14 +212,14 @@ static uint64_t some_number(uint64_t *random)
 		HADAL_CALL_READ,      HADAL_CALL_READ,      HADAL_CALL_READ,
 		HADAL_CALL_WRITE,     HADAL_CALL_WRITE,     HADAL_CALL_WRITE,
 		HADAL_CALL_WRITE,     HADAL_CALL_LOG,       HADAL_CALL_CLIENT_STATE,
-		HADAL_CALL_WINDOW,
+		HADAL_CALL_WINDOW,    HADAL_CALL_RESUME,    HADAL_CALL_SET_REGS,
 	};
 
 	if (!random_below(random, 64))
 		return PICK(random, HADAL_CALL_REGS, HADAL_CALL_MAP, HADAL_CALL_MAP,
 			    HADAL_CALL_UNMAP, HADAL_CALL_CLIENT_ADD, HADAL_CALL_CLIENT_ADD,
 			    HADAL_CALL_CLIENT_REMOVE, HADAL_CALL_CLIENT_PAGE_ADD,
-			    HADAL_CALL_CLIENT_PAGE_REMOVE);
+			    HADAL_CALL_CLIENT_PAGE_REMOVE, HADAL_CALL_PAUSE, HADAL_CALL_PAUSE);
 	if (!random_below(random, 16))
 		return random_next(random) >> random_below(random, 64);
 	return numbers[random_below(random, sizeof(numbers))];
@@ -292,6 +292,16 @@ static void seed(const struct model *model, uint64_t *random, struct hadal_test_
 	case HADAL_CALL_CLIENT_PAGE_REMOVE:
 	case HADAL_CALL_CLIENT_STATE:
 		seed_client(model, random, number, r);
+		break;
+	case HADAL_CALL_PAUSE:
+	case HADAL_CALL_RESUME:
+		r->rdi = random_below(random, 3);
+		r->rsi = random_next(random) >> (42 + random_below(random, 22));
+		break;
+	case HADAL_CALL_SET_REGS:
+		r->rdi = random_below(random, 3);
+		r->rsi = good_buffer(model, random);
+		r->rdx = sizeof(struct hadal_set_regs);
 		break;
 	case HADAL_CALL_LOG:
 		r->rdi = random_next(random) >> random_below(random, 64);

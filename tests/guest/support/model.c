@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 
-#include "support/model.h"
+#include "support/model_parts.h"
 
 #define ADDRESS_BITS 0x000ffffffffff000ull
 #define LOG_MOST     16384
-
-static uint64_t error_bit(int error)
-{
-	return 1ull << error % 64;
-}
 
 /* May the caller's own hands read or write this guest-physical page? */
 static bool is_usable(const struct model *model, uint64_t gpa, bool write)
@@ -24,7 +19,7 @@ static bool is_usable(const struct model *model, uint64_t gpa, bool write)
 	return write ? place == PLACE_RAM : place != PLACE_OTHER;
 }
 
-static bool is_range_usable(const struct model *model, uint64_t gpa, uint64_t bytes, bool write)
+bool is_range_usable(const struct model *model, uint64_t gpa, uint64_t bytes, bool write)
 {
 	if (gpa + bytes < gpa)
 		return false;
@@ -177,8 +172,8 @@ static struct expected predict_transfer(const struct model *model,
 }
 
 /* A call that fills a struct at a buffer; `errors` are those of its other arguments. */
-static struct expected predict_filler(const struct model *model, uint64_t buffer, uint64_t size,
-				      uint64_t needed, uint64_t errors)
+struct expected predict_filler(const struct model *model, uint64_t buffer, uint64_t size,
+			       uint64_t needed, uint64_t errors)
 {
 	struct expected e = {.errors = errors, .least = 0, .most = 0};
 
@@ -191,12 +186,12 @@ static struct expected predict_filler(const struct model *model, uint64_t buffer
 	return e;
 }
 
-static uint64_t index_errors(uint64_t index)
+uint64_t index_errors(uint64_t index)
 {
 	return index < 2 ? 0 : error_bit(ENXIO);
 }
 
-static uint64_t page_errors(const struct model *model, uint64_t page)
+uint64_t page_errors(const struct model *model, uint64_t page)
 {
 	enum place place = world_place(model->world, page);
 
@@ -207,7 +202,7 @@ static uint64_t page_errors(const struct model *model, uint64_t page)
 	return error_bit(place == PLACE_OWN ? EACCES : ENXIO);
 }
 
-static bool is_in(const struct model *model, uint64_t address, int first, int end)
+bool is_in(const struct model *model, uint64_t address, int first, int end)
 {
 	int page = model_page(model, address);
 
@@ -215,7 +210,7 @@ static bool is_in(const struct model *model, uint64_t address, int first, int en
 }
 
 /* The page of the arena that may be mapped, or 0. */
-static int mapped_page(const struct model *model, uint64_t address)
+int mapped_page(const struct model *model, uint64_t address)
 {
 	int page = model_page(model, address);
 
@@ -223,7 +218,7 @@ static int mapped_page(const struct model *model, uint64_t address)
 }
 
 /* The page of the arena that is the root of a client, or 0. */
-static int client_of(const struct model *model, uint64_t root)
+int client_of(const struct model *model, uint64_t root)
 {
 	int page = model_page(model, root);
 
@@ -259,70 +254,6 @@ static struct expected predict_unmap(const struct model *model,
 	e.most = e.errors ? -1 : 0;
 	e.harmless = is_in(model, r->rdi, TABLES, READ_ONLY);
 	return e;
-}
-
-static bool is_root(const struct model *model, uint64_t root)
-{
-	return root && !(root % PAGE) && world_place(model->world, root) != PLACE_OTHER;
-}
-
-static struct expected predict_client_add(const struct model *model,
-					  const struct hadal_test_registers *r)
-{
-	struct expected e = {.least = 0, .most = 0};
-
-	if (!is_root(model, r->rdi) || !is_root(model, r->rsi) || r->rdx % PAGE || r->rdx >> 47)
-		e.errors = error_bit(EINVAL);
-	if (client_of(model, r->rdi))
-		e.errors |= error_bit(EEXIST);
-	e.most = e.errors ? -1 : 0;
-	e.harmless = is_in(model, r->rdi, DATA, DATA_END) &&
-		     world_place(model->world, r->rdi) != PLACE_OWN &&
-		     is_in(model, r->rsi, DATA, DATA_END);
-	return e;
-}
-
-/* The calls whose RDI names a client; `errors` are those of the other arguments. */
-static struct expected predict_client(const struct model *model,
-				      const struct hadal_test_registers *r, uint64_t errors)
-{
-	struct expected e = {.errors = errors, .least = 0, .most = 0};
-
-	if (!client_of(model, r->rdi))
-		e.errors |= error_bit(ENOENT);
-	e.most = e.errors ? -1 : 0;
-	e.harmless = is_in(model, r->rdi, TABLES, READ_ONLY);
-	return e;
-}
-
-static struct expected predict_page_add(const struct model *model,
-					const struct hadal_test_registers *r)
-{
-	int page = mapped_page(model, r->rsi);
-	uint64_t errors = page_errors(model, r->rsi);
-	struct expected e;
-
-	if (page && (model->shown[page] || model->owner[page]))
-		errors |= error_bit(EEXIST);
-	e = predict_client(model, r, errors);
-	e.harmless &= is_in(model, r->rsi, MAPPED, MAPPED_END);
-	return e;
-}
-
-/* Pages of clients show nothing else here: only their programs can ask for that. */
-static struct expected predict_page_remove(const struct model *model,
-					   const struct hadal_test_registers *r)
-{
-	int page = mapped_page(model, r->rsi);
-	uint64_t errors = 0;
-
-	if (r->rsi % PAGE || r->rdx & ~(uint64_t)HADAL_PAGE_IDLE)
-		errors |= error_bit(EINVAL);
-	if (!page || !model->owner[page] || model->owner[page] != client_of(model, r->rdi))
-		errors |= error_bit(ENOENT);
-	if (r->rdx & HADAL_PAGE_IDLE)
-		errors |= error_bit(EBUSY);
-	return predict_client(model, r, errors);
 }
 
 static void forget_client(struct model *model, int client)
@@ -382,29 +313,6 @@ static struct expected predict_log(const struct model *model, const struct hadal
 	return e;
 }
 
-static struct expected predict_client_state(const struct model *model,
-					    const struct hadal_test_registers *r)
-{
-	struct expected e = predict_filler(model, r->rsi, r->rdx, sizeof(struct hadal_client), 0);
-	bool harmless = e.harmless;
-
-	e = predict_client(model, r, e.errors);
-	e.harmless &= harmless;
-	return e;
-}
-
-/* There is one window for all CPUs, so that only what fails is tried. */
-static struct expected predict_window(const struct hadal_test_registers *r)
-{
-	bool wrong = r->rdi % (1ull << 30) || r->rdi < 1ull << 32;
-
-	return (struct expected){
-		.errors = error_bit(r->rdi ? EINVAL : ENOENT),
-		.most = -1,
-		.harmless = !r->rdi || wrong,
-	};
-}
-
 struct expected model_predict(const struct model *model, const struct hadal_test_registers *r)
 {
 	struct expected query = {.harmless = true, .least = 0, .most = 0};
@@ -448,6 +356,12 @@ struct expected model_predict(const struct model *model, const struct hadal_test
 		return predict_client_state(model, r);
 	case HADAL_CALL_WINDOW:
 		return predict_window(r);
+	case HADAL_CALL_PAUSE:
+		return predict_pause(model, r);
+	case HADAL_CALL_RESUME:
+		return predict_resume(r);
+	case HADAL_CALL_SET_REGS:
+		return predict_set_regs(model, r);
 	}
 	return (struct expected){.trapped = true, .harmless = true};
 }

@@ -27,6 +27,7 @@ struct model {
 	bool writable[MAPPED_END];
 	bool client[DATA_END];   /* a page of DATA is a client's root */
 	int owner[MAPPED_END];   /* the client that has the page, or 0 */
+	uint64_t cpu;            /* the caller's own vCPU */
 	uint64_t current_levels; /* of the kernel's own page tables */
 };
 
