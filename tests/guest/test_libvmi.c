@@ -355,41 +355,6 @@ static void test_map_errors(void)
 	munmap(shared, PAGE);
 }
 
-/* More pages than the table holds: some fail, and none of the others shows anything wrong. */
-static void test_full_table(void)
-{
-	enum { COUNT = 5000 };
-	volatile uint8_t *pages = vmi_pages(COUNT), *target = vmi_pages(1);
-	static uint64_t own[COUNT];
-	static bool mapped[COUNT];
-	uint64_t other;
-	int count = 0;
-
-	target[0] = 77;
-	other = vmi_physical(target);
-	for (int i = 0; i < COUNT; i++) {
-		pages[i * PAGE] = i % 50;
-		mapped[i] = !map(pages + i * PAGE, other, DOM0);
-		count += mapped[i];
-	}
-	CHECK(count >= 2048 && count < COUNT);
-	for (int i = 0; i < COUNT; i++)
-		EQUAL(pages[i * PAGE], mapped[i] ? 77 : i % 50);
-	for (int i = 0; i < COUNT; i++) {
-		if (!mapped[i])
-			continue;
-		own[i] = vmi_physical(pages + i * PAGE);
-		vmi_restore(pages + i * PAGE, own[i]);
-	}
-	for (int i = 0; i < COUNT; i++)
-		EQUAL(pages[i * PAGE], i % 50);
-	/* Those that have served make room. */
-	vmi_map(pages + (COUNT - 1) * PAGE, other);
-	EQUAL(pages[(COUNT - 1) * PAGE], 77);
-	munmap((void *)pages, COUNT * PAGE);
-	munmap((void *)target, PAGE);
-}
-
 /* The instruction may lie across two pages. */
 static void test_straddling(void)
 {
@@ -434,6 +399,5 @@ int main(void)
 	test_map_errors();
 	test_straddling();
 	test_amd_instruction();
-	test_full_table();
 	return 0;
 }

@@ -247,8 +247,10 @@ static void fill_table(int unused)
 	uint64_t own = vmi_physical(pages);
 
 	(void)unused;
-	for (int i = 0; i < room; i++)
+	for (int i = 0; i < room; i++) {
+		*(volatile int *)(pages + i * PAGE) = i;
 		vmi_map(pages + i * PAGE, target_physical);
+	}
 	EQUAL(mapped_pages(), room);
 	for (int again = 0; again < 2; again++) {
 		EQUAL(map(last, target_physical), 1);
@@ -259,10 +261,15 @@ static void fill_table(int unused)
 		EQUAL(((volatile uint64_t *)(pages + i * PAGE))[1], TARGET_WORD(1));
 	/* One that has served makes room. */
 	vmi_restore(pages, own);
-	EQUAL(pages[0], 0x11);
+	EQUAL(*(volatile int *)pages, 0);
 	vmi_map(last, target_physical);
 	target_check(last);
 	EQUAL(mapped_pages(), room);
+	for (int i = 1; i < room; i++) {
+		vmi_restore(pages + i * PAGE, vmi_physical(pages + i * PAGE));
+		EQUAL(*(volatile int *)(pages + i * PAGE), i);
+	}
+	EQUAL(mapped_pages(), 1);
 }
 
 static void test_full_table(void)
