@@ -22,6 +22,7 @@
 #include "window.h"
 
 #define PAGE              4096ull
+#define IMAGE_MAPPING     0xffffffff80000000ull
 #define PIECE             (64 * PAGE)
 #define FILES_MAX         4096
 #define RANGES_MAX        2
@@ -201,14 +202,18 @@ static void kcore_open(void)
 	CHECK(pread(kcore, segments, segment_count * sizeof(segments[0]), header.e_phoff) > 0);
 }
 
-/* False when the kernel has no such memory. */
+/*
+ * False when the kernel has no such memory. It is read where all RAM is mapped: with KPTI the
+ * mapping of the kernel's image lacks what the kernel has freed of it.
+ */
 static bool kcore_read(uint64_t pa, void *bytes, uint64_t count)
 {
 	for (int i = 0; i < segment_count; i++) {
 		const Elf64_Phdr *segment = &segments[i];
 
-		if (segment->p_type == PT_LOAD && segment->p_paddr != -1ull &&
-		    pa >= segment->p_paddr && pa + count <= segment->p_paddr + segment->p_memsz)
+		if (segment->p_type == PT_LOAD && segment->p_vaddr < IMAGE_MAPPING &&
+		    segment->p_paddr != -1ull && pa >= segment->p_paddr &&
+		    pa + count <= segment->p_paddr + segment->p_memsz)
 			return pread(kcore, bytes, count,
 				     segment->p_offset + pa - segment->p_paddr) == (ssize_t)count;
 	}
