@@ -19,7 +19,7 @@
 #define PAGE_BYTES   4096u
 #define PAGES        256u
 #define THREADS      4
-#define THREAD_READS 400
+#define THREAD_READS 100
 #define VGA_HOLE     0xa0000
 
 static int file;

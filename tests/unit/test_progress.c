@@ -17,7 +17,7 @@ static char *shown(unsigned short columns)
 	static char text[1024];
 	struct progress progress;
 	int error_output = dup(STDERR_FILENO), terminal, keyboard;
-	ssize_t len;
+	size_t len = 0;
 
 	assert_int_equal(openpty(&keyboard, &terminal, NULL, NULL, &size), 0);
 	assert_int_equal(dup2(terminal, STDERR_FILENO), STDERR_FILENO);
@@ -27,9 +27,13 @@ static char *shown(unsigned short columns)
 	progress.drawn -= 1;
 	progress_update(&progress, 1 << 29);
 	dup2(error_output, STDERR_FILENO);
-	len = read(keyboard, text, sizeof(text) - 1);
-	assert_true(len > 0);
-	text[len] = 0;
+	do { /* it comes in parts */
+		ssize_t got = read(keyboard, text + len, sizeof(text) - 1 - len);
+
+		assert_true(got > 0);
+		len += got;
+		text[len] = 0;
+	} while (!strstr(text, "\033[K"));
 	close(error_output);
 	close(terminal);
 	close(keyboard);
