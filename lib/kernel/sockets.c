@@ -106,6 +106,9 @@ static int walk_processes(struct collector *collector, struct hadal_error *error
 	struct hadal_socket_list *list = collector->list;
 	int result = hadal_processes(collector->kernel, false, &processes, error);
 
+	/* Those that are hidden have sockets too. */
+	if (!result)
+		hadal_processes_check(collector->kernel, false, &processes, NULL);
 	list->lost += processes.lost;
 	/* The holders of a socket are a list that grows at its beginning. */
 	for (size_t i = processes.count; !result && i-- > 0;)
