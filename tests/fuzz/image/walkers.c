@@ -12,7 +12,10 @@
 #include "kernel/layout.h"
 #include "kernel/maps.h"
 #include "kernel/module.h"
+#include "kernel/mount_namespaces.h"
+#include "kernel/mounts.h"
 #include "kernel/process.h"
+#include "kernel/sockets.h"
 #include "profile/profile.h"
 #include "show/walk.h"
 
@@ -142,6 +145,77 @@ static size_t walk_maps(struct target *target)
 	return found;
 }
 
+static size_t walk_sockets(struct target *target)
+{
+	struct hadal_socket_list list;
+	size_t found = 0;
+
+	hadal_sockets(target->kernel, &list, NULL);
+	for (size_t i = 0; i < list.count; i++) {
+		const struct hadal_socket *socket = &list.items[i];
+
+		found = mix(found, socket->sock + socket->inode + socket->net + socket->hidden);
+		found = mix(found, socket->local_port + socket->received + socket->peer_inode);
+		found = mix_text(found, socket->name);
+		for (size_t j = socket->first_holder; j != HADAL_SOCKET_NO_HOLDER;
+		     j = list.holders[j].next)
+			found = mix(found, list.holders[j].pid + list.holders[j].fd);
+	}
+	hadal_sockets_free(&list);
+	return found;
+}
+
+static int see_mount(void *ctx, const struct hadal_mount *mount)
+{
+	size_t *found = ctx;
+
+	*found = mix(*found, mount->id + mount->parent + mount->minor + mount->shared);
+	*found = mix_text(mix_text(*found, mount->path), mount->root);
+	*found = mix_text(mix_text(*found, mount->type), mount->options);
+	return 0;
+}
+
+static size_t walk_mounts(struct target *target)
+{
+	struct hadal_mounts *mounts = hadal_mounts_open(target->kernel, NULL);
+	struct hadal_namespace_list list;
+	size_t found = 0, lost = 0;
+
+	hadal_space_flush(hadal_kernel_space(target->kernel));
+	hadal_mount_namespaces(target->kernel, &list, NULL);
+	for (size_t i = 0; mounts && i < list.count; i++)
+		hadal_mounts_of(mounts, list.items[i].address, see_mount, &found, &lost, NULL);
+	hadal_mount_namespaces_free(&list);
+	hadal_mounts_close(mounts);
+	return found;
+}
+
+struct namespaces_walk {
+	struct hadal_namespaces *namespaces;
+	size_t found;
+};
+
+static void read_namespaces(struct target *target, const struct hadal_process *process, void *ctx)
+{
+	struct namespaces_walk *walk = ctx;
+	struct hadal_namespace found[HADAL_NAMESPACE_KINDS];
+
+	(void)target;
+	hadal_namespaces_of(walk->namespaces, process, found);
+	for (int kind = 0; kind < HADAL_NAMESPACE_KINDS; kind++)
+		walk->found = mix(walk->found, found[kind].number);
+}
+
+static size_t walk_namespaces(struct target *target)
+{
+	struct namespaces_walk walk = {.namespaces = hadal_namespaces_open(target->kernel, NULL)};
+
+	if (walk.namespaces)
+		for_processes(target, read_namespaces, &walk);
+	hadal_namespaces_close(walk.namespaces);
+	return walk.found;
+}
+
 static size_t walk_modules(struct target *target)
 {
 	struct hadal_module_list list;
@@ -246,14 +320,11 @@ static size_t walk_all(struct target *target)
 }
 
 const struct walker walkers[] = {
-	{"processes", walk_processes, 100},
-	{"arguments", walk_arguments, 30},
-	{"files", walk_files, 60},
-	{"maps", walk_maps, 60},
-	{"modules", walk_modules, 60},
-	{"dmesg", walk_dmesg, 60},
-	{"expressions", walk_expressions, 60},
-	{"layout", walk_layout, 10},
-	{"symbols, types and profiles", walk_all, 1},
+	{"processes", walk_processes, 100},  {"arguments", walk_arguments, 30},
+	{"files", walk_files, 60},           {"maps", walk_maps, 60},
+	{"sockets", walk_sockets, 60},       {"mounts", walk_mounts, 60},
+	{"namespaces", walk_namespaces, 30}, {"modules", walk_modules, 60},
+	{"dmesg", walk_dmesg, 60},           {"expressions", walk_expressions, 60},
+	{"layout", walk_layout, 10},         {"symbols, types and profiles", walk_all, 1},
 };
 const size_t walker_count = sizeof(walkers) / sizeof(walkers[0]);
