@@ -96,7 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t len)
 {
 	static struct hadal_pattern pattern;
 	struct hadal_finder finder = {.pattern = &pattern, .hit = check_hit};
-	struct hadal_area area = {.memory = &memory, .last = UINT64_MAX};
+	const struct hadal_area area = {.memory = &memory, .last = UINT64_MAX};
 	char text[TEXT_MAX + 1] = "";
 	size_t text_len, tail;
 
@@ -112,13 +112,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t len)
 	memcpy(ram + RAM_START + HADAL_SCAN_BYTES - TAIL, input + 2 + text_len, tail);
 	memcpy(ram + RAM_END - tail / 2, input + 2 + text_len, tail / 2);
 	memcpy(ram + ranges[1].start, input + 2 + text_len, tail < TAIL ? tail : TAIL);
-	area.start = RAM_START + HADAL_SCAN_BYTES - 3 * TAIL;
-	ranges[0].start = area.start;
 	sought = &pattern;
 	expected = next_place(0);
 	hadal_find(&finder, &area, buffer);
 	if (expected != UINT64_MAX)
 		abort();
-	memset(ram + area.start, 0, RAM_END + GAP_BYTES + TAIL - area.start);
+	memset(ram + RAM_END - 3 * TAIL, 0, 3 * TAIL + GAP_BYTES + TAIL);
 	return 0;
 }
