@@ -97,9 +97,10 @@ struct hadal_ioc_admit {
 	uint32_t flags;    /* at most one of HADAL_ADMIT_* */
 	uint32_t reserved; /* 0 */
 };
-#define HADAL_ADMIT_NEXT 1u /* the next program that it executes, but not what that one executes \
-			     */
-#define HADAL_ADMIT_ALL 2u  /* all programs that it executes, and all that these execute */
+#define HADAL_ADMIT_NEXT                                                                        \
+	1u                 /* the next program that it executes, but not what that one executes \
+			    */
+#define HADAL_ADMIT_ALL 2u /* all programs that it executes, and all that these execute */
 
 struct hadal_client_info {
 	int32_t pid; /* 0 when it has just ended */
