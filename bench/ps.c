@@ -6,6 +6,7 @@
  */
 #include <fcntl.h>
 #include <inttypes.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -41,23 +42,24 @@ static void need(int ok, const struct hadal_error *error)
 	exit(1);
 }
 
+/* Not by fork(), whose copy of this program would be counted as a part of the command. */
 static void whole_command(const char *name)
 {
-	int status;
+	char *const arguments[] = {"hadal", "ps", NULL};
+	posix_spawn_file_actions_t actions;
+	int status = -1;
 	pid_t child;
 
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
 	begin_part();
-	child = fork();
-	if (!child) {
-		dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
-		execlp("hadal", "hadal", "ps", (char *)NULL);
-		_exit(127);
-	}
-	if (child < 0 || waitpid(child, &status, 0) != child || status) {
+	if (posix_spawnp(&child, "hadal", &actions, NULL, arguments, environ) ||
+	    waitpid(child, &status, 0) != child || status) {
 		fprintf(stderr, "bench_ps: 'hadal ps' failed\n");
 		exit(1);
 	}
 	end_part(name);
+	posix_spawn_file_actions_destroy(&actions);
 }
 
 static void parts(void)
