@@ -107,7 +107,7 @@ static int find_base(struct hadal_space *space, uint64_t text, struct hadal_loca
  * root of KPTI maps no kernel data. Where read-only data is mapped like other (rodata=off), it is
  * left out.
  */
-static int find_rodata(struct hadal_space *space, struct hadal_location *location)
+int hadal_find_rodata(struct hadal_space *space, struct hadal_location *location)
 {
 	uint64_t va = location->base, gap = 0, size, pa = 0;
 	struct table_copy table = {0};
@@ -147,7 +147,7 @@ static uint64_t gate_handler(struct hadal_space *space, uint64_t idt, unsigned v
 }
 
 static int find_under_root(struct hadal_page_cache *cache, const struct hadal_traces *traces,
-			   uint64_t root, struct hadal_location *location)
+			   uint64_t root, bool rodata, struct hadal_location *location)
 {
 	/* Handlers that always are the kernel's own: page fault, general protection, #DE. */
 	static const unsigned vectors[] = {14, 13, 0};
@@ -162,14 +162,15 @@ static int find_under_root(struct hadal_page_cache *cache, const struct hadal_tr
 	for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
 		if (entries[i] < HADAL_IMAGE_MIN || entries[i] >= HADAL_IMAGE_MAX)
 			continue;
-		if (!find_base(&space, entries[i], location) && !find_rodata(&space, location))
+		if (!find_base(&space, entries[i], location) &&
+		    (!rodata || !hadal_find_rodata(&space, location)))
 			return 0;
 	}
 	return -ENOENT;
 }
 
-int hadal_find_by_traces(struct hadal_page_cache *cache, const struct hadal_traces *traces,
-			 struct hadal_location *location)
+static int find_by_traces(struct hadal_page_cache *cache, const struct hadal_traces *traces,
+			  bool rodata, struct hadal_location *location)
 {
 	uint64_t root = traces->cr3 & HADAL_PTE_ADDRESS & ~HADAL_CR3_PCID;
 
@@ -180,9 +181,23 @@ int hadal_find_by_traces(struct hadal_page_cache *cache, const struct hadal_trac
 	 * itself be at an odd page, and what is at the even one is something else.
 	 */
 	if (root & HADAL_CR3_KPTI_BIT &&
-	    !find_under_root(cache, traces, root & ~HADAL_CR3_KPTI_BIT, location))
+	    !find_under_root(cache, traces, root & ~HADAL_CR3_KPTI_BIT, rodata, location))
 		return 0;
-	return find_under_root(cache, traces, root, location);
+	return find_under_root(cache, traces, root, rodata, location);
+}
+
+int hadal_find_by_traces(struct hadal_page_cache *cache, const struct hadal_traces *traces,
+			 struct hadal_location *location)
+{
+	return find_by_traces(cache, traces, true, location);
+}
+
+int hadal_find_base(struct hadal_page_cache *cache, const struct hadal_traces *traces,
+		    struct hadal_location *location)
+{
+	location->rodata = 0;
+	location->rodata_size = 0;
+	return find_by_traces(cache, traces, false, location);
 }
 
 /* A banner in read-only data ends in a newline and a NUL; copies in logs do not. */

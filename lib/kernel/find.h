@@ -29,6 +29,16 @@ int hadal_find_by_traces(struct hadal_page_cache *cache, const struct hadal_trac
 			 struct hadal_location *location);
 
 /*
+ * The same, but without its read-only data: rodata_size is 0. Costs less, and may take a root that
+ * maps a part of the kernel only, so that what is found is to be checked.
+ */
+int hadal_find_base(struct hadal_page_cache *cache, const struct hadal_traces *traces,
+		    struct hadal_location *location);
+
+/* Finds the read-only data of a kernel whose base is known. Returns 0 or -ENOENT. */
+int hadal_find_rodata(struct hadal_space *space, struct hadal_location *location);
+
+/*
  * Finds the next "Linux version" banner as it lies in a kernel's read-only data, in RAM at *pa or
  * above, which moves to it. Reads all RAM up to there. Returns 0 or -ENOENT.
  */

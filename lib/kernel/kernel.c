@@ -98,6 +98,9 @@ static int load_tables(struct hadal_kernel *kernel, struct hadal_error *error)
 {
 	struct hadal_location *where = &kernel->info.where;
 
+	/* Not looked for where facts were enough so far. */
+	if (!where->rodata_size)
+		hadal_find_rodata(&kernel->space, where);
 	if (where->rodata_size && !load_symbols(kernel, error))
 		return 0;
 	where->rodata = where->base;
@@ -256,16 +259,19 @@ static bool take_facts(struct hadal_kernel *kernel)
 static int open_by_traces(struct hadal_kernel *kernel, const struct hadal_traces *traces,
 			  struct hadal_error *error)
 {
-	int code = hadal_find_by_traces(kernel->cache, traces, &kernel->info.where);
+	struct hadal_location *where = &kernel->info.where;
+	int code;
 
-	if (code)
-		return code;
-	if (take_facts(kernel)) {
+	if (kernel->facts_directory && !hadal_find_base(kernel->cache, traces, where) &&
+	    take_facts(kernel)) {
 		if (!describe(kernel, error))
 			return 0;
 		hadal_facts_clear(&kernel->facts);
 	}
-	code = load_tables(kernel, error);
+	code = hadal_find_by_traces(kernel->cache, traces, where);
+	hadal_space_init(&kernel->space, kernel->cache, where->root, where->levels);
+	if (!code)
+		code = load_tables(kernel, error);
 	return code ? code : describe(kernel, error);
 }
 
