@@ -115,14 +115,17 @@ static uint64_t next_symbol(struct hadal_kallsyms *symbols, uint64_t address)
 	return symbol.address;
 }
 
-static size_t count_symbols(struct hadal_kallsyms *symbols, const char *name)
+/* The address of the first symbol with a name, 0 without one, and how many there are. */
+static uint64_t first_symbol(struct hadal_kallsyms *symbols, const char *name, size_t *count)
 {
 	struct hadal_symbol symbol;
-	size_t count = 0;
+	uint64_t address = 0;
 
+	*count = 0;
 	for (size_t i = 0; !hadal_kallsyms_get(symbols, i, &symbol); i++)
-		count += !strcmp(symbol.name, name);
-	return count;
+		if (!strcmp(symbol.name, name) && !(*count)++)
+			address = symbol.address;
+	return address;
 }
 
 static int find_symbol(struct listing *listing, char *name, struct hadal_error *error)
@@ -131,6 +134,7 @@ static int find_symbol(struct listing *listing, char *name, struct hadal_error *
 	struct hadal_kallsyms *symbols = hadal_kernel_symbols(kernel, error);
 	char *plus = strchr(name, '+');
 	uint64_t offset = 0;
+	size_t count;
 
 	if (!symbols)
 		return -ENOENT;
@@ -138,10 +142,10 @@ static int find_symbol(struct listing *listing, char *name, struct hadal_error *
 		return hadal_fail(error, EINVAL, "The offset in '%s' is no number", name);
 	if (plus)
 		*plus = '\0';
-	listing->address = hadal_kallsyms_address(symbols, name);
-	if (!listing->address)
+	listing->address = first_symbol(symbols, name, &count);
+	if (!count)
 		return hadal_fail(error, ENOENT, "This kernel has no symbol %s", name);
-	if (count_symbols(symbols, name) > 1)
+	if (count > 1)
 		fprintf(stderr,
 			"hadal: several symbols are called %s; this is the first, 'hadal symbols "
 			"%s' lists them\n",
