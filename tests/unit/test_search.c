@@ -121,6 +121,17 @@ static void places_may_overlap(void **state)
 	assert_int_equal(hadal_area_size(&area), 4);
 }
 
+/* The bytes that are looked for first may begin once more within themselves. */
+static void a_place_may_begin_in_a_false_one(void **state)
+{
+	struct hadal_pattern pattern;
+
+	(void)state;
+	assert_int_equal(hadal_pattern_hex(&pattern, "aa aa ?? bb", NULL), 0);
+	assert_int_equal(
+		hadal_pattern_find(&pattern, (const uint8_t *)"\xaa\xaa\xaa\x01\xbb", 5, 0, 0), 1);
+}
+
 static void a_search_can_be_ended(void **state)
 {
 	const struct hadal_area area = all();
@@ -279,6 +290,7 @@ int main(void)
 		cmocka_unit_test(numbers_are_found_aligned),
 		cmocka_unit_test(places_are_found_once_wherever_they_lie),
 		cmocka_unit_test(places_may_overlap),
+		cmocka_unit_test(a_place_may_begin_in_a_false_one),
 		cmocka_unit_test(a_search_can_be_ended),
 		cmocka_unit_test(places_cross_pages_of_a_process),
 		cmocka_unit_test(large_pages_and_the_upper_half_are_walked),
