@@ -53,6 +53,15 @@ static void add_texts(struct mount_files *files)
 		files->files[files->count++] = texts[i];
 }
 
+/* Opens the window before anything is read: with it, Hadal stays as long as the mount. */
+static void open_window(const struct hadal_memory *memory)
+{
+	uint64_t len;
+
+	if (memory->at && memory->range_count)
+		memory->at(memory->ctx, memory->ranges[0].start, &len);
+}
+
 bool mount_files_open(struct mount_files *files, const char *image, const char *directory)
 {
 	*files = (struct mount_files){
@@ -61,6 +70,7 @@ bool mount_files_open(struct mount_files *files, const char *image, const char *
 	};
 	if (!dump_source_open(&files->source, image))
 		return false;
+	open_window(&files->source.memory.memory);
 	if (!add_view(files, "memory.elf", DUMP_ELF) || !add_view(files, "memory.raw", DUMP_RAW) ||
 	    !add_view(files, "memory.lime", DUMP_LIME)) {
 		mount_files_close(files);

@@ -5,7 +5,7 @@
 . lib.sh
 
 dir=/tmp/mount
-mkdir -p $dir
+mkdir -p $dir /var/cache # so that later mounts read little
 
 mounted() {
 	grep -q " $dir fuse.hadal " /proc/mounts
@@ -73,6 +73,7 @@ mounted && fail "SIGTERM leaves the mount"
 
 # Of what kill -9 leaves, nothing holds memory.
 hadal mount $dir >/tmp/out 2>&1 || fail "a second time: $(cat /tmp/out)"
+grep -q 'Hadal memory window' /proc/iomem || fail "it is mounted without the window"
 kill -9 "$(pidof hadal)"
 gone "kill -9"
 fails hadal mount $dir
