@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Sources: lib/error.c lib/memory.c lib/kernel/space.c lib/kernel/list.c lib/kernel/address_map.c
-// lib/search/area.c Sources: lib/search/scan.c lib/search/pattern.c lib/search/strings.c
-// lib/search/find.c
+// Sources: lib/error.c lib/memory.c lib/kernel/space.c lib/kernel/list.c
+// Sources: lib/kernel/address_map.c lib/search/area.c lib/search/scan.c lib/search/pattern.c
+// Sources: lib/search/strings.c lib/search/find.c
 /*
  * A pattern as a person writes it, and memory of two ranges around the end of a block to find it
  * in: all places must be found that looking at every byte finds, and no others.
