@@ -238,7 +238,9 @@ static void *processor(void *argument)
 		change(vcpu);
 		run(vcpu);
 		interrupt_other(vcpu, i % CPUS);
-		pause_other(vcpu, (vcpu->index + 1) % CPUS);
+		/* Those who wait spin, which takes time where threads share processors. */
+		if (i % 16 == vcpu->index)
+			pause_other(vcpu, (vcpu->index + 1) % CPUS);
 		if (i % 64)
 			continue;
 		leave(vcpu);
@@ -282,7 +284,7 @@ static void everybody_at_once(void **unused)
 	for (unsigned i = 0; i < CPUS; i++)
 		assert_true(cpu[i].guest_nmis <= cpu[i].sent_nmis - vcpu_at(i)->stats.kicks);
 	assert_int_equal(page, CPUS * CHANGES);
-	assert_true(pauses > CHANGES / 4);
+	assert_true(pauses > 0);
 }
 
 static bool stop_deaf;
