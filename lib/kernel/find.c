@@ -9,6 +9,8 @@
 #define IMAGE_MAX_SIZE (256ull << 20)
 /* Linux frees the padding around read-only data: it is then writable or, with KPTI, not mapped. */
 #define MAX_GAP (8ull << 20)
+/* Sections begin at multiples of 2 MiB, so that what is freed between them is smaller. */
+#define RODATA_SURE (2ull << 20)
 
 #define BANNER       "Linux version "
 #define BANNER_MAX   1024u
@@ -105,13 +107,15 @@ static int find_base(struct hadal_space *space, uint64_t text, struct hadal_loca
 /*
  * Goes up from the base through text and read-only data. Writable data must come after them: a user
  * root of KPTI maps no kernel data. Where read-only data is mapped like other (rodata=off), it is
- * left out.
+ * left out. The largest run counts: between sections, and in what was needed for starting only, are
+ * pages that the kernel has given away, and those that hold code of modules or BPF now are
+ * read-only.
  */
 int hadal_find_rodata(struct hadal_space *space, struct hadal_location *location)
 {
-	uint64_t va = location->base, gap = 0, size, pa = 0;
+	uint64_t va = location->base, gap = 0, size, pa = 0, run = 0, run_size = 0;
 	struct table_copy table = {0};
-	bool data = false;
+	bool data = false, data_after = false;
 
 	location->rodata = 0;
 	location->rodata_size = 0;
@@ -120,20 +124,29 @@ int hadal_find_rodata(struct hadal_space *space, struct hadal_location *location
 
 		size -= va % size;
 		gap += size;
-		if (mapping == MAPPING_DATA && location->rodata)
+		if (mapping == MAPPING_DATA) {
+			data = true;
+			data_after = location->rodata;
+			run_size = 0;
+		}
+		if (data_after && location->rodata_size >= RODATA_SURE)
 			return 0;
-		data = data || mapping == MAPPING_DATA;
 		if (mapping == MAPPING_TEXT)
 			gap = 0;
 		if (mapping == MAPPING_RODATA && pa == location->physical + (va - location->base)) {
-			if (!location->rodata)
-				location->rodata = va;
-			location->rodata_size = va + size - location->rodata;
+			if (!run_size)
+				run = va;
+			run_size = va + size - run;
 			gap = 0;
+		}
+		if (run_size > location->rodata_size) {
+			location->rodata = run;
+			location->rodata_size = run_size;
+			data_after = false;
 		}
 		va += size;
 	}
-	return data && !location->rodata ? 0 : -ENOENT;
+	return data && (data_after || !location->rodata) ? 0 : -ENOENT;
 }
 
 /* The handler of one interrupt gate, SDM volume 3 chapter 6.14.1; 0 when it cannot be read. */

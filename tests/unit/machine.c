@@ -157,13 +157,29 @@ static void write_crash_info(struct machine *machine)
 	pointers[1] = strlen(text);
 }
 
+static void map_text(struct machine *machine, uint64_t root)
+{
+	uint64_t va = machine->base, pa = MACHINE_PHYSICAL, end = LARGE / 2, odd = 3 * LARGE / 4;
+
+	if (!machine->options.given_away) {
+		machine_map(machine, root, va, pa, LARGE,
+			    machine->options.no_rodata ? HADAL_PTE_WRITE : 0);
+		return;
+	}
+	for (uint64_t at = 0; at < LARGE; at += HADAL_PAGE_SIZE)
+		machine_map(machine, root, va + at, pa + at, HADAL_PAGE_SIZE,
+			    at < end    ? 0
+			    : at == odd ? HADAL_PTE_NX
+					: HADAL_PTE_WRITE | HADAL_PTE_NX);
+}
+
 /* Fills the kernel's half of a root. */
 static void map_kernel(struct machine *machine, uint64_t root)
 {
 	uint64_t va = machine->base, pa = MACHINE_PHYSICAL;
 	bool flat = machine->options.no_rodata;
 
-	machine_map(machine, root, va, pa, LARGE, flat ? HADAL_PTE_WRITE : 0);
+	map_text(machine, root);
 	machine_map(machine, root, va + RODATA, pa + RODATA, LARGE,
 		    flat ? HADAL_PTE_WRITE : HADAL_PTE_NX);
 	machine_map(machine, root, va + 2 * LARGE, pa + 2 * LARGE, LARGE,

@@ -144,6 +144,7 @@ struct machine_options {
 	bool kpti;           /* CR3 is the user's root of a pair */
 	bool odd_root;       /* without KPTI, CR3's page number is odd */
 	bool no_rodata;      /* all of the image is mapped writable and executable */
+	bool given_away;     /* pages behind the text are another's, one of them read-only */
 	bool no_btf_symbols; /* __start_BTF is not among the symbols */
 	int kallsyms_order;  /* enum kallsyms_order */
 	bool new_modules;    /* struct module has mem[] instead of core_layout */

@@ -50,6 +50,8 @@ static void every_way_to_map_it_is_found(void **state)
 			{.levels = levels, .odd_root = true},
 			{.levels = levels, .base = 0xffffffff81000000ull},
 			{.levels = levels, .base = 0xffffffffbf800000ull, .kpti = true},
+			{.levels = levels, .given_away = true},
+			{.levels = levels, .given_away = true, .kpti = true},
 			{.levels = levels, .no_btf_symbols = true},
 			{.levels = levels, .kallsyms_order = KALLSYMS_6_4},
 			{.levels = levels, .kallsyms_order = KALLSYMS_7, .kpti = true},
