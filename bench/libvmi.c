@@ -4,6 +4,7 @@
  * a page that has not been mapped before. With the argument "others", what one costs on CPU 0 while
  * CPU 1 idles, and while it runs a program.
  */
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -162,11 +163,27 @@ static pid_t start_spinning(int cpu)
 	return child;
 }
 
+static void set_online(const char *value)
+{
+	int fd = open("/sys/devices/system/cpu/cpu1/online", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0 && write(fd, value, 1) == 1) {
+		close(fd);
+		return;
+	}
+	printf("CPU 1 cannot go offline or come back\n");
+	exit(1);
+}
+
 static void bench_others(void)
 {
 	pid_t child;
 
 	run_on(0);
+	set_online("0");
+	take_map_known();
+	samples_print_median("libvmi_map_alone", ticks, COUNT);
+	set_online("1");
 	take_map_known();
 	samples_print_median("libvmi_map_idle", ticks, COUNT);
 	child = start_spinning(1);
