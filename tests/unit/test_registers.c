@@ -135,9 +135,9 @@ static void control_registers(void **unused)
 	REFUSES(CR4, cr4, now.cr4 | 1ull << 15);
 	REFUSES(CR4, cr4, now.cr4 | 1ull << 40);
 	TAKES(CR4, cr4, now.cr4 ^ 1ull << 20);
-	TAKES(CR4, cr4, now.cr4 | 1ull << 17); /* PCIDE, with no PCID in CR3 */
+	TAKES(CR4, cr4, now.cr4 | 1ull << 17); /* PCIDE */
 	next.cr3 |= 5;
-	REFUSES(CR4, cr4, now.cr4 | 1ull << 17);
+	TAKES(CR4, cr4, now.cr4 | 1ull << 17); /* and with one, as an entry takes it */
 	next.cr3 = now.cr3;
 	TAKES(CR4, cr4, now.cr4 | 1ull << 23); /* CET, with WP */
 	next.cr4 |= 1ull << 23;

@@ -126,6 +126,10 @@ static bool cr0_valid(const struct hadal_regs *now, const struct hadal_regs *nex
 	return (cr0 & CR0_WP) || !(next->cr4 & CR4_CET);
 }
 
+/*
+ * MOV does not turn PCIDs on while CR3 has one. An entry does, so that a state that was taken away
+ * can be given back.
+ */
 static bool cr4_valid(const struct register_rules *rules, const struct hadal_regs *now,
 		      const struct hadal_regs *next)
 {
@@ -133,7 +137,7 @@ static bool cr4_valid(const struct register_rules *rules, const struct hadal_reg
 
 	if ((cr4 & ~rules->cr4) || (changed & CR4_MODE))
 		return false;
-	if ((changed & cr4 & CR4_PCIDE) && (!in_long_mode(next) || (next->cr3 & CR3_PCID_MASK)))
+	if ((changed & cr4 & CR4_PCIDE) && !in_long_mode(next))
 		return false;
 	return !(cr4 & CR4_CET) || (next->cr0 & CR0_WP);
 }
