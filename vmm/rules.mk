@@ -7,11 +7,12 @@
 VMM_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes \
 	-ffreestanding -fno-builtin -nostdlib -fno-stack-protector -fno-asynchronous-unwind-tables \
 	-fpie -mcmodel=small -mno-red-zone -mgeneral-regs-only -fcf-protection=none -fno-jump-tables \
-	-fno-strict-aliasing -fomit-frame-pointer -Ivmm -Iinclude -include vmm/core/visibility.h -MMD -MP
+	-fno-strict-aliasing -fomit-frame-pointer -Ivmm -Iinclude -include vmm/base/visibility.h -MMD -MP
 
 EXT ?=
 VMM_EXT := vmm/ext/bareflank $(EXT)
-VMM_DIRS := vmm/core vmm/x86 vmm/x86/svm vmm/x86/vmx
+# In reading order: a directory uses those before it.
+VMM_DIRS := $(addprefix vmm/,base x86 memory vcpu extension cpus exit leave svm vmx life hypercall)
 VMM_SOURCES := $(foreach dir,$(VMM_DIRS),$(sort $(wildcard $(dir)/*.c $(dir)/*.S)))
 VMM_OBJECTS := $(addprefix $(BUILD)/,$(addsuffix .o,$(basename $(VMM_SOURCES))))
 EXT_SOURCES := $(foreach dir,$(VMM_EXT),$(sort $(wildcard $(dir)/*.c)))

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
-// Sources: vmm/core/hypercall.c vmm/core/transfer.c vmm/core/map.c vmm/core/page_set.c
-// Sources: vmm/core/client.c vmm/core/window.c vmm/core/memory.c vmm/core/nested.c
-// Sources: vmm/core/pagetable.c vmm/core/pt_pool.c vmm/core/mtrr.c vmm/core/guest_walk.c
-// Sources: vmm/core/lock.c vmm/core/log.c vmm/core/pause.c
+// Sources: vmm/hypercall/hypercall.c vmm/hypercall/transfer.c vmm/hypercall/map.c
+// vmm/base/page_set.c Sources: vmm/hypercall/client.c vmm/hypercall/window.c vmm/memory/memory.c
+// vmm/memory/nested.c Sources: vmm/memory/pagetable.c vmm/memory/pt_pool.c vmm/memory/mtrr.c
+// vmm/memory/guest_walk.c Sources: vmm/cpus/lock.c vmm/base/log.c vmm/cpus/pause.c
 /*
  * Sequences of hypercalls with any registers, and page tables of any content: no access to what is
  * no RAM (it is not mapped here), nothing written to the hypervisor's own pages, no table lost.
  */
 #include <stdbool.h>
 #include "core_fixture.h"
-#include "core/window.h"
+#include "hypercall/window.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

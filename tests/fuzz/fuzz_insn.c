@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Sources: vmm/core/insn.c
+// Sources: vmm/base/insn.c
 /* The decoder must stay inside its input, and what it takes from a prefix must not change with
  * more. */
 #include <stdlib.h>
 #include <string.h>
-#include "core/errno.h"
-#include "core/insn.h"
+#include "base/errno.h"
+#include "base/insn.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

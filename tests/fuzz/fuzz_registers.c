@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Sources: vmm/ext/bareflank/json_read.c vmm/ext/bareflank/json_write.c
-// Sources: vmm/ext/bareflank/registers.c vmm/core/register_check.c
+// Sources: vmm/ext/bareflank/registers.c vmm/vcpu/register_check.c
 /*
  * Any text as registers to set: what is taken is written the same again, what has no key stays, and
  * what the checker lets through holds to the manual's rules, stated here a second time.

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/page_set.h"
+#include "base/page_set.h"
 #include "support/check.h"
 #include "support/hazards.h"
 #include "support/libvmi.h"

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <string.h>
 #include "unit.h"
-#include "core/errno.h"
-#include "core/guest_walk.h"
+#include "base/errno.h"
+#include "memory/guest_walk.h"
 
 #define PAGES 16u
 #define P     1ull

@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 #include "pool.h"
-#include "core/errno.h"
-#include "core/nested.h"
+#include "base/errno.h"
+#include "memory/nested.h"
 
 #define RWX   (PT_READ | PT_WRITE | PT_EXEC)
 #define DUMMY 0x7777000ull

@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 #include "pool.h"
-#include "core/errno.h"
-#include "core/pagetable.h"
+#include "base/errno.h"
+#include "memory/pagetable.h"
 
 #define RWX (PT_READ | PT_WRITE | PT_EXEC)
 #define WB  PT_TYPE(MEMORY_WB)

@@ -3,7 +3,7 @@
 #ifndef TESTS_UNIT_REGISTERS_FIXTURE_H
 #define TESTS_UNIT_REGISTERS_FIXTURE_H
 
-#include "core/register_check.h"
+#include "vcpu/register_check.h"
 
 #define PHYSICAL_BITS 40
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Sources: vmm/core/exit.c
+// Sources: vmm/exit/exit.c
 /* The core's part of an exit: where RIP goes, single steps, exceptions on top of others, NMIs. */
 #include <string.h>
 #include "unit.h"
-#include "core/dispatch.h"
-#include "core/pause.h"
-#include "core/request.h"
-#include "core/vendor.h"
+#include "exit/dispatch.h"
+#include "cpus/pause.h"
+#include "cpus/request.h"
+#include "vcpu/vendor.h"
 
 #define VECTOR_DE 0
 #define VECTOR_TS 10

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Sources: vmm/core/extension.c
+// Sources: vmm/extension/extension.c
 /* Extensions: order, verdicts, private memory, counted intercepts, starts that fail. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include "unit.h"
-#include "core/base.h"
-#include "core/client.h"
-#include "core/log.h"
-#include "core/vendor.h"
+#include "exit/base.h"
+#include "hypercall/client.h"
+#include "base/log.h"
+#include "vcpu/vendor.h"
 
 #define COUNT 3
 

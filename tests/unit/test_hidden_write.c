@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Sources: vmm/core/hidden_write.c
+// Sources: vmm/exit/hidden_write.c
 /* Writes that are left out: string instructions against the same done element by element. */
 #include <errno.h>
 #include <string.h>
 #include "random.h"
 #include "unit.h"
-#include "core/hidden_write.h"
-#include "core/insn.h"
+#include "exit/hidden_write.h"
+#include "base/insn.h"
 #include "x86/cpu.h"
 
 #define BASE   0x7000000000ull

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Sources: vmm/core/hypercall.c vmm/core/transfer.c vmm/core/map.c vmm/core/page_set.c
-// Sources: vmm/core/client.c vmm/core/window.c vmm/core/memory.c vmm/core/nested.c
-// Sources: vmm/core/pagetable.c vmm/core/pt_pool.c vmm/core/mtrr.c vmm/core/guest_walk.c
-// Sources: vmm/core/lock.c vmm/core/log.c vmm/core/pause.c
+// Sources: vmm/hypercall/hypercall.c vmm/hypercall/transfer.c vmm/hypercall/map.c
+// vmm/base/page_set.c Sources: vmm/hypercall/client.c vmm/hypercall/window.c vmm/memory/memory.c
+// vmm/memory/nested.c Sources: vmm/memory/pagetable.c vmm/memory/pt_pool.c vmm/memory/mtrr.c
+// vmm/memory/guest_walk.c Sources: vmm/cpus/lock.c vmm/base/log.c vmm/cpus/pause.c
 /* Hypercalls at the bounds of memory and tables, and who may make them. */
 #include "unit.h"
 #include "core_fixture.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Sources: vmm/core/insn.c
+// Sources: vmm/base/insn.c
 // Libraries: -lcapstone
 #include <stdbool.h>
 #include <stdlib.h>
@@ -7,8 +7,8 @@
 #include <capstone/capstone.h>
 #include "unit.h"
 #include "random.h"
-#include "core/errno.h"
-#include "core/insn.h"
+#include "base/errno.h"
+#include "base/insn.h"
 
 #define NONE INSN_NO_REGISTER
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Sources: vmm/ext/bareflank/json_read.c vmm/ext/bareflank/json_write.c
-// Sources: vmm/ext/bareflank/registers.c vmm/core/register_check.c
+// Sources: vmm/ext/bareflank/registers.c vmm/vcpu/register_check.c
 /* Reading registers from JSON: exactly what writing gives, any subset of it, and nothing else. */
 #include <stdio.h>
 #include <stdlib.h>

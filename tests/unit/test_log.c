@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Sources: vmm/core/log.c
+// Sources: vmm/base/log.c
 /* The log's ring: lines, wrap, readers from before the oldest and behind the newest. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,8 +7,8 @@
 #include "random.h"
 #include "unit.h"
 #include <hadal/boot.h>
-#include "core/log.h"
-#include "core/vcpu.h"
+#include "base/log.h"
+#include "vcpu/vcpu.h"
 #include "x86/fault.h"
 
 extern struct hadal_log_ring log_ring;

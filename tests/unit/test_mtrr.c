@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Sources: vmm/core/mtrr.c
+// Sources: vmm/memory/mtrr.c
 #include <stdbool.h>
 #include "unit.h"
 #include "random.h"
-#include "core/mtrr.h"
+#include "memory/mtrr.h"
 
 #define VALID   (1ull << 11)
 #define ENABLED (1ull << 11)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Sources: vmm/core/page_set.c
+// Sources: vmm/base/page_set.c
 /* The table of pages that show others, against a plain array, with pages that hash alike. */
 #include <errno.h>
 #include <stdbool.h>
 #include "random.h"
 #include "unit.h"
-#include "core/page_set.h"
+#include "base/page_set.h"
 
 #define PLACES (2 * PAGE_SET_MAX)
 #define GROUPS 3

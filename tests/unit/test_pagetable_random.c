@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Sources: vmm/core/pagetable.c vmm/core/pt_pool.c
+// Sources: vmm/memory/pagetable.c vmm/memory/pt_pool.c
 #include "random.h"
 #include "pagetable_fixture.h"
 

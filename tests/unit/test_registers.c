@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Sources: vmm/core/register_check.c
+// Sources: vmm/vcpu/register_check.c
 /* What the processor would refuse as registers of a vCPU, member by member. */
 #include <string.h>
 #include "unit.h"

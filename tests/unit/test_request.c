@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Sources: vmm/core/request.c vmm/core/pause.c vmm/core/lock.c
+// Sources: vmm/cpus/request.c vmm/cpus/pause.c vmm/cpus/lock.c
 /*
  * Requests between vCPUs, which are threads here: all of them change the map, kick each other and
  * wait for interrupts of each other, pause each other, and none may hang or run its guest with an
@@ -10,13 +10,13 @@
 #include <string.h>
 #include <sys/mman.h>
 #include "unit.h"
-#include "core/errno.h"
-#include "core/log.h"
-#include "core/memory.h"
-#include "core/pause.h"
-#include "core/register_set.h"
-#include "core/request.h"
-#include "core/vendor.h"
+#include "base/errno.h"
+#include "base/log.h"
+#include "memory/memory.h"
+#include "cpus/pause.h"
+#include "vcpu/register_set.h"
+#include "cpus/request.h"
+#include "vcpu/vendor.h"
 #include "x86/apic.h"
 #include "x86/fault.h"
 

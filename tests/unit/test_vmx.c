@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Sources: vmm/x86/vmx/caps.c vmm/x86/vmx/reasons.c
+// Sources: vmm/vmx/caps.c vmm/vmx/reasons.c
 #include <string.h>
 #include "unit.h"
-#include "core/bits.h"
-#include "x86/vmx/caps.h"
-#include "x86/vmx/reasons.h"
-#include "x86/vmx/vmcs.h"
+#include "base/bits.h"
+#include "vmx/caps.h"
+#include "vmx/reasons.h"
+#include "vmx/vmcs.h"
 
 #define CR0_PE BIT(0)
 #define CR0_NE BIT(5)

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Sources: vmm/core/hypercall.c vmm/core/transfer.c vmm/core/map.c vmm/core/page_set.c
-// Sources: vmm/core/client.c vmm/core/window.c vmm/core/memory.c vmm/core/nested.c
-// Sources: vmm/core/pagetable.c vmm/core/pt_pool.c vmm/core/mtrr.c vmm/core/guest_walk.c
-// Sources: vmm/core/lock.c vmm/core/log.c vmm/core/pause.c
+// Sources: vmm/hypercall/hypercall.c vmm/hypercall/transfer.c vmm/hypercall/map.c
+// vmm/base/page_set.c Sources: vmm/hypercall/client.c vmm/hypercall/window.c vmm/memory/memory.c
+// vmm/memory/nested.c Sources: vmm/memory/pagetable.c vmm/memory/pt_pool.c vmm/memory/mtrr.c
+// vmm/memory/guest_walk.c Sources: vmm/cpus/lock.c vmm/base/log.c vmm/cpus/pause.c
 /* The memory window as a hypercall opens and closes it. */
 #include "unit.h"
 #include "core_fixture.h"
-#include "core/window.h"
+#include "hypercall/window.h"
 
 #define WINDOW    (512 * SIZE_1G)
 #define HOLE      (WINDOW + LOW_RAM_END)

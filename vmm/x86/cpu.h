@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "core/errno.h"
+#include "base/errno.h"
 
 #define CR0_PE (1ull << 0)
 #define CR0_MP (1ull << 1)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "core/memory.h"
-#include "core/vcpu.h"
+#include "memory/memory.h"
+#include "vcpu/vcpu.h"
 #include "x86/cpu.h"
 #include "x86/descriptors.h"
 

@@ -3,9 +3,9 @@
  * Faults inside the image: an access that may fault names where to go on (FIXUP); after any other
  * fault the exit being handled is given up and the guest gets a #GP, or the start being made fails.
  */
-#include "core/init.h"
-#include "core/log.h"
-#include "core/vendor.h"
+#include "life/init.h"
+#include "base/log.h"
+#include "vcpu/vendor.h"
 #include "x86/cpu.h"
 #include "x86/fault.h"
 

@@ -3,7 +3,7 @@
 #define HADAL_X86_FAULT_H
 
 #include <stdint.h>
-#include "core/vcpu.h"
+#include "vcpu/vcpu.h"
 
 /* The stack of a fault inside the image. */
 struct fault_frame {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "core/vendor.h"
+#include "vcpu/vendor.h"
 #include "x86/cpu.h"
 #include "x86/reset.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Lets CPUID exit to the base handler alone, to measure the way there and back. */
-#include "core/extension.h"
+#include "extension/extension.h"
 
 static int start(struct vcpu *vcpu, void *data)
 {

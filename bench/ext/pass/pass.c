@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Has a handler of CPUID that leaves it to the base handler, to measure what a handler adds. */
-#include "core/extension.h"
+#include "extension/extension.h"
 
 static enum verdict pass(struct vcpu *vcpu, void *data)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* The interface that LibVMI's Bareflank driver speaks, for clients only. */
-#include "core/client.h"
-#include "core/memory.h"
-#include "core/vendor.h"
+#include "hypercall/client.h"
+#include "memory/memory.h"
+#include "vcpu/vendor.h"
 #include "ext/bareflank/bareflank.h"
 #include "x86/cpu.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The requests that LibVMI's Bareflank driver makes; see docs/libvmi.md. */
-#ifndef HADAL_BAREFLANK_H
-#define HADAL_BAREFLANK_H
+#ifndef HADAL_EXT_BAREFLANK_BAREFLANK_H
+#define HADAL_EXT_BAREFLANK_BAREFLANK_H
 
-#include "core/client.h"
+#include "hypercall/client.h"
 
 /* Request numbers in RAX. */
 #define BAREFLANK_BASE 0xbf05000000000000ull

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Reads what registers_to_json() writes: one flat object of integers. Allocates nothing. */
-#include "core/errno.h"
-#include "core/register_check.h"
+#include "base/errno.h"
+#include "vcpu/register_check.h"
 #include "ext/bareflank/registers.h"
 
 /* In place of a register: the paused vCPU that is meant. */

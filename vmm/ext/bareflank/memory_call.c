@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* Addresses and pages. */
-#include "core/map.h"
-#include "core/memory.h"
-#include "core/vendor.h"
+#include "hypercall/map.h"
+#include "memory/memory.h"
+#include "vcpu/vendor.h"
 #include "ext/bareflank/bareflank.h"
 #include "x86/cpu.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Registers under the names that LibVMI knows them by. */
-#ifndef HADAL_BAREFLANK_REGISTERS_H
-#define HADAL_BAREFLANK_REGISTERS_H
+#ifndef HADAL_EXT_BAREFLANK_REGISTERS_H
+#define HADAL_EXT_BAREFLANK_REGISTERS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* Registers as JSON. */
-#include "core/memory.h"
-#include "core/pause.h"
-#include "core/register_set.h"
-#include "core/request.h"
-#include "core/string.h"
-#include "core/vendor.h"
+#include "memory/memory.h"
+#include "cpus/pause.h"
+#include "vcpu/register_set.h"
+#include "cpus/request.h"
+#include "base/string.h"
+#include "vcpu/vendor.h"
 #include "ext/bareflank/bareflank.h"
 #include "ext/bareflank/registers.h"
 #include "x86/cpu.h"

@@ -3,7 +3,7 @@
  * Example: counts the CPUID instructions of each vCPU, by leaf, and tells the counts to ring 0.
  * It changes nothing: the base handler still answers every CPUID.
  */
-#include "core/vcpu.h"
+#include "vcpu/vcpu.h"
 #include "ext/cpuid_count/cpuid_count.h"
 
 #define LEAVES 32 /* basic leaves 0 to 31; all others are counted in the last place */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* How to ask the cpuid_count extension. */
-#ifndef HADAL_EXT_CPUID_COUNT_H
-#define HADAL_EXT_CPUID_COUNT_H
+#ifndef HADAL_EXT_CPUID_COUNT_CPUID_COUNT_H
+#define HADAL_EXT_CPUID_COUNT_CPUID_COUNT_H
 
 #include <hadal/abi.h>
 

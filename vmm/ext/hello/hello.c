@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Example: answers a hypercall of its own. docs/extensions.md builds it line by line. */
-#include "core/vcpu.h"
+#include "vcpu/vcpu.h"
 #include "ext/hello/hello.h"
 
 static enum verdict answer(struct vcpu *vcpu, void *data)

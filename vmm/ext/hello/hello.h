@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* How to ask the hello extension. */
-#ifndef HADAL_EXT_HELLO_H
-#define HADAL_EXT_HELLO_H
+#ifndef HADAL_EXT_HELLO_HELLO_H
+#define HADAL_EXT_HELLO_HELLO_H
 
 #include <hadal/abi.h>
 

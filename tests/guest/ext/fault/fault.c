@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Faults inside the image on demand, so that a test can see what becomes of the guest. */
-#include "core/vcpu.h"
+#include "vcpu/vcpu.h"
 #include "../tests/guest/ext/fault/fault.h"
 
 static uint64_t __attribute__((noinline)) overflow(uint64_t depth)

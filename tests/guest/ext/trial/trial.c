@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* Whether the processor enters the guest with any registers that may be set, and what if not. */
-#include "core/errno.h"
-#include "core/memory.h"
-#include "core/register_set.h"
-#include "core/vendor.h"
+#include "base/errno.h"
+#include "memory/memory.h"
+#include "vcpu/register_set.h"
+#include "vcpu/vendor.h"
 #include "x86/apic.h"
 #include "../tests/guest/ext/trial/trial.h"
 

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where things lie in the image's own address space and in each CPU's memory; also for assembly.
+ *
+ * Everything is in the lower half, which Linux never uses for itself, so that the loader's
+ * trampoline address can lie beside it in one set of tables.
+ */
+#ifndef HADAL_BASE_LAYOUT_H
+#define HADAL_BASE_LAYOUT_H
+
+#define LAYOUT_IMAGE_BASE  0x0000700000000000
+#define LAYOUT_DIRECT_BASE 0x0000400000000000
+#define LAYOUT_DIRECT_END  0x0000600000000000
+#define LAYOUT_PERCPU_BASE 0x0000710000000000
+
+/* One CPU's part of the address space; the pages between the named ones are guards. */
+#define PERCPU_SHIFT       17
+#define PERCPU_STACK       0x01000 /* 3 pages; struct vcpu lies right above */
+#define PERCPU_STACK_PAGES 3
+#define PERCPU_VCPU        0x04000
+#define PERCPU_VCPU_PAGES  2
+#define PERCPU_DF_STACK    0x07000
+#define PERCPU_NMI_STACK   0x09000
+#define PERCPU_MC_STACK    0x0b000
+#define PERCPU_ARCH        0x0d000 /* the vendor's control structures */
+#define PERCPU_ARCH_PAGES  4
+#define PERCPU_WINDOW      0x12000 /* where a page that is not RAM is mapped for one access */
+#define PERCPU_PAGES       (PERCPU_STACK_PAGES + PERCPU_VCPU_PAGES + 3 + PERCPU_ARCH_PAGES)
+
+/* Selectors in the image's GDT. */
+#define SELECTOR_CODE 0x08
+#define SELECTOR_DATA 0x10
+#define SELECTOR_TSS  0x18
+
+#endif

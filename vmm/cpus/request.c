@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: MIT
+#include "base/log.h"
+#include "memory/memory.h"
+#include "cpus/pause.h"
+#include "cpus/request.h"
+#include "base/string.h"
+#include "vcpu/vendor.h"
+#include "x86/apic.h"
+#include "x86/cpu.h"
+
+/*
+ * Who waits for another vCPU serves requests itself meanwhile, holds at most locks whose waiters do
+ * so too, and takes them in one order (clients, nested). So there is no ring, and every vCPU that
+ * runs answers: in the guest the kick makes it exit, whatever the guest has masked or waits for; in
+ * the image it spins, or gets to its next entry without waiting for anybody.
+ *
+ * A vCPU that gives no answer for ANSWER_TICKS runs nothing of the guest's: it is in its firmware's
+ * system management mode, or waits for SIPI. The kick is pending there, and the request is served
+ * before its guest goes on, so that the others may as well not wait.
+ */
+
+/* TSC ticks that a vCPU has to answer in: seconds, for a machine may be busy in its firmware. */
+#define ANSWER_TICKS (1ull << 33)
+
+/* The same until it is kicked again, should the NMI have got lost: about a second. */
+#define KICK_AGAIN_TICKS (1ull << 31)
+
+static struct lock registers_lock;
+static struct hadal_regs registers_slot;
+static uint64_t flush_generation;
+static uint64_t clients_generation;
+static uint32_t running_count;
+
+void request_join(struct vcpu *vcpu)
+{
+	vcpu->flushed.done = __atomic_load_n(&flush_generation, __ATOMIC_ACQUIRE);
+	__atomic_store_n(&vcpu->running, true, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&running_count, 1, __ATOMIC_SEQ_CST);
+	/* What was asked for while this vCPU joined may have missed it. */
+	vendor->flush_nested(vcpu);
+	extensions_follow_clients(vcpu);
+}
+
+void request_part(struct vcpu *vcpu)
+{
+	__atomic_store_n(&vcpu->running, false, __ATOMIC_SEQ_CST);
+	__atomic_fetch_sub(&running_count, 1, __ATOMIC_SEQ_CST);
+	vcpu_serve_requests(vcpu);
+}
+
+void request_post(struct vcpu *to, uint32_t request)
+{
+	uint32_t before = __atomic_fetch_or(&to->requests, request, __ATOMIC_SEQ_CST);
+
+	if (before & request)
+		return;
+	if (!__atomic_exchange_n(&to->kick_sent, true, __ATOMIC_SEQ_CST))
+		apic_send_nmi(to->apic_id);
+}
+
+static bool is_answered(const struct answer *answer, uint64_t generation)
+{
+	return __atomic_load_n(&answer->done, __ATOMIC_ACQUIRE) >= generation;
+}
+
+static bool is_abandoned(const struct answer *answer)
+{
+	return !is_answered(answer, __atomic_load_n(&answer->abandoned, __ATOMIC_ACQUIRE));
+}
+
+static void wait_for(struct vcpu *vcpu, struct vcpu *other, struct answer *answer,
+		     uint64_t generation)
+{
+	uint64_t start = rdtsc(), kicked = start;
+
+	while (__atomic_load_n(&other->running, __ATOMIC_SEQ_CST) &&
+	       !is_answered(answer, generation) && !is_abandoned(answer)) {
+		vcpu_serve_requests(vcpu);
+		cpu_pause();
+		if (rdtsc() - kicked < KICK_AGAIN_TICKS)
+			continue;
+		kicked = rdtsc();
+		if (kicked - start > ANSWER_TICKS) {
+			log_line("cpu%u does not answer; it is not waited for", other->index);
+			__atomic_store_n(&answer->abandoned, generation, __ATOMIC_RELEASE);
+		} else if (__atomic_load_n(&other->kick_sent, __ATOMIC_SEQ_CST)) {
+			apic_send_nmi(other->apic_id);
+		}
+	}
+}
+
+/* Post to all others and wait until their answer, at `offset` in struct vcpu, is done. */
+static void post_all(struct vcpu *vcpu, uint32_t request, size_t offset, uint64_t generation)
+{
+	if (__atomic_load_n(&running_count, __ATOMIC_SEQ_CST) <= 1)
+		return;
+	for (uint32_t i = 0; i < machine.cpu_count; i++)
+		if (i != vcpu->index && vcpu_at(i)->running)
+			request_post(vcpu_at(i), request);
+	for (uint32_t i = 0; i < machine.cpu_count; i++) {
+		struct vcpu *other = vcpu_at(i);
+
+		if (i != vcpu->index)
+			wait_for(vcpu, other, (struct answer *)((uint8_t *)other + offset),
+				 generation);
+	}
+}
+
+static void flush_all(struct vcpu *vcpu)
+{
+	uint64_t generation = __atomic_add_fetch(&flush_generation, 1, __ATOMIC_SEQ_CST);
+
+	vendor->flush_nested(vcpu);
+	vcpu->flushed.done = generation;
+	vcpu->stats.flushes++;
+	post_all(vcpu, REQUEST_FLUSH, offsetof(struct vcpu, flushed), generation);
+}
+
+void request_flush_all(struct vcpu *vcpu)
+{
+	vcpu_drop_caches(vcpu);
+	flush_all(vcpu);
+}
+
+void request_flush_page(struct vcpu *vcpu, uint64_t hpa)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(vcpu->fetch_cache); i++)
+		if (vcpu->fetch_cache[i].host == memory_direct(hpa))
+			walk_cache_drop(&vcpu->fetch_cache[i]);
+	flush_all(vcpu);
+}
+
+void request_follow_clients(struct vcpu *vcpu)
+{
+	uint64_t generation = __atomic_add_fetch(&clients_generation, 1, __ATOMIC_SEQ_CST);
+
+	extensions_follow_clients(vcpu);
+	vcpu->followed.done = generation;
+	post_all(vcpu, REQUEST_CLIENTS, offsetof(struct vcpu, followed), generation);
+}
+
+int request_wait_once(struct vcpu *vcpu, const struct vcpu *other, uint64_t start)
+{
+	if (!__atomic_load_n(&other->running, __ATOMIC_SEQ_CST))
+		return -ENXIO;
+	if (rdtsc() - start > ANSWER_TICKS)
+		return -ETIMEDOUT;
+	vcpu_serve_requests(vcpu);
+	cpu_pause();
+	return 0;
+}
+
+int request_ask(struct vcpu *vcpu, struct vcpu *other, uint32_t request)
+{
+	uint64_t start = rdtsc();
+	int err = 0;
+
+	request_post(other, request);
+	while (!err && (__atomic_load_n(&other->requests, __ATOMIC_ACQUIRE) & request))
+		err = request_wait_once(vcpu, other, start);
+	if (err) /* taken back, so that no late answer meets the next asker */
+		__atomic_fetch_and(&other->requests, ~request, __ATOMIC_SEQ_CST);
+	return err;
+}
+
+int request_registers(struct vcpu *vcpu, uint32_t index, struct hadal_regs *out)
+{
+	struct vcpu *other;
+	int err;
+
+	if (index >= machine.cpu_count || !vcpu_at(index)->running)
+		return -ENXIO;
+	other = vcpu_at(index);
+	if (other == vcpu) {
+		vcpu_registers(vcpu, out);
+		return 0;
+	}
+	lock_take(&registers_lock);
+	err = request_ask(vcpu, other, REQUEST_REGS);
+	if (!err)
+		memcpy(out, &registers_slot, sizeof(*out));
+	lock_give(&registers_lock);
+	return err;
+}
+
+/*
+ * The generation that an answer is for. Read after the request is taken: whoever asks for a later
+ * one then posts anew.
+ */
+static uint64_t begin_answer(struct vcpu *vcpu, uint32_t request, const uint64_t *generation)
+{
+	__atomic_fetch_and(&vcpu->requests, ~request, __ATOMIC_SEQ_CST);
+	return __atomic_load_n(generation, __ATOMIC_SEQ_CST);
+}
+
+void vcpu_serve_requests(struct vcpu *vcpu)
+{
+	uint32_t requests = __atomic_load_n(&vcpu->requests, __ATOMIC_ACQUIRE);
+
+	if (requests & REQUEST_REGS) {
+		vcpu_registers(vcpu, &registers_slot);
+		__atomic_fetch_and(&vcpu->requests, ~REQUEST_REGS, __ATOMIC_RELEASE);
+	}
+	if (requests & REQUEST_SET) {
+		pause_take_registers(vcpu);
+		__atomic_fetch_and(&vcpu->requests, ~REQUEST_SET, __ATOMIC_RELEASE);
+	}
+	if (requests & REQUEST_CLIENTS) {
+		uint64_t generation = begin_answer(vcpu, REQUEST_CLIENTS, &clients_generation);
+
+		extensions_follow_clients(vcpu);
+		__atomic_store_n(&vcpu->followed.done, generation, __ATOMIC_RELEASE);
+	}
+	if (requests & REQUEST_FLUSH) {
+		uint64_t generation = begin_answer(vcpu, REQUEST_FLUSH, &flush_generation);
+
+		vendor->flush_nested(vcpu);
+		vcpu_drop_caches(vcpu);
+		vcpu->stats.flushes++;
+		__atomic_store_n(&vcpu->flushed.done, generation, __ATOMIC_RELEASE);
+	}
+}
+
+void request_take_nmis(struct vcpu *vcpu)
+{
+	uint32_t count = __atomic_exchange_n(&vcpu->host_nmis, 0, __ATOMIC_SEQ_CST);
+
+	if (count && __atomic_exchange_n(&vcpu->kick_sent, false, __ATOMIC_SEQ_CST)) {
+		vcpu->stats.kicks++;
+		count--;
+	}
+	if (count)
+		vcpu_inject_nmi(vcpu);
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+/* The way of an exit from its description to the point where the guest goes on. */
+#include "exit/dispatch.h"
+#include "cpus/pause.h"
+#include "cpus/request.h"
+#include "vcpu/vendor.h"
+#include "x86/cpu.h"
+
+void vcpu_advance_near_4g(struct vcpu *vcpu)
+{
+	uint64_t old = vcpu->rip, next = old + vcpu->exit.length;
+
+	if ((old ^ next) >> 32 && !vcpu_long_mode(vcpu))
+		next = (uint32_t)next;
+	vcpu->rip = next;
+}
+
+void vcpu_step_done(struct vcpu *vcpu)
+{
+	if (!(vcpu_get(vcpu, REG_DEBUGCTL) & DEBUGCTL_BTF))
+		vendor->pend_single_step(vcpu);
+}
+
+void vcpu_abandon_exit(struct vcpu *vcpu)
+{
+	vcpu->inject.info = 0;
+	vcpu_inject_gp(vcpu);
+}
+
+static void deliver_nmi(struct vcpu *vcpu)
+{
+	if (vcpu->inject.info || !vendor->nmi_allowed(vcpu)) {
+		vendor->request_nmi_window(vcpu);
+		return;
+	}
+	vcpu->inject = (struct event){.info = EVENT_VALID | EVENT_NMI | VECTOR_NMI};
+	vcpu->nmi_pending = false;
+}
+
+void vcpu_attend(struct vcpu *vcpu)
+{
+	if (vcpu->host_nmis)
+		request_take_nmis(vcpu);
+	if (vcpu->requests)
+		vcpu_serve_requests(vcpu);
+	if (vcpu->requests & REQUEST_PAUSE) {
+		pause_here(vcpu);
+		request_take_nmis(vcpu);
+	}
+	__atomic_fetch_and(&vcpu->requests, ~REQUEST_NMI, __ATOMIC_RELAXED);
+	if (vcpu->nmi_pending)
+		deliver_nmi(vcpu);
+}
+
+void vcpu_inject_nmi(struct vcpu *vcpu)
+{
+	vcpu->nmi_pending = true;
+	__atomic_fetch_or(&vcpu->requests, REQUEST_NMI, __ATOMIC_RELAXED);
+}
+
+/* Exceptions that make a double fault of a second one (SDM 6.15, APM 8.2.9). */
+static bool is_contributory(unsigned vector)
+{
+	return vector == 0 || (vector >= 10 && vector <= 13);
+}
+
+static bool makes_double_fault(unsigned first, unsigned second)
+{
+	if (is_contributory(first))
+		return is_contributory(second);
+	return first == VECTOR_PF && (is_contributory(second) || second == VECTOR_PF);
+}
+
+/* A fault's frame has RF set, which injection leaves to the VMM (SDM vol. 3, 18.3.1.1). */
+static bool is_fault(unsigned vector)
+{
+	return vector != VECTOR_DB && vector != VECTOR_BP && vector != VECTOR_OF &&
+	       vector != VECTOR_DF && vector != VECTOR_MC;
+}
+
+void vcpu_inject_exception(struct vcpu *vcpu, uint8_t vector, bool has_error, uint32_t error)
+{
+	uint32_t before = vcpu->inject.info;
+
+	if ((before & EVENT_VALID) && (before & EVENT_TYPE) == EVENT_EXCEPTION) {
+		unsigned first = before & EVENT_VECTOR;
+
+		if (first == VECTOR_DF) {
+			vcpu->inject.info = 0;
+			vendor->shutdown(vcpu);
+			return;
+		}
+		if (makes_double_fault(first, vector)) {
+			vector = VECTOR_DF;
+			has_error = true;
+			error = 0;
+		}
+	}
+	if (is_fault(vector))
+		vcpu->rflags |= RFLAGS_RF;
+	vcpu->inject = (struct event){
+		.info = EVENT_VALID | EVENT_EXCEPTION | (has_error ? EVENT_ERROR : 0) | vector,
+		.error = error,
+	};
+}
+
+void vcpu_inject_ud(struct vcpu *vcpu)
+{
+	vcpu_inject_exception(vcpu, VECTOR_UD, false, 0);
+}
+
+void vcpu_inject_gp(struct vcpu *vcpu)
+{
+	vcpu_inject_exception(vcpu, VECTOR_GP, true, 0);
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+/* Accesses to MSRs that exit: the intercepted ones, and all outside the bitmaps' ranges. */
+#include "exit/base.h"
+#include "base/log.h"
+#include "memory/memory.h"
+#include "exit/msr.h"
+#include "cpus/request.h"
+#include "base/string.h"
+#include "vcpu/vendor.h"
+#include "x86/cpu.h"
+
+#define MTRR_DEF_E      (1ull << 11)
+#define CPUID_1_MTRR    (1u << 12)
+#define MSR_REQUEST_MAX 64
+
+static const uint32_t fixed_mtrr[MTRR_FIXED_COUNT] = {0x250, 0x258, 0x259, 0x268, 0x269, 0x26a,
+						      0x26b, 0x26c, 0x26d, 0x26e, 0x26f};
+
+/* Who wants which MSR to exit, counted. */
+static struct msr_request {
+	uint32_t msr;
+	uint16_t readers, writers;
+} msr_request[MSR_REQUEST_MAX];
+
+static struct msr_request *find_request(uint32_t msr, bool make)
+{
+	struct msr_request *free_one = NULL;
+
+	for (int i = 0; i < MSR_REQUEST_MAX; i++) {
+		struct msr_request *r = &msr_request[i];
+
+		if (!r->readers && !r->writers)
+			free_one = free_one ? free_one : r;
+		else if (r->msr == msr)
+			return r;
+	}
+	if (make && free_one)
+		free_one->msr = msr;
+	return make ? free_one : NULL;
+}
+
+int msr_intercept(uint32_t msr, unsigned access)
+{
+	struct msr_request *r = find_request(msr, true);
+
+	if (!r)
+		return -ENOSPC;
+	r->readers += !!(access & MSR_READ);
+	r->writers += !!(access & MSR_WRITE);
+	vendor->intercept_msr(msr, r->readers, r->writers);
+	return 0;
+}
+
+void msr_release(uint32_t msr, unsigned access)
+{
+	struct msr_request *r = find_request(msr, false);
+
+	if (!r)
+		return;
+	r->readers -= (access & MSR_READ) && r->readers;
+	r->writers -= (access & MSR_WRITE) && r->writers;
+	vendor->intercept_msr(msr, r->readers, r->writers);
+}
+
+void mtrr_read(struct mtrr_state *mtrr, uint8_t physical_bits)
+{
+	memset(mtrr, 0, sizeof(*mtrr));
+	mtrr->physical_bits = physical_bits;
+	if (!(cpuid(1, 0).edx & CPUID_1_MTRR)) {
+		mtrr->def_type = MTRR_DEF_E | MEMORY_WB; /* no MTRRs: PAT alone decides */
+		return;
+	}
+	rdmsr_safe(MSR_MTRRCAP, &mtrr->cap);
+	rdmsr_safe(MSR_MTRR_DEF_TYPE, &mtrr->def_type);
+	for (unsigned i = 0; i < MTRR_FIXED_COUNT; i++)
+		rdmsr_safe(fixed_mtrr[i], &mtrr->fixed[i]);
+	for (unsigned i = 0; i < mtrr_variable_count(mtrr); i++) {
+		rdmsr_safe(MSR_MTRR_BASE0 + 2 * i, &mtrr->base[i]);
+		rdmsr_safe(MSR_MTRR_BASE0 + 2 * i + 1, &mtrr->mask[i]);
+	}
+}
+
+static bool is_mtrr(uint32_t msr)
+{
+	if (msr == MSR_MTRR_DEF_TYPE)
+		return true;
+	if (msr >= MSR_MTRR_BASE0 && msr < MSR_MTRR_BASE0 + 2 * MTRR_VARIABLE_MAX)
+		return true;
+	for (unsigned i = 0; i < MTRR_FIXED_COUNT; i++)
+		if (msr == fixed_mtrr[i])
+			return true;
+	return false;
+}
+
+/*
+ * All CPUs get the same values, one after the other; the first to enable them again changes the
+ * map. While they are disabled caching is off by CR0.CD, whatever the map says.
+ */
+static void mtrr_written(struct vcpu *vcpu)
+{
+	struct mtrr_state now;
+	int err = 0;
+
+	mtrr_read(&now, machine.physical_bits);
+	if (!(now.def_type & MTRR_DEF_E))
+		return;
+	lock_take(&machine.nested_lock);
+	if (memcmp(&now, &machine.mtrr, sizeof(now))) {
+		machine.mtrr = now;
+		err = nested_rebuild_types(&machine.nested);
+		request_flush_all(vcpu);
+		nested_flushed(&machine.nested);
+	}
+	lock_give(&machine.nested_lock);
+	if (err)
+		log_line("no memory to follow a change of MTRRs: some memory keeps its old type");
+}
+
+static int intercept_mtrrs(void)
+{
+	struct mtrr_state now;
+	int err = msr_intercept(MSR_MTRR_DEF_TYPE, MSR_WRITE);
+
+	mtrr_read(&now, machine.physical_bits);
+	for (unsigned i = 0; !err && i < MTRR_FIXED_COUNT; i++)
+		err = msr_intercept(fixed_mtrr[i], MSR_WRITE);
+	for (unsigned i = 0; !err && i < 2 * mtrr_variable_count(&now); i++)
+		err = msr_intercept(MSR_MTRR_BASE0 + i, MSR_WRITE);
+	return err;
+}
+
+int msr_init(void)
+{
+	return vendor->nested_is_ept ? intercept_mtrrs() : 0;
+}
+
+enum verdict base_rdmsr(struct vcpu *vcpu)
+{
+	uint32_t msr = vcpu->regs.rcx;
+	uint64_t value = 0;
+	enum verdict verdict = vendor->read_msr(vcpu, msr, &value);
+
+	if (verdict == VERDICT_RETRY)
+		return verdict;
+	if (verdict == VERDICT_PASS && rdmsr_safe(msr, &value)) {
+		vcpu_inject_gp(vcpu);
+		return VERDICT_RETRY;
+	}
+	vcpu->regs.rax = (uint32_t)value;
+	vcpu->regs.rdx = value >> 32;
+	return VERDICT_DONE;
+}
+
+enum verdict base_wrmsr(struct vcpu *vcpu)
+{
+	uint32_t msr = vcpu->regs.rcx;
+	uint64_t value = (uint32_t)vcpu->regs.rax | vcpu->regs.rdx << 32;
+	enum verdict verdict = vendor->write_msr(vcpu, msr, value);
+
+	if (verdict != VERDICT_PASS)
+		return verdict;
+	if (wrmsr_safe(msr, value)) {
+		vcpu_inject_gp(vcpu);
+		return VERDICT_RETRY;
+	}
+	if (vendor->nested_is_ept && is_mtrr(msr))
+		mtrr_written(vcpu);
+	return VERDICT_DONE;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* Address spaces whose programs extensions answer, as hadal/abi.h says under HADAL_CALL_CLIENT_ADD.
+ */
+#ifndef HADAL_HYPERCALL_CLIENT_H
+#define HADAL_HYPERCALL_CLIENT_H
+
+#include "vcpu/vcpu.h"
+
+struct client {
+	uint64_t kernel_root; /* 0: free */
+	uint64_t user_root;
+	uint64_t door;
+	struct hadal_client state; /* under machine.nested_lock */
+};
+
+/* 1 to HADAL_MAX_CLIENTS. */
+unsigned client_number(const struct client *client);
+
+/* The client whose program has made this exit, in ring 3 of 64-bit mode; NULL when it is none. */
+struct client *client_current(struct vcpu *vcpu);
+
+/* Hand over to the kernel. Returns the verdict for the exit. */
+enum verdict client_ring(struct vcpu *vcpu, const struct client *client, enum hadal_door door);
+
+/* True while any client is admitted. */
+bool client_any(void);
+
+/* The hypercalls. */
+int64_t hypercall_client_add(struct vcpu *vcpu);
+int64_t hypercall_client_remove(struct vcpu *vcpu);
+int64_t hypercall_client_page_add(struct vcpu *vcpu);
+int64_t hypercall_client_page_remove(struct vcpu *vcpu);
+int64_t hypercall_client_state(struct vcpu *vcpu);
+
+#endif

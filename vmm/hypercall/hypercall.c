@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+#include "exit/base.h"
+#include "hypercall/client.h"
+#include "hypercall/hypercall.h"
+#include "life/init.h"
+#include "base/log.h"
+#include "hypercall/map.h"
+#include "memory/memory.h"
+#include "cpus/pause.h"
+#include "cpus/request.h"
+#include "base/string.h"
+#include "vcpu/vendor.h"
+#include "hypercall/window.h"
+#include "x86/cpu.h"
+
+#define LOG_PIECE 1024
+
+int hypercall_answer(uint64_t gpa, uint64_t size, const void *from, size_t bytes)
+{
+	if (size < bytes)
+		return -EINVAL;
+	if (!memory_guest_range(gpa, bytes, MEMORY_WRITE))
+		return -EFAULT;
+	return memory_copy_to_guest(gpa, from, bytes) == bytes ? 0 : -EFAULT;
+}
+
+static int64_t call_query(struct vcpu *vcpu)
+{
+	bool same = vcpu->regs.rdi == HADAL_ABI_VERSION;
+
+	vcpu->regs.rdi = HADAL_ABI_VERSION;
+	vcpu->regs.rsi = vendor->id;
+	vcpu->regs.rdx = vcpu->index;
+	return same ? 0 : -EPROTO;
+}
+
+static int64_t call_info(struct vcpu *vcpu)
+{
+	static const char version[] = HADAL_VERSION;
+	extern char image_start[], image_end[];
+	struct hadal_info info;
+
+	memset(&info, 0, sizeof(info));
+	info.abi_version = HADAL_ABI_VERSION;
+	info.vendor = vendor->id;
+	info.cpu_count = machine.cpu_count;
+	for (uint32_t i = 0; i < machine.cpu_count; i++)
+		info.cpu_running += vcpu_at(i)->running;
+	info.image_bytes = image_end - image_start;
+	info.pool_pages = machine.pool_pages;
+	info.pool_free = machine.pool.free_pages;
+	info.bytes_per_cpu = PERCPU_PAGES * PAGE_BYTES;
+	info.mapped_pages = map_count();
+	info.physical_bits = machine.physical_bits;
+	info.ram_count = machine.ram_count;
+	memcpy(info.ram, machine.ram, sizeof(info.ram));
+	memcpy(info.version, version, sizeof(version));
+	return hypercall_answer(vcpu->regs.rdi, vcpu->regs.rsi, &info, sizeof(info));
+}
+
+static int64_t call_stop(struct vcpu *vcpu)
+{
+	if (map_count() || window_is_open())
+		return -EBUSY;
+	vcpu->rip += vcpu->exit.length;
+	vcpu->regs.rax = 0;
+	vcpu_leave(vcpu);
+}
+
+static int64_t call_regs(struct vcpu *vcpu)
+{
+	struct hadal_regs regs;
+	int err;
+
+	if (vcpu->regs.rdx < sizeof(regs))
+		return -EINVAL;
+	if (!memory_guest_range(vcpu->regs.rsi, sizeof(regs), MEMORY_WRITE))
+		return -EFAULT;
+	if (vcpu->regs.rdi >= machine.cpu_count)
+		return -ENXIO;
+	memset(&regs, 0, sizeof(regs));
+	err = request_registers(vcpu, vcpu->regs.rdi, &regs);
+	return err ? err : hypercall_answer(vcpu->regs.rsi, vcpu->regs.rdx, &regs, sizeof(regs));
+}
+
+static int64_t call_log(struct vcpu *vcpu)
+{
+	uint64_t gpa = vcpu->regs.rsi, size = vcpu->regs.rdx, position = vcpu->regs.rdi;
+	char text[LOG_PIECE];
+	size_t bytes = size < LOG_PIECE ? size : LOG_PIECE;
+
+	if (!bytes)
+		return -EINVAL;
+	if (!memory_guest_range(gpa, bytes, MEMORY_WRITE))
+		return -EFAULT;
+	bytes = log_read(&position, text, bytes);
+	memory_copy_to_guest(gpa, text, bytes);
+	vcpu->regs.rdi = position;
+	return bytes;
+}
+
+static int64_t call_stats(struct vcpu *vcpu)
+{
+	uint64_t index = vcpu->regs.rdi;
+
+	if (index >= machine.cpu_count)
+		return -ENXIO;
+	return hypercall_answer(vcpu->regs.rsi, vcpu->regs.rdx, &vcpu_at(index)->stats,
+				sizeof(struct hadal_stats));
+}
+
+static int64_t (*const call[HADAL_CALL_COUNT])(struct vcpu *vcpu) = {
+	[HADAL_CALL_QUERY] = call_query,
+	[HADAL_CALL_INFO] = call_info,
+	[HADAL_CALL_STOP] = call_stop,
+	[HADAL_CALL_REGS] = call_regs,
+	[HADAL_CALL_TRANSLATE] = hypercall_translate,
+	[HADAL_CALL_READ] = hypercall_read,
+	[HADAL_CALL_WRITE] = hypercall_write,
+	[HADAL_CALL_MAP] = hypercall_map,
+	[HADAL_CALL_UNMAP] = hypercall_unmap,
+	[HADAL_CALL_LOG] = call_log,
+	[HADAL_CALL_STATS] = call_stats,
+	[HADAL_CALL_CLIENT_ADD] = hypercall_client_add,
+	[HADAL_CALL_CLIENT_REMOVE] = hypercall_client_remove,
+	[HADAL_CALL_CLIENT_PAGE_ADD] = hypercall_client_page_add,
+	[HADAL_CALL_CLIENT_PAGE_REMOVE] = hypercall_client_page_remove,
+	[HADAL_CALL_CLIENT_STATE] = hypercall_client_state,
+	[HADAL_CALL_WINDOW] = hypercall_window,
+	[HADAL_CALL_PAUSE] = hypercall_pause,
+	[HADAL_CALL_RESUME] = hypercall_resume,
+	[HADAL_CALL_SET_REGS] = hypercall_set_regs,
+};
+
+/* Ring 0 of 64-bit mode only; for everybody else there is no hypervisor. */
+enum verdict base_hypercall(struct vcpu *vcpu)
+{
+	uint64_t number = vcpu->regs.rax - HADAL_CALL_BASE;
+
+	if (number >= HADAL_CALL_COUNT || !vendor->in_kernel(vcpu)) {
+		vcpu_inject_ud(vcpu);
+		return VERDICT_RETRY;
+	}
+	vcpu->regs.rax = call[number](vcpu);
+	return VERDICT_DONE;
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+#include "hypercall/window.h"
+#include "base/errno.h"
+#include "memory/memory.h"
+#include "cpus/request.h"
+
+bool window_is_open(void)
+{
+	return __atomic_load_n(&machine.nested.window, __ATOMIC_RELAXED);
+}
+
+/* Where the next of the image's own pages begins from an address on, or end. */
+static uint64_t next_own(uint64_t address, uint64_t end)
+{
+	for (uint32_t i = 0; i < machine.own_count; i++)
+		if (machine.own[i].start > address && machine.own[i].start < end)
+			end = machine.own[i].start;
+	return end;
+}
+
+static int show_range(uint64_t base, const struct hadal_range *range)
+{
+	uint64_t at = range->start, next;
+	int err = 0;
+
+	for (; !err && at < range->end; at = next) {
+		if (memory_is_own(at)) {
+			next = at + PAGE_BYTES;
+			err = nested_window_map(&machine.nested, base + at, memory_hidden_page(),
+						PAGE_BYTES);
+		} else {
+			next = next_own(at, range->end);
+			err = nested_window_map(&machine.nested, base + at, at, next - at);
+		}
+	}
+	return err;
+}
+
+static void unmap_all(struct vcpu *vcpu)
+{
+	uint64_t position = 0;
+	bool more;
+
+	do {
+		more = nested_window_unmap(&machine.nested, &position);
+		request_flush_all(vcpu);
+		nested_flushed(&machine.nested);
+	} while (more);
+}
+
+static int open_locked(struct vcpu *vcpu, uint64_t base)
+{
+	uint64_t top = machine.ram_count ? machine.ram[machine.ram_count - 1].end : 0;
+	uint64_t end = base + ((top + SIZE_1G - 1) & ~(SIZE_1G - 1));
+	int err = nested_window_open(&machine.nested, base, end);
+
+	if (err)
+		return err;
+	/* The identity may have come there on demand. */
+	unmap_all(vcpu);
+	for (uint32_t i = 0; !err && i < machine.ram_count; i++)
+		err = show_range(base, &machine.ram[i]);
+	if (err) {
+		unmap_all(vcpu);
+		nested_window_close(&machine.nested);
+	}
+	return err;
+}
+
+static int close_locked(struct vcpu *vcpu)
+{
+	if (!window_is_open())
+		return -ENOENT;
+	unmap_all(vcpu);
+	nested_window_close(&machine.nested);
+	return 0;
+}
+
+int64_t hypercall_window(struct vcpu *vcpu)
+{
+	uint64_t base = vcpu->regs.rdi;
+	int err;
+
+	lock_take(&machine.nested_lock);
+	err = base ? open_locked(vcpu, base) : close_locked(vcpu);
+	lock_give(&machine.nested_lock);
+	return err;
+}

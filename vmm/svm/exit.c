@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: MIT
+/* From the VMCB's exit code to struct exit, and from struct vcpu to the next entry. */
+#include "exit/dispatch.h"
+#include "life/init.h"
+#include "base/insn.h"
+#include "base/log.h"
+#include "vcpu/vendor.h"
+#include "x86/cpu.h"
+#include "svm/svm.h"
+
+#define VECTOR_OF  4
+#define KIND_TABLE 0x90
+
+/*
+ * Exits of instructions without operands, which have nothing more to tell. By the low byte of the
+ * exit code: those above 255 (APM, appendix C) have the low byte of none of these.
+ */
+static const uint8_t plain_kind[256] = {
+	[SVM_EXIT_RDTSC] = HADAL_EXIT_RDTSC,       [SVM_EXIT_RDPMC] = HADAL_EXIT_RDPMC,
+	[SVM_EXIT_CPUID] = HADAL_EXIT_CPUID,       [SVM_EXIT_INVD] = HADAL_EXIT_INVD,
+	[SVM_EXIT_PAUSE] = HADAL_EXIT_PAUSE,       [SVM_EXIT_HLT] = HADAL_EXIT_HLT,
+	[SVM_EXIT_VMMCALL] = HADAL_EXIT_HYPERCALL, [SVM_EXIT_RDTSCP] = HADAL_EXIT_RDTSCP,
+	[SVM_EXIT_WBINVD] = HADAL_EXIT_WBINVD,     [SVM_EXIT_MONITOR] = HADAL_EXIT_MONITOR,
+	[SVM_EXIT_MWAIT] = HADAL_EXIT_MWAIT,
+};
+
+/* All others. */
+static const uint8_t kind_of[KIND_TABLE] = {
+	[SVM_EXIT_CR_READ... SVM_EXIT_CR_READ + 15] = HADAL_EXIT_CR_READ,
+	[SVM_EXIT_CR_WRITE... SVM_EXIT_CR_WRITE + 15] = HADAL_EXIT_CR_WRITE,
+	[SVM_EXIT_DR_READ... SVM_EXIT_DR_WRITE + 15] = HADAL_EXIT_DR_ACCESS,
+	[SVM_EXIT_EXCEPTION... SVM_EXIT_EXCEPTION + 31] = HADAL_EXIT_EXCEPTION,
+	[SVM_EXIT_INTR] = HADAL_EXIT_INTERRUPT,
+	[SVM_EXIT_NMI] = HADAL_EXIT_NMI,
+	[SVM_EXIT_SMI] = HADAL_EXIT_SMI,
+	[SVM_EXIT_INIT] = HADAL_EXIT_INIT,
+	[SVM_EXIT_VINTR] = HADAL_EXIT_NMI_WINDOW,
+	[SVM_EXIT_IRET] = HADAL_EXIT_IRET,
+	[SVM_EXIT_INVLPG] = HADAL_EXIT_INVLPG,
+	[SVM_EXIT_INVLPGA] = HADAL_EXIT_VIRT_INSN,
+	[SVM_EXIT_MSR] = HADAL_EXIT_RDMSR,
+	[SVM_EXIT_SHUTDOWN] = HADAL_EXIT_SHUTDOWN,
+	[SVM_EXIT_VMRUN] = HADAL_EXIT_VIRT_INSN,
+	[SVM_EXIT_VMLOAD... SVM_EXIT_SKINIT] = HADAL_EXIT_VIRT_INSN,
+};
+
+/* Of these, the kinds whose instruction the base handlers complete: its length is needed. */
+#define COMPLETED                                                                                 \
+	(1ull << HADAL_EXIT_RDMSR | 1ull << HADAL_EXIT_WRMSR | 1ull << HADAL_EXIT_CR_READ |       \
+	 1ull << HADAL_EXIT_CR_WRITE | 1ull << HADAL_EXIT_DR_ACCESS | 1ull << HADAL_EXIT_XSETBV | \
+	 1ull << HADAL_EXIT_INVLPG)
+
+/*
+ * An event whose delivery exited is delivered again. INT n, INT3 and INTO are executed again
+ * instead, for RIP still points at them.
+ */
+static void requeue_event(struct vcpu *vcpu, const struct vmcb *vmcb)
+{
+	uint32_t info = vmcb->exit_interrupt, vector = info & EVENT_VECTOR;
+
+	if ((info & EVENT_TYPE) == EVENT_SOFT_INT)
+		return;
+	if ((info & EVENT_TYPE) == EVENT_EXCEPTION && (vector == VECTOR_BP || vector == VECTOR_OF))
+		return;
+	vcpu->inject = (struct event){.info = info, .error = vmcb->exit_interrupt >> 32};
+}
+
+static bool in_64bit_code(const struct vmcb *vmcb)
+{
+	return (vmcb->efer & EFER_LMA) && (vmcb->cs.attributes & SEGMENT_LONG);
+}
+
+/* Length of the commonest instructions without a prefix, or 0. */
+static uint32_t common_length(const uint8_t *code)
+{
+	if (code[0] != 0x0f)
+		return 0;
+	switch (code[1]) {
+	case 0xa2: /* CPUID */
+	case 0x30: /* WRMSR */
+	case 0x32: /* RDMSR */
+		return 2;
+	case 0x01:
+		return code[2] == 0xd9 ? 3 : 0; /* VMMCALL */
+	default:
+		return 0;
+	}
+}
+
+/*
+ * Length of the instruction at RIP where the processor does not tell it; most often the instruction
+ * lies in a page seen at an earlier exit. 0: leave the exit to the guest.
+ */
+static __attribute__((noinline)) uint32_t decoded_length(struct vcpu *vcpu)
+{
+	const struct vmcb *vmcb = svm_vmcb(vcpu);
+	const uint8_t *code = NULL;
+	uint32_t length = 0;
+	struct insn insn;
+	int err;
+
+	if (in_64bit_code(vmcb))
+		code = walk_cache_hit(vcpu_fetch_cache(vcpu, vcpu->rip), vmcb->cr3, vcpu->rip);
+	if (code && ((uint64_t)code & 0xfff) <= 0xffd)
+		length = common_length(code);
+	if (length)
+		return length;
+	err = vcpu_decode(vcpu, &insn);
+	if (err == -EINVAL)
+		vcpu_inject_ud(vcpu);
+	return err ? 0 : insn.length;
+}
+
+static void decode_cr(struct vcpu *vcpu, struct exit *e, unsigned code)
+{
+	struct insn insn;
+
+	e->length = 0;
+	if (vcpu_decode(vcpu, &insn))
+		return;
+	e->length = insn.length;
+	e->cr.cr = code & 15;
+	e->cr.gpr = insn.rm;
+	switch (insn.id) {
+	case INSN_CLTS:
+		e->cr.value = vcpu_get(vcpu, REG_CR0) & ~8ull;
+		break;
+	case INSN_LMSW: /* sets PE, MP, EM, TS but never clears PE; memory operands read as 0 bits
+			 */
+		e->cr.value = vcpu_get(vcpu, REG_CR0) & ~0xeull;
+		if (insn.rm != INSN_NO_REGISTER)
+			e->cr.value |= *vcpu_gpr(vcpu, insn.rm) & 0xf;
+		break;
+	default:
+		if (e->kind == HADAL_EXIT_CR_WRITE)
+			e->cr.value =
+				insn.rm == 4 ? vcpu_get(vcpu, REG_RSP) : *vcpu_gpr(vcpu, insn.rm);
+	}
+}
+
+static void decode_dr(struct vcpu *vcpu, struct exit *e, unsigned code)
+{
+	struct insn insn;
+
+	e->length = 0;
+	if (vcpu_decode(vcpu, &insn))
+		return;
+	e->length = insn.length;
+	e->dr.dr = code & 15;
+	e->dr.gpr = insn.rm;
+	e->dr.write = code >= SVM_EXIT_DR_WRITE;
+}
+
+static void decode_exception(const struct vmcb *vmcb, struct exit *e, unsigned code)
+{
+	unsigned vector = code - SVM_EXIT_EXCEPTION;
+
+	e->exception.vector = vector;
+	e->exception.has_error = 0x60227d00u >> vector & 1;
+	e->exception.error = vmcb->exit_info1;
+	e->exception.address = vmcb->exit_info2;
+	e->exception.software = vector == VECTOR_BP || vector == VECTOR_OF;
+}
+
+/* GIF is clear: let the NMI that waits come to the image's own handler, which counts it. */
+static void take_nmi(void)
+{
+	__asm__ volatile("stgi\n nop\n nop\n clgi" ::: "memory");
+}
+
+/* The guest's NMI handler ends; the shadow keeps the next NMI off until it has. */
+static void end_of_nmi(struct vcpu *vcpu)
+{
+	vcpu->arch_data[SVM_DATA_FLAGS] &= ~(uint64_t)SVM_FLAG_NMI_BLOCKED;
+	svm_set_intercept(vcpu, SVM_INTERCEPT_IRET, false);
+	svm_vmcb(vcpu)->interrupt_shadow |= 1;
+}
+
+static void end_nmi_window(struct vcpu *vcpu)
+{
+	svm_set_intercept(vcpu, SVM_INTERCEPT_VINTR, false);
+	svm_vmcb(vcpu)->virtual_interrupt &= ~VIRTUAL_IRQ;
+}
+
+/* What more an exit of a kind has to tell. */
+static void decode_kind(struct vcpu *vcpu, struct vmcb *vmcb, struct exit *e, unsigned code)
+{
+	switch (e->kind) {
+	case HADAL_EXIT_RDMSR:
+		if (vmcb->exit_info1 & 1)
+			e->kind = HADAL_EXIT_WRMSR;
+		break;
+	case HADAL_EXIT_CR_READ:
+	case HADAL_EXIT_CR_WRITE:
+		decode_cr(vcpu, e, code);
+		break;
+	case HADAL_EXIT_DR_ACCESS:
+		decode_dr(vcpu, e, code);
+		break;
+	case HADAL_EXIT_EXCEPTION:
+		decode_exception(vmcb, e, code);
+		break;
+	case HADAL_EXIT_NMI:
+		take_nmi();
+		break;
+	case HADAL_EXIT_NMI_WINDOW:
+		end_nmi_window(vcpu);
+		break;
+	case HADAL_EXIT_IRET:
+		end_of_nmi(vcpu);
+		break;
+	case HADAL_EXIT_NESTED_FAULT:
+		e->nested.gpa = vmcb->exit_info2;
+		e->nested.write = vmcb->exit_info1 & NPF_WRITE;
+		e->nested.execute = vmcb->exit_info1 & NPF_EXECUTE;
+		e->nested.read = !e->nested.write && !e->nested.execute;
+		e->nested.table = vmcb->exit_info1 & NPF_TABLE;
+		break;
+	default:
+		break;
+	}
+}
+
+static uint32_t exit_length(struct vcpu *vcpu)
+{
+	if (svm_features.next_rip)
+		return svm_vmcb(vcpu)->next_rip - vcpu->rip;
+	return decoded_length(vcpu);
+}
+
+/* False when the guest is to go on without the exit being handled. */
+static bool decode(struct vcpu *vcpu, struct vmcb *vmcb)
+{
+	uint32_t code = vmcb->exit_code;
+	struct exit *e = &vcpu->exit;
+
+	e->kind = plain_kind[(uint8_t)code];
+	if (e->kind) {
+		e->length = exit_length(vcpu);
+		return e->length;
+	}
+	if (code < KIND_TABLE)
+		e->kind = kind_of[code];
+	if (code == SVM_EXIT_NPF)
+		e->kind = HADAL_EXIT_NESTED_FAULT;
+	e->length = 0;
+	e->raw_reason = code;
+	e->raw_info[0] = vmcb->exit_info1;
+	e->raw_info[1] = vmcb->exit_info2;
+	decode_kind(vcpu, vmcb, e, code);
+	if (!e->length && (COMPLETED >> e->kind & 1)) {
+		e->length = exit_length(vcpu);
+		return e->length;
+	}
+	return true;
+}
+
+static __attribute__((noinline)) void encode_event(struct vcpu *vcpu)
+{
+	struct vmcb *vmcb = svm_vmcb(vcpu);
+
+	vmcb->event_injection = vcpu->inject.info | (uint64_t)vcpu->inject.error << 32;
+	vmcb->rflags = vcpu->rflags;
+	if ((vcpu->inject.info & EVENT_TYPE) == EVENT_NMI) {
+		vcpu->arch_data[SVM_DATA_FLAGS] |= SVM_FLAG_NMI_BLOCKED;
+		svm_set_intercept(vcpu, SVM_INTERCEPT_IRET, true);
+	}
+	vcpu->inject.info = 0;
+}
+
+static inline __attribute__((always_inline)) uint64_t encode(struct vcpu *vcpu)
+{
+	while (__builtin_expect(vcpu->attention, 0))
+		vcpu_attend(vcpu);
+	svm_vmcb(vcpu)->rip = vcpu->rip;
+	if (__builtin_expect(vcpu->inject.info, 0))
+		encode_event(vcpu);
+	return vcpu->arch_data[SVM_DATA_GUEST_VMCB];
+}
+
+uint64_t svm_encode(struct vcpu *vcpu)
+{
+	return encode(vcpu);
+}
+
+uint64_t svm_first_encode(struct vcpu *vcpu)
+{
+	uint64_t vmcb = encode(vcpu);
+
+	vcpu->in_handler = true; /* from here on: between exits no code of the image runs */
+	return vmcb;
+}
+
+/*
+ * Exits that have more to them, have interrupted the delivery of an event, or whose length is not
+ * told by the processor.
+ */
+static __attribute__((noinline)) uint64_t handle_more(struct vcpu *vcpu)
+{
+	struct vmcb *vmcb = svm_vmcb(vcpu);
+
+	if (vmcb->exit_code == SVM_EXIT_INVALID)
+		vcpu_entry_failed(vcpu);
+	if (vmcb->exit_interrupt & EVENT_VALID)
+		requeue_event(vcpu, vmcb);
+	if (decode(vcpu, vmcb))
+		vcpu_dispatch(vcpu, svm_clear_shadow);
+	if (vcpu->nmi_pending)
+		vcpu_attend(vcpu);
+	return encode(vcpu);
+}
+
+uint64_t svm_exit(struct vcpu *vcpu)
+{
+	struct vmcb *vmcb = svm_vmcb(vcpu);
+	uint32_t kind = plain_kind[(uint8_t)vmcb->exit_code];
+
+	vcpu->rip = vmcb->rip;
+	vcpu->rflags = vmcb->rflags;
+	vmcb->event_injection = 0;
+	vmcb->tlb_control = SVM_TLB_NOTHING;
+	vmcb->clean = ~0u;
+	if (__builtin_expect(!kind || !svm_features.next_rip || vmcb->exit_interrupt & EVENT_VALID,
+			     0))
+		return handle_more(vcpu);
+	vcpu->exit.kind = kind;
+	vcpu->exit.length = vmcb->next_rip - vcpu->rip;
+	vcpu_dispatch(vcpu, svm_clear_shadow);
+	return encode(vcpu);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the SVM half share. */
+#ifndef HADAL_SVM_SVM_H
+#define HADAL_SVM_SVM_H
+
+#include <stdbool.h>
+#include "vcpu/vcpu.h"
+#include "svm/vmcb.h"
+
+#define MSR_VM_CR       0xc0010114
+#define MSR_VM_HSAVE_PA 0xc0010117
+#define MSR_SYSCFG      0xc0010010
+
+/* The pages of vcpu->arch; the guest's VMCB is found by its distance from the vCPU. */
+enum svm_page { SVM_GUEST_VMCB, SVM_HOST_VMCB, SVM_HOST_SAVE };
+
+/* vcpu->arch_data; the first two are read by entry.S. */
+enum svm_data {
+	SVM_DATA_GUEST_VMCB, /* physical address */
+	SVM_DATA_HOST_VMCB,
+	SVM_DATA_FLAGS,
+};
+
+#define SVM_FLAG_NMI_BLOCKED 1u /* the guest is in its NMI handler: an IRET ends it */
+
+/* What the processor has, found by svm_probe(). */
+struct svm_features {
+	bool next_rip;
+	bool decode_assists;
+	bool flush_by_asid;
+};
+extern struct svm_features svm_features;
+
+static inline struct vmcb *svm_vmcb(struct vcpu *vcpu)
+{
+	return (struct vmcb *)((uint8_t *)vcpu - PERCPU_VCPU + PERCPU_ARCH);
+}
+
+static inline void svm_set_intercept(struct vcpu *vcpu, unsigned bit, bool on)
+{
+	uint32_t *word = &svm_vmcb(vcpu)->intercept[bit / 32];
+
+	if (on)
+		*word |= 1u << bit % 32;
+	else
+		*word &= ~(1u << bit % 32);
+	svm_vmcb(vcpu)->clean = 0;
+}
+
+static inline void svm_clear_shadow(struct vcpu *vcpu)
+{
+	svm_vmcb(vcpu)->interrupt_shadow &= ~1ull;
+}
+
+/* Called by entry.S: handle the exit, and prepare the entry; the guest VMCB's physical address. */
+uint64_t svm_exit(struct vcpu *vcpu);
+uint64_t svm_encode(struct vcpu *vcpu);
+uint64_t svm_first_encode(struct vcpu *vcpu);
+
+/* In entry.S. */
+int svm_enter(struct vcpu *vcpu);
+void svm_resume(void);
+
+/* The parts of struct vendor. */
+uint64_t svm_get(struct vcpu *vcpu, enum vcpu_reg reg);
+bool svm_in_kernel(struct vcpu *vcpu);
+void svm_set(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value);
+void svm_get_segment(struct vcpu *vcpu, enum vcpu_segment segment, struct hadal_segment *out);
+void svm_set_segment(struct vcpu *vcpu, enum vcpu_segment segment,
+		     const struct hadal_segment *value);
+bool svm_needs_if(struct vcpu *vcpu);
+int svm_intercept(struct vcpu *vcpu, enum hadal_exit_kind kind, bool on);
+void svm_intercept_exceptions(struct vcpu *vcpu, uint32_t vectors);
+void svm_intercept_msr(uint32_t msr, bool read, bool write);
+uint64_t svm_msr_bitmap(void);
+enum verdict svm_read_msr(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
+enum verdict svm_write_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value);
+uint64_t svm_cr4_allowed(struct vcpu *vcpu);
+uint64_t svm_efer_allowed(void);
+void svm_reinject_exception(struct vcpu *vcpu);
+void svm_pend_single_step(struct vcpu *vcpu);
+void svm_request_nmi_window(struct vcpu *vcpu);
+bool svm_nmi_allowed(struct vcpu *vcpu);
+void svm_flush_nested(struct vcpu *vcpu);
+
+#endif

@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: MIT
+/* The guest's registers and intercepts as the VMCB holds them. */
+#include "memory/memory.h"
+#include "vcpu/register_check.h"
+#include "vcpu/vendor.h"
+#include "x86/cpu.h"
+#include "svm/svm.h"
+
+#define VM_CR_LOCK_SVMDIS 0x18ull
+#define MSR_RANGE         0x2000u
+
+static uint8_t msr_bitmap[8192] __attribute__((aligned(4096)));
+
+static uint64_t *vmcb_field(struct vmcb *vmcb, enum vcpu_reg reg)
+{
+	switch (reg) {
+	case REG_RSP:
+		return &vmcb->rsp;
+	case REG_CR0:
+		return &vmcb->cr0;
+	case REG_CR2:
+		return &vmcb->cr2;
+	case REG_CR3:
+		return &vmcb->cr3;
+	case REG_CR4:
+		return &vmcb->cr4;
+	case REG_DR6:
+		return &vmcb->dr6;
+	case REG_DR7:
+		return &vmcb->dr7;
+	case REG_GDTR_BASE:
+		return &vmcb->gdtr.base;
+	case REG_IDTR_BASE:
+		return &vmcb->idtr.base;
+	case REG_PAT:
+		return &vmcb->pat;
+	case REG_SYSENTER_CS:
+		return &vmcb->sysenter_cs;
+	case REG_SYSENTER_ESP:
+		return &vmcb->sysenter_esp;
+	case REG_SYSENTER_EIP:
+		return &vmcb->sysenter_eip;
+	case REG_STAR:
+		return &vmcb->star;
+	case REG_LSTAR:
+		return &vmcb->lstar;
+	case REG_CSTAR:
+		return &vmcb->cstar;
+	case REG_SFMASK:
+		return &vmcb->sfmask;
+	case REG_KERNEL_GS_BASE:
+		return &vmcb->kernel_gs_base;
+	default:
+		return NULL;
+	}
+}
+
+uint64_t svm_get(struct vcpu *vcpu, enum vcpu_reg reg)
+{
+	struct vmcb *vmcb = svm_vmcb(vcpu);
+	uint64_t *field;
+
+	switch (reg) {
+	case REG_EFER:
+		return vmcb->efer & ~EFER_SVME;
+	case REG_CPL:
+		return vmcb->cpl;
+	case REG_GDTR_LIMIT:
+		return vmcb->gdtr.limit;
+	case REG_IDTR_LIMIT:
+		return vmcb->idtr.limit;
+	case REG_DEBUGCTL: /* not swapped without LBR virtualization */
+		return rdmsr(MSR_DEBUGCTL);
+	default:
+		field = vmcb_field(vmcb, reg);
+		return field ? *field : 0;
+	}
+}
+
+bool svm_in_kernel(struct vcpu *vcpu)
+{
+	const struct vmcb *vmcb = svm_vmcb(vcpu);
+
+	return !vmcb->cpl && (vmcb->cs.attributes & SEGMENT_LONG) && (vmcb->efer & EFER_LMA);
+}
+
+void svm_set(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value)
+{
+	struct vmcb *vmcb = svm_vmcb(vcpu);
+	uint64_t *field;
+
+	vmcb->clean = 0;
+	switch (reg) {
+	case REG_EFER:
+		vmcb->efer = value | EFER_SVME;
+		break;
+	case REG_GDTR_LIMIT:
+		vmcb->gdtr.limit = value;
+		break;
+	case REG_IDTR_LIMIT:
+		vmcb->idtr.limit = value;
+		break;
+	case REG_DEBUGCTL:
+		wrmsr(MSR_DEBUGCTL, value);
+		break;
+	case REG_RFLAGS:
+		vmcb->rflags = value;
+		break;
+	case REG_CPL:
+		break;
+	case REG_CR3:
+	case REG_CR4:
+		svm_flush_nested(vcpu);
+		*vmcb_field(vmcb, reg) = value;
+		break;
+	default:
+		field = vmcb_field(vmcb, reg);
+		if (field)
+			*field = value;
+	}
+}
+
+static struct svm_segment *segment_field(struct vcpu *vcpu, enum vcpu_segment segment)
+{
+	static const uint16_t offset[SEG_COUNT] = {
+		[SEG_ES] = offsetof(struct vmcb, es),     [SEG_CS] = offsetof(struct vmcb, cs),
+		[SEG_SS] = offsetof(struct vmcb, ss),     [SEG_DS] = offsetof(struct vmcb, ds),
+		[SEG_FS] = offsetof(struct vmcb, fs),     [SEG_GS] = offsetof(struct vmcb, gs),
+		[SEG_LDTR] = offsetof(struct vmcb, ldtr), [SEG_TR] = offsetof(struct vmcb, tr),
+	};
+
+	return (struct svm_segment *)((uint8_t *)svm_vmcb(vcpu) + offset[segment]);
+}
+
+void svm_get_segment(struct vcpu *vcpu, enum vcpu_segment segment, struct hadal_segment *out)
+{
+	const struct svm_segment *from = segment_field(vcpu, segment);
+
+	*out = (struct hadal_segment){
+		.selector = from->selector,
+		.attributes = from->attributes,
+		.limit = from->limit,
+		.base = from->base,
+	};
+}
+
+void svm_set_segment(struct vcpu *vcpu, enum vcpu_segment segment,
+		     const struct hadal_segment *value)
+{
+	*segment_field(vcpu, segment) =
+		(struct svm_segment){value->selector, value->attributes, value->limit, value->base};
+	if (segment == SEG_CS)
+		svm_vmcb(vcpu)->cpl = value->selector & 3;
+	svm_vmcb(vcpu)->clean = 0;
+}
+
+static void set_range(struct vcpu *vcpu, unsigned first, unsigned count, bool on)
+{
+	for (unsigned i = 0; i < count; i++)
+		svm_set_intercept(vcpu, first + i, on);
+}
+
+int svm_intercept(struct vcpu *vcpu, enum hadal_exit_kind kind, bool on)
+{
+	static const uint8_t single[HADAL_EXIT_KIND_COUNT] = {
+		[HADAL_EXIT_CPUID] = SVM_INTERCEPT_CPUID,
+		[HADAL_EXIT_WBINVD] = SVM_INTERCEPT_WBINVD,
+		[HADAL_EXIT_HLT] = SVM_INTERCEPT_HLT,
+		[HADAL_EXIT_RDTSC] = SVM_INTERCEPT_RDTSC,
+		[HADAL_EXIT_RDTSCP] = SVM_INTERCEPT_RDTSCP,
+		[HADAL_EXIT_RDPMC] = SVM_INTERCEPT_RDPMC,
+		[HADAL_EXIT_PAUSE] = SVM_INTERCEPT_PAUSE,
+		[HADAL_EXIT_MONITOR] = SVM_INTERCEPT_MONITOR,
+		[HADAL_EXIT_MWAIT] = SVM_INTERCEPT_MWAIT,
+		[HADAL_EXIT_INVLPG] = SVM_INTERCEPT_INVLPG,
+	};
+
+	switch (kind) {
+	case HADAL_EXIT_CR_READ:
+		set_range(vcpu, SVM_INTERCEPT_CR_READ, 16, on);
+		return 0;
+	case HADAL_EXIT_CR_WRITE:
+		set_range(vcpu, SVM_INTERCEPT_CR_WRITE, 16, on);
+		return 0;
+	case HADAL_EXIT_DR_ACCESS:
+		set_range(vcpu, SVM_INTERCEPT_DR_READ, 32, on);
+		return 0;
+	default:
+		if (!single[kind])
+			return -EOPNOTSUPP;
+		svm_set_intercept(vcpu, single[kind], on);
+		return 0;
+	}
+}
+
+void svm_intercept_exceptions(struct vcpu *vcpu, uint32_t vectors)
+{
+	svm_vmcb(vcpu)->intercept[SVM_INTERCEPT_EXCEPTION / 32] = vectors;
+	svm_vmcb(vcpu)->clean = 0;
+}
+
+/* Two bits an MSR, reads and writes, in three ranges (APM 15.11). */
+void svm_intercept_msr(uint32_t msr, bool read, bool write)
+{
+	static const uint32_t range[] = {0, 0xc0000000, 0xc0010000};
+
+	for (unsigned i = 0; i < 3; i++) {
+		uint32_t index = msr - range[i];
+		uint8_t *byte = &msr_bitmap[i * 0x800 + index / 4 % 0x800];
+		unsigned shift = index % 4 * 2;
+
+		if (index >= MSR_RANGE)
+			continue;
+		__atomic_fetch_and(byte, ~(3u << shift), __ATOMIC_SEQ_CST);
+		__atomic_fetch_or(byte, (read | write << 1) << shift, __ATOMIC_SEQ_CST);
+	}
+}
+
+uint64_t svm_msr_bitmap(void)
+{
+	svm_intercept_msr(MSR_EFER, true, true);
+	svm_intercept_msr(MSR_VM_CR, true, true);
+	svm_intercept_msr(MSR_VM_HSAVE_PA, true, true);
+	return memory_image_physical(msr_bitmap);
+}
+
+/* MSRs that VMLOAD and VMSAVE swap: the processor holds the image's values during an exit. */
+static uint64_t *swapped(struct vmcb *vmcb, uint32_t msr)
+{
+	switch (msr) {
+	case MSR_STAR:
+		return &vmcb->star;
+	case MSR_LSTAR:
+		return &vmcb->lstar;
+	case MSR_CSTAR:
+		return &vmcb->cstar;
+	case MSR_SFMASK:
+		return &vmcb->sfmask;
+	case MSR_KERNEL_GS_BASE:
+		return &vmcb->kernel_gs_base;
+	case MSR_FS_BASE:
+		return &vmcb->fs.base;
+	case MSR_GS_BASE:
+		return &vmcb->gs.base;
+	case MSR_SYSENTER_CS:
+		return &vmcb->sysenter_cs;
+	case MSR_SYSENTER_ESP:
+		return &vmcb->sysenter_esp;
+	case MSR_SYSENTER_EIP:
+		return &vmcb->sysenter_eip;
+	case MSR_PAT:
+		return &vmcb->pat;
+	default:
+		return NULL;
+	}
+}
+
+/*
+ * Whether the processor would take a value for one of them: PAT has its own rule, the others hold
+ * an address or plain bits.
+ */
+static bool swapped_value_allowed(uint32_t msr, uint64_t value)
+{
+	if (msr == MSR_PAT)
+		return pat_is_valid(value);
+	if (msr == MSR_STAR || msr == MSR_SFMASK || msr == MSR_SYSENTER_CS)
+		return true;
+	return is_canonical(value, read_cr4() & CR4_LA57);
+}
+
+/*
+ * To the guest's kernel SVM is disabled by the firmware, and in use, so that a hypervisor loaded
+ * later refuses, and one loaded before does not switch on its VMs (KVM looks at EFER for that).
+ */
+enum verdict svm_read_msr(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
+{
+	uint64_t native = 0, *field;
+
+	switch (msr) {
+	case MSR_EFER:
+		*value = svm_vmcb(vcpu)->efer;
+		return VERDICT_DONE;
+	case MSR_VM_CR:
+		rdmsr_safe(msr, &native);
+		*value = native | VM_CR_LOCK_SVMDIS;
+		return VERDICT_DONE;
+	case MSR_VM_HSAVE_PA:
+		*value = 0;
+		return VERDICT_DONE;
+	default:
+		field = swapped(svm_vmcb(vcpu), msr);
+		if (!field)
+			return VERDICT_PASS;
+		*value = *field;
+		return VERDICT_DONE;
+	}
+}
+
+static enum verdict write_efer(struct vcpu *vcpu, uint64_t value)
+{
+	uint64_t old = svm_get(vcpu, REG_EFER);
+
+	if ((value & ~(svm_efer_allowed() | EFER_SVME)) ||
+	    (((old ^ value) & EFER_LME) && (vcpu_get(vcpu, REG_CR0) & CR0_PG))) {
+		vcpu_inject_gp(vcpu);
+		return VERDICT_RETRY;
+	}
+	svm_set(vcpu, REG_EFER, (value & ~EFER_LMA) | (old & EFER_LMA));
+	return VERDICT_DONE;
+}
+
+enum verdict svm_write_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value)
+{
+	uint64_t *field;
+
+	switch (msr) {
+	case MSR_EFER:
+		return write_efer(vcpu, value);
+	case MSR_VM_CR:
+	case MSR_VM_HSAVE_PA:
+		return VERDICT_DONE;
+	default:
+		field = swapped(svm_vmcb(vcpu), msr);
+		if (!field)
+			return VERDICT_PASS;
+		if (!swapped_value_allowed(msr, value)) {
+			vcpu_inject_gp(vcpu);
+			return VERDICT_RETRY;
+		}
+		*field = value;
+		svm_vmcb(vcpu)->clean = 0;
+		return VERDICT_DONE;
+	}
+}
+
+void svm_reinject_exception(struct vcpu *vcpu)
+{
+	const struct exit *e = &vcpu->exit;
+
+	if (e->exception.vector == VECTOR_PF)
+		svm_set(vcpu, REG_CR2, e->exception.address);
+	vcpu_inject_exception(vcpu, e->exception.vector, e->exception.has_error,
+			      e->exception.error);
+}
+
+void svm_pend_single_step(struct vcpu *vcpu)
+{
+	svm_set(vcpu, REG_DR6, svm_vmcb(vcpu)->dr6 | DR6_BS);
+	vcpu_inject_exception(vcpu, VECTOR_DB, false, 0);
+}
+
+/* There is no NMI window: a virtual interrupt that is never delivered exits when IF allows it. */
+void svm_request_nmi_window(struct vcpu *vcpu)
+{
+	struct vmcb *vmcb = svm_vmcb(vcpu);
+
+	if (vcpu->arch_data[SVM_DATA_FLAGS] & SVM_FLAG_NMI_BLOCKED)
+		return; /* the IRET that ends the handler exits */
+	vmcb->virtual_interrupt |= VIRTUAL_IRQ | VIRTUAL_IGNORE_TPR;
+	svm_set_intercept(vcpu, SVM_INTERCEPT_VINTR, true);
+}
+
+bool svm_nmi_allowed(struct vcpu *vcpu)
+{
+	return !(vcpu->arch_data[SVM_DATA_FLAGS] & SVM_FLAG_NMI_BLOCKED) &&
+	       !(svm_vmcb(vcpu)->interrupt_shadow & 1);
+}
+
+void svm_flush_nested(struct vcpu *vcpu)
+{
+	svm_vmcb(vcpu)->tlb_control =
+		svm_features.flush_by_asid ? SVM_TLB_FLUSH_ASID : SVM_TLB_FLUSH_ALL;
+}

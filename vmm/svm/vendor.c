@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT
+/* SVM on and off, and what the guest's VMCB starts with (APM vol. 2, chapter 15). */
+#include "base/log.h"
+#include "memory/memory.h"
+#include "base/string.h"
+#include "vcpu/vendor.h"
+#include "x86/cpu.h"
+#include "svm/offsets.h"
+#include "x86/reset.h"
+#include "svm/svm.h"
+
+#define CPUID_SVM            (1u << 2) /* 0x80000001 ECX */
+#define CPUID_NESTED_PAGING  (1u << 0) /* 0x8000000a EDX */
+#define CPUID_NEXT_RIP       (1u << 3)
+#define CPUID_FLUSH_BY_ASID  (1u << 6)
+#define CPUID_DECODE_ASSISTS (1u << 7)
+#define VM_CR_SVMDIS         (1ull << 4)
+#define SYSCFG_SMEE          (1ull << 23)
+#define GUEST_ASID           1
+
+_Static_assert(offsetof(struct vcpu, arch_data) == VCPU_ARCH_DATA, "entry.S");
+_Static_assert(PERCPU_ARCH - PERCPU_VCPU + offsetof(struct vmcb, rax) == VCPU_VMCB_RAX, "entry.S");
+
+struct svm_features svm_features;
+
+static int svm_probe(void)
+{
+	uint32_t edx;
+
+	if (cpuid(0x80000000, 0).eax < 0x8000000a || !(cpuid(0x80000001, 0).ecx & CPUID_SVM)) {
+		log_line("this processor has no SVM");
+		return -ENODEV;
+	}
+	edx = cpuid(0x8000000a, 0).edx;
+	if (!(edx & CPUID_NESTED_PAGING)) {
+		log_line("this processor's SVM has no nested paging");
+		return -ENODEV;
+	}
+	svm_features = (struct svm_features){
+		.next_rip = edx & CPUID_NEXT_RIP,
+		.decode_assists = edx & CPUID_DECODE_ASSISTS,
+		.flush_by_asid = edx & CPUID_FLUSH_BY_ASID,
+	};
+	return 0;
+}
+
+static bool memory_encrypted(const struct entry_state *entry)
+{
+	uint64_t syscfg;
+
+	if (cpuid(0x80000000, 0).eax < 0x8000001f || rdmsr_safe(MSR_SYSCFG, &syscfg) ||
+	    !(syscfg & SYSCFG_SMEE))
+		return false;
+	return entry->cr3 >> (cpuid(0x8000001f, 0).ebx & 0x3f) & 1;
+}
+
+static int check_cpu(const struct entry_state *entry)
+{
+	uint64_t vm_cr;
+
+	if (entry->efer & EFER_SVME) {
+		log_line("SVM is in use on this CPU already");
+		return -EBUSY;
+	}
+	if (!rdmsr_safe(MSR_VM_CR, &vm_cr) && (vm_cr & VM_CR_SVMDIS)) {
+		log_line("the firmware has disabled SVM (VM_CR.SVMDIS)");
+		return -EPERM;
+	}
+	if (memory_encrypted(entry)) {
+		log_line("memory encryption is active");
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+static void fill_control(struct vcpu *vcpu)
+{
+	static const uint8_t always[] = {
+		SVM_INTERCEPT_NMI,      SVM_INTERCEPT_INVD,   SVM_INTERCEPT_MSR,
+		SVM_INTERCEPT_SHUTDOWN, SVM_INTERCEPT_VMRUN,  SVM_INTERCEPT_VMMCALL,
+		SVM_INTERCEPT_VMLOAD,   SVM_INTERCEPT_VMSAVE, SVM_INTERCEPT_STGI,
+		SVM_INTERCEPT_CLGI,     SVM_INTERCEPT_SKINIT, SVM_INTERCEPT_INVLPGA,
+	};
+	struct vmcb *vmcb = svm_vmcb(vcpu);
+
+	for (size_t i = 0; i < sizeof(always); i++)
+		svm_set_intercept(vcpu, always[i], true);
+	vmcb->msrpm = svm_msr_bitmap();
+	vmcb->asid = GUEST_ASID;
+	vmcb->tlb_control = SVM_TLB_FLUSH_ALL;
+	vmcb->nested_enable = NESTED_PAGING;
+	vmcb->nested_cr3 = nested_root(&machine.nested);
+}
+
+static void fill_state(struct vcpu *vcpu)
+{
+	const struct entry_state *entry = &vcpu->entry;
+	struct vmcb *vmcb = svm_vmcb(vcpu);
+
+	for (int i = 0; i < SEG_COUNT; i++)
+		svm_set_segment(vcpu, i, &entry->segment[i]);
+	vmcb->gdtr = (struct svm_segment){0, 0, entry->gdtr.limit, entry->gdtr.base};
+	vmcb->idtr = (struct svm_segment){0, 0, entry->idtr.limit, entry->idtr.base};
+	vmcb->cpl = 0;
+	vmcb->efer = entry->efer | EFER_SVME;
+	vmcb->cr0 = entry->cr0;
+	vmcb->cr2 = read_cr2();
+	vmcb->cr3 = entry->cr3;
+	vmcb->cr4 = entry->cr4;
+	vmcb->dr6 = read_dr6();
+	vmcb->dr7 = entry->dr7;
+	vmcb->rip = entry->rip;
+	vmcb->rsp = entry->rsp;
+	vmcb->rflags = entry->rflags;
+	vmcb->pat = entry->pat;
+}
+
+static int svm_start(struct vcpu *vcpu)
+{
+	int err = check_cpu(&vcpu->entry);
+
+	if (err)
+		return err;
+	memset(vcpu->arch, 0, PERCPU_ARCH_PAGES * PAGE_BYTES);
+	vcpu->arch_data[SVM_DATA_GUEST_VMCB] = vcpu->arch_physical[SVM_GUEST_VMCB];
+	vcpu->arch_data[SVM_DATA_HOST_VMCB] = vcpu->arch_physical[SVM_HOST_VMCB];
+	vcpu->arch_data[SVM_DATA_FLAGS] = 0;
+	wrmsr(MSR_EFER, vcpu->entry.efer | EFER_SVME);
+	wrmsr(MSR_VM_HSAVE_PA, vcpu->arch_physical[SVM_HOST_SAVE]);
+	/* The guest's VMCB takes the system call MSRs; the rest of what VMSAVE saves is replaced.
+	 */
+	__asm__ volatile("vmsave %0" ::"a"(vcpu->arch_physical[SVM_GUEST_VMCB]) : "memory");
+	__asm__ volatile("vmsave %0" ::"a"(vcpu->arch_physical[SVM_HOST_VMCB]) : "memory");
+	fill_control(vcpu);
+	fill_state(vcpu);
+	return 0;
+}
+
+static void save_segments(struct vcpu *vcpu)
+{
+	struct vmcb *vmcb = svm_vmcb(vcpu);
+	struct entry_state *entry = &vcpu->entry;
+
+	for (int i = 0; i < SEG_COUNT; i++)
+		svm_get_segment(vcpu, i, &entry->segment[i]);
+	entry->gdtr = (struct descriptor_pointer){vmcb->gdtr.limit, vmcb->gdtr.base};
+	entry->idtr = (struct descriptor_pointer){vmcb->idtr.limit, vmcb->idtr.base};
+}
+
+static void svm_stop(struct vcpu *vcpu)
+{
+	struct vmcb *vmcb = svm_vmcb(vcpu);
+	struct entry_state *entry = &vcpu->entry;
+
+	save_segments(vcpu);
+	entry->cr0 = vmcb->cr0;
+	entry->cr3 = vmcb->cr3;
+	entry->cr4 = vmcb->cr4;
+	entry->efer = vmcb->efer & ~EFER_SVME;
+	entry->rip = vcpu->rip;
+	entry->rsp = vmcb->rsp;
+	entry->rflags = vcpu->rflags;
+	entry->dr7 = vmcb->dr7;
+	entry->debugctl = rdmsr(MSR_DEBUGCTL);
+	entry->pat = vmcb->pat;
+	entry->sysenter_cs = vmcb->sysenter_cs;
+	entry->sysenter_esp = vmcb->sysenter_esp;
+	entry->sysenter_eip = vmcb->sysenter_eip;
+	__asm__ volatile("vmload %0" ::"a"(vcpu->arch_physical[SVM_GUEST_VMCB]) : "memory");
+	write_cr2(vmcb->cr2);
+	write_dr6(vmcb->dr6);
+	wrmsr(MSR_VM_HSAVE_PA, 0);
+}
+
+const struct vendor svm_vendor = {
+	.id = HADAL_VENDOR_AMD,
+	.name = "AMD SVM",
+	.nested_is_ept = false,
+	.nested_has_1g = memory_has_1g, /* NPT has the host's format */
+	.stop_clears_gif = true,
+	.probe = svm_probe,
+	.start = svm_start,
+	.enter = svm_enter,
+	.resume = svm_resume,
+	.stop = svm_stop,
+	.get = svm_get,
+	.in_kernel = svm_in_kernel,
+	.set = svm_set,
+	.get_segment = svm_get_segment,
+	.set_segment = svm_set_segment,
+	.wake = svm_clear_shadow,
+	.needs_if = svm_needs_if,
+	.strict_segments = false,
+	.intercept = svm_intercept,
+	.intercept_exceptions = svm_intercept_exceptions,
+	.intercept_msr = svm_intercept_msr,
+	.read_msr = svm_read_msr,
+	.write_msr = svm_write_msr,
+	.cr4_allowed = svm_cr4_allowed,
+	.efer_allowed = svm_efer_allowed,
+	.reinject_exception = svm_reinject_exception,
+	.pend_single_step = svm_pend_single_step,
+	.request_nmi_window = svm_request_nmi_window,
+	.nmi_allowed = svm_nmi_allowed,
+	.flush_nested = svm_flush_nested,
+	.shutdown = machine_reset,
+};

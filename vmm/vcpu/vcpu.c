@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+#include "base/insn.h"
+#include "memory/memory.h"
+#include "base/string.h"
+#include "vcpu/vendor.h"
+#include "x86/cpu.h"
+
+#define SEGMENT_BIG 0x400 /* CS.D */
+
+uint64_t vcpu_get(struct vcpu *vcpu, enum vcpu_reg reg)
+{
+	return vendor->get(vcpu, reg);
+}
+
+void vcpu_set(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value)
+{
+	vendor->set(vcpu, reg, value);
+}
+
+void vcpu_drop_caches(struct vcpu *vcpu)
+{
+	walk_cache_drop(&vcpu->fetch_cache[0]);
+	walk_cache_drop(&vcpu->fetch_cache[1]);
+	walk_cache_drop(&vcpu->client_cache);
+}
+
+bool vcpu_long_mode(struct vcpu *vcpu)
+{
+	struct hadal_segment cs;
+
+	if (!(vcpu_get(vcpu, REG_EFER) & EFER_LMA))
+		return false;
+	vendor->get_segment(vcpu, SEG_CS, &cs);
+	return cs.attributes & SEGMENT_LONG;
+}
+
+void vcpu_paging(struct vcpu *vcpu, struct guest_paging *paging)
+{
+	*paging = (struct guest_paging){
+		.cr0 = vcpu_get(vcpu, REG_CR0),
+		.cr3 = vcpu_get(vcpu, REG_CR3),
+		.cr4 = vcpu_get(vcpu, REG_CR4),
+		.efer = vcpu_get(vcpu, REG_EFER),
+		.physical_bits = machine.physical_bits,
+		.has_1g = true,
+	};
+}
+
+/* Host address of the code byte at a linear address, remembered for the next time. */
+static const uint8_t *code_at(struct vcpu *vcpu, uint64_t linear)
+{
+	struct guest_paging paging;
+	struct guest_walk walk;
+	struct walk_cache *cache = vcpu_fetch_cache(vcpu, linear);
+	const uint8_t *host = walk_cache_hit(cache, vcpu_get(vcpu, REG_CR3), linear);
+
+	if (host)
+		return host;
+	vcpu_paging(vcpu, &paging);
+	if (guest_walk(&paging, linear, WALK_ANY, memory_walk_table, NULL, &walk))
+		return NULL;
+	host = memory_guest(walk.gpa, MEMORY_READ);
+	if (host && (paging.efer & EFER_LMA))
+		walk_cache_fill(cache, paging.cr3, linear, &walk,
+				(const void *)((uint64_t)host & ~(PAGE_BYTES - 1)));
+	return host;
+}
+
+size_t vcpu_fetch(struct vcpu *vcpu, uint64_t linear, uint8_t *bytes, size_t count)
+{
+	size_t done = 0;
+
+	while (done < count) {
+		const uint8_t *host = code_at(vcpu, linear + done);
+
+		if (!host)
+			break;
+		do
+			bytes[done++] = *host++;
+		while (done < count && ((uint64_t)host & (PAGE_BYTES - 1)));
+	}
+	return done;
+}
+
+/* True with the code bytes when they all lie in the page of the last walk, and it still holds. */
+static bool fetch_again(struct vcpu *vcpu, uint64_t linear, uint8_t bytes[INSN_MAX_BYTES])
+{
+	const uint8_t *code;
+
+	if ((linear & (PAGE_BYTES - 1)) > PAGE_BYTES - INSN_MAX_BYTES)
+		return false;
+	code = walk_cache_hit(vcpu_fetch_cache(vcpu, linear), vcpu_get(vcpu, REG_CR3), linear);
+	if (code)
+		memcpy(bytes, code, INSN_MAX_BYTES);
+	return code;
+}
+
+static enum insn_mode code_mode(struct vcpu *vcpu, const struct hadal_segment *cs)
+{
+	if ((vcpu_get(vcpu, REG_EFER) & EFER_LMA) && (cs->attributes & SEGMENT_LONG))
+		return INSN_64;
+	return cs->attributes & SEGMENT_BIG ? INSN_32 : INSN_16;
+}
+
+int vcpu_decode(struct vcpu *vcpu, struct insn *insn)
+{
+	uint8_t bytes[INSN_MAX_BYTES];
+	struct hadal_segment cs;
+	enum insn_mode mode;
+	uint64_t linear = vcpu->rip;
+	size_t available;
+
+	vendor->get_segment(vcpu, SEG_CS, &cs);
+	mode = code_mode(vcpu, &cs);
+	if (mode != INSN_64)
+		linear = (uint32_t)(linear + cs.base);
+	if (mode == INSN_64 && fetch_again(vcpu, linear, bytes))
+		available = sizeof(bytes);
+	else
+		available = vcpu_fetch(vcpu, linear, bytes, sizeof(bytes));
+	return insn_decode(bytes, available, mode, insn);
+}
+
+static void special_registers(struct vcpu *vcpu, struct hadal_regs *out)
+{
+	struct guest_paging paging;
+
+	vcpu_paging(vcpu, &paging);
+	out->cr0 = paging.cr0;
+	out->cr2 = vcpu_get(vcpu, REG_CR2);
+	out->cr3 = paging.cr3;
+	out->cr4 = paging.cr4;
+	out->cr8 = read_cr8();
+	out->dr0 = read_dr0();
+	out->dr1 = read_dr1();
+	out->dr2 = read_dr2();
+	out->dr3 = read_dr3();
+	out->dr6 = vcpu_get(vcpu, REG_DR6);
+	out->dr7 = vcpu_get(vcpu, REG_DR7);
+	out->gdtr_base = vcpu_get(vcpu, REG_GDTR_BASE);
+	out->gdtr_limit = vcpu_get(vcpu, REG_GDTR_LIMIT);
+	out->idtr_base = vcpu_get(vcpu, REG_IDTR_BASE);
+	out->idtr_limit = vcpu_get(vcpu, REG_IDTR_LIMIT);
+}
+
+static void model_registers(struct vcpu *vcpu, struct hadal_regs *out)
+{
+	out->efer = vcpu_get(vcpu, REG_EFER);
+	out->star = vcpu_get(vcpu, REG_STAR);
+	out->lstar = vcpu_get(vcpu, REG_LSTAR);
+	out->cstar = vcpu_get(vcpu, REG_CSTAR);
+	out->sfmask = vcpu_get(vcpu, REG_SFMASK);
+	out->kernel_gs_base = vcpu_get(vcpu, REG_KERNEL_GS_BASE);
+	out->sysenter_cs = vcpu_get(vcpu, REG_SYSENTER_CS);
+	out->sysenter_esp = vcpu_get(vcpu, REG_SYSENTER_ESP);
+	out->sysenter_eip = vcpu_get(vcpu, REG_SYSENTER_EIP);
+	out->pat = vcpu_get(vcpu, REG_PAT);
+	out->xcr0 = read_cr4() & CR4_OSXSAVE ? xgetbv(0) : 0;
+	rdmsr_safe(MSR_TSC_AUX, &out->tsc_aux);
+}
+
+void vcpu_registers(struct vcpu *vcpu, struct hadal_regs *out)
+{
+	uint64_t *general = &out->rax;
+
+	for (unsigned i = 0; i < 16; i++)
+		general[i] = *vcpu_gpr(vcpu, i);
+	out->rsp = vcpu_get(vcpu, REG_RSP);
+	out->rip = vcpu->rip;
+	out->rflags = vcpu->rflags;
+	special_registers(vcpu, out);
+	model_registers(vcpu, out);
+	for (int i = 0; i < SEG_COUNT; i++)
+		vendor->get_segment(vcpu, i, &out->es + i);
+	out->cpu = vcpu->index;
+	out->apic_id = vcpu->apic_id;
+}

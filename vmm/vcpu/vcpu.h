@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/* One virtual CPU: the state of a processor while its system runs on top of the image. */
+#ifndef HADAL_VCPU_VCPU_H
+#define HADAL_VCPU_VCPU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <hadal/abi.h>
+#include "vcpu/exit.h"
+#include "extension/extension.h"
+#include "memory/guest_walk.h"
+#include "base/layout.h"
+#include "x86/descriptors.h"
+
+/* General registers in the processor's encoding order; rsp is kept elsewhere (REG_RSP). */
+struct gprs {
+	uint64_t rax, rcx, rdx, rbx, unused_rsp, rbp, rsi, rdi;
+	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+};
+
+/* Guest registers that the vendor's control structure or the processor holds. */
+enum vcpu_reg {
+	REG_RSP,
+	REG_CR0, /* as the guest sees it */
+	REG_CR3,
+	REG_CR4,  /* as the guest sees it */
+	REG_EFER, /* as the guest sees it */
+	REG_DR7,
+	REG_GDTR_BASE,
+	REG_GDTR_LIMIT,
+	REG_IDTR_BASE,
+	REG_IDTR_LIMIT,
+	REG_PAT,
+	REG_SYSENTER_CS,
+	REG_SYSENTER_ESP,
+	REG_SYSENTER_EIP,
+	REG_DEBUGCTL,
+	REG_CR2,
+	REG_DR6,
+	REG_STAR,
+	REG_LSTAR,
+	REG_CSTAR,
+	REG_SFMASK,
+	REG_KERNEL_GS_BASE,
+	REG_RFLAGS, /* write only: vcpu->rflags tells it */
+	REG_CPL,    /* 0 to 3, read only */
+};
+
+#define SEGMENT_LONG 0x200 /* CS.L in struct hadal_segment.attributes */
+enum vcpu_segment { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SEG_TR, SEG_COUNT };
+
+struct insn;
+
+/* An event to deliver on the next entry, encoded as both vendors do (SDM 25.8.3, APM 15.20). */
+#define EVENT_VALID     (1u << 31)
+#define EVENT_ERROR     (1u << 11) /* deliver the error code */
+#define EVENT_INTERRUPT (0u << 8)
+#define EVENT_NMI       (2u << 8)
+#define EVENT_EXCEPTION (3u << 8)
+#define EVENT_SOFT_INT  (4u << 8)
+#define EVENT_SOFT_EXC  (6u << 8) /* INT3, INTO; VT-x only, SVM takes EVENT_EXCEPTION */
+#define EVENT_TYPE      (7u << 8)
+#define EVENT_VECTOR    0xffu
+struct event {
+	uint32_t info; /* EVENT_*, 0 for none */
+	uint32_t error;
+	uint32_t length; /* of the instruction, for software events */
+};
+
+/* Requests that other CPUs post to a vCPU; served before the next entry. */
+#define REQUEST_FLUSH   1u  /* drop cached nested translations */
+#define REQUEST_REGS    2u  /* store the registers for the asker */
+#define REQUEST_NMI     4u  /* its own: see to nmi_pending */
+#define REQUEST_CLIENTS 8u  /* the first client came or the last one left */
+#define REQUEST_PAUSE   16u /* run nothing of the guest's while pause_ticks */
+#define REQUEST_SET     32u /* while paused: take the asker's registers */
+
+/* What the trampoline saves of the system that START is called from. */
+struct entry_state {
+	uint64_t cr0, cr3, cr4, efer;
+	uint64_t rip, rsp, rflags;
+	struct hadal_segment segment[SEG_COUNT];
+	struct descriptor_pointer gdtr, idtr;
+	uint64_t dr7, debugctl, pat;
+	uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
+};
+
+/* The registers as they were before some were set. */
+struct register_undo {
+	bool armed;     /* some were set, and nothing of the guest's has run since */
+	uint64_t exits; /* handled until then */
+	struct hadal_regs regs;
+};
+
+/* How far a vCPU has come with requests of a kind, which are numbered. */
+struct answer {
+	uint64_t done;      /* the last one it has done */
+	uint64_t abandoned; /* up to here others do not wait any more: it runs nothing of the
+			       guest's */
+};
+
+struct vcpu {
+	struct gprs regs; /* first: the entry stubs push the guest's registers here */
+	uint64_t rip;
+	uint64_t rflags;
+	uint64_t arch_data[16]; /* the vendor's own small state */
+	uint32_t index;
+	union {
+		struct {
+			uint32_t requests;  /* REQUEST_*, set by others with atomic operations */
+			uint32_t host_nmis; /* counted by the NMI handler while the image ran */
+		};
+		uint64_t attention; /* not 0: call vcpu_attend() before entering */
+	};
+	bool kick_sent; /* an NMI on its way to this vCPU is a kick */
+	struct exit exit;
+	struct event inject;
+	bool nmi_pending; /* an NMI waits until the guest can take one */
+	bool running;     /* takes requests */
+	bool virtualized; /* vendor->start() has succeeded */
+	bool in_handler; /* set while an exit is handled: a fault then costs the guest a #GP only */
+	uint32_t apic_id;
+	struct answer flushed;            /* of its nested translations */
+	struct answer followed;           /* coming and leaving clients */
+	bool serves_clients;              /* what clients need is intercepted */
+	struct walk_cache fetch_cache[2]; /* of code in the lower and the upper half */
+	struct walk_cache client_cache;   /* of what a client asks; its host address is the GPA's */
+	uint64_t pause_ticks;             /* for how long it is to pause; 0: not */
+	bool paused;                      /* it has come to a halt, and answers requests there */
+	struct register_undo undo;        /* should the processor refuse what was set */
+	uint64_t leave_gdt[32];
+	struct entry_state entry;
+	struct hadal_stats stats;
+	struct gdt gdt;
+	struct tss tss;
+	void *arch; /* PERCPU_ARCH pages, one after the other */
+	uint64_t arch_physical[PERCPU_ARCH_PAGES];
+	struct {
+		uint8_t kind[HADAL_EXIT_KIND_COUNT];
+		uint8_t exception[32];
+	} intercepts; /* how many want each */
+	void *extension_data[EXTENSION_MAX];
+	uint8_t extension_pool[2048] __attribute__((aligned(16)));
+};
+
+_Static_assert(offsetof(struct vcpu, regs) == 0,
+	       "the entry stubs push at the start of struct vcpu");
+_Static_assert(sizeof(struct vcpu) <= PERCPU_VCPU_PAGES * 4096, "struct vcpu outgrew its pages");
+
+static inline struct vcpu *vcpu_at(uint32_t index)
+{
+	return (struct vcpu *)(LAYOUT_PERCPU_BASE + ((uint64_t)index << PERCPU_SHIFT) +
+			       PERCPU_VCPU);
+}
+
+/* The general register with the given encoding; RSP goes through vcpu_get(). */
+static inline uint64_t *vcpu_gpr(struct vcpu *vcpu, unsigned encoding)
+{
+	return &vcpu->regs.rax + (encoding & 15);
+}
+
+uint64_t vcpu_get(struct vcpu *vcpu, enum vcpu_reg reg);
+void vcpu_set(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value);
+
+/*
+ * Queue an exception for the next entry. An exception that meets one being delivered becomes a #DF,
+ * and then a shutdown, as SDM 6.15 and APM 8.2.9 tell.
+ */
+void vcpu_inject_exception(struct vcpu *vcpu, uint8_t vector, bool has_error, uint32_t error);
+void vcpu_inject_ud(struct vcpu *vcpu);
+void vcpu_inject_gp(struct vcpu *vcpu);
+/* Deliver an NMI as soon as the guest can take one. */
+void vcpu_inject_nmi(struct vcpu *vcpu);
+
+/*
+ * Decode the instruction at the guest's RIP. 0; -ENODATA: it cannot be read (any more); -EINVAL: it
+ * is not one that the decoder knows.
+ */
+int vcpu_decode(struct vcpu *vcpu, struct insn *insn);
+/* Copy the code at a linear address; the bytes that could be read. */
+size_t vcpu_fetch(struct vcpu *vcpu, uint64_t linear, uint8_t *bytes, size_t count);
+/* How the guest's processor reads addresses now, for guest_walk(). */
+void vcpu_paging(struct vcpu *vcpu, struct guest_paging *paging);
+/* True in 64-bit mode: EFER.LMA and CS.L. */
+bool vcpu_long_mode(struct vcpu *vcpu);
+void vcpu_registers(struct vcpu *vcpu, struct hadal_regs *out);
+
+/*
+ * Where the last fetch near a linear address is remembered. A client's request and the hypercalls
+ * by which its kernel serves it take turns, so that each half has a place of its own.
+ */
+static inline struct walk_cache *vcpu_fetch_cache(struct vcpu *vcpu, uint64_t linear)
+{
+	return &vcpu->fetch_cache[linear >> 63];
+}
+
+/* Forget translations: the nested map or the guest's paging mode has changed. */
+void vcpu_drop_caches(struct vcpu *vcpu);
+
+/* After a fault inside the image: the guest gets a #GP for what it did. */
+void vcpu_abandon_exit(struct vcpu *vcpu);
+/* Called by the vendor's exit path right before entry while vcpu->attention is not 0. */
+void vcpu_attend(struct vcpu *vcpu);
+/* Do what other vCPUs ask; also called by whoever spins. */
+void vcpu_serve_requests(struct vcpu *vcpu);
+
+#endif

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+/* Events on their way to the guest, what blocks them, and the states a CPU waits in. */
+#include "base/string.h"
+#include "x86/cpu.h"
+#include "vmx/vmx.h"
+
+#define DR6_AFTER_RESET 0xffff0ff0ull
+#define DR7_AFTER_RESET 0x400ull
+#define DR7_GD          (1ull << 13)
+#define DR6_TRAPS       0xfull /* B0 to B3 */
+#define DR6_RTM         (1ull << 16)
+
+void vmx_pend_single_step(struct vcpu *vcpu)
+{
+	(void)vcpu;
+	vmwrite(VMCS_PENDING_DEBUG, vmread(VMCS_PENDING_DEBUG) | PENDING_DEBUG_BS);
+}
+
+/* A #DB that exits has changed neither DR6 nor DR7.GD yet (SDM 28.1). */
+static void take_debug_exception(uint64_t pending)
+{
+	uint64_t dr6 = read_dr6() & ~DR6_TRAPS;
+
+	/* RTM is the one bit that means its event by being clear. */
+	write_dr6((dr6 | (pending & ~DR6_RTM) | DR6_RTM) & ~(pending & DR6_RTM));
+	vmwrite(VMCS_DR7, vmread(VMCS_DR7) & ~DR7_GD);
+}
+
+void vmx_reinject_exception(struct vcpu *vcpu)
+{
+	const struct exit *e = &vcpu->exit;
+	uint32_t type = vmread(VMCS_EXIT_EVENT) & EVENT_TYPE;
+
+	if (e->exception.vector == VECTOR_PF)
+		write_cr2(e->exception.address);
+	else if (e->exception.vector == VECTOR_DB && type != EVENT_PRIVILEGED_SOFT_EXC)
+		take_debug_exception(e->exception.address);
+	vcpu_inject_exception(vcpu, e->exception.vector, e->exception.has_error,
+			      e->exception.error);
+	if (type != EVENT_EXCEPTION) {
+		vcpu->inject.info = (vcpu->inject.info & ~EVENT_TYPE) | type;
+		vcpu->inject.length = e->length;
+	}
+}
+
+bool vmx_nmi_allowed(struct vcpu *vcpu)
+{
+	(void)vcpu;
+	return !(vmread(VMCS_INTERRUPTIBILITY) & (BLOCKING_SHADOW | BLOCKING_NMI)) &&
+	       !(vmread(VMCS_ENTRY_EVENT) & EVENT_VALID) && vmread(VMCS_ACTIVITY) <= ACTIVITY_HLT;
+}
+
+/*
+ * The NMI window may open within the shadow of an STI (SDM 26.2), where no NMI is to be injected.
+ * RFLAGS.IF is set there, so that the interrupt window opens right behind it.
+ */
+void vmx_request_nmi_window(struct vcpu *vcpu)
+{
+	struct vmx_cpu *cpu = vmx_cpu(vcpu);
+
+	if (vmread(VMCS_INTERRUPTIBILITY) & BLOCKING_STI)
+		cpu->sti_window = true;
+	else
+		cpu->nmi_window = true;
+	vmx_apply_controls(vcpu);
+}
+
+void vmx_end_nmi_window(struct vcpu *vcpu)
+{
+	struct vmx_cpu *cpu = vmx_cpu(vcpu);
+
+	cpu->sti_window = false;
+	cpu->nmi_window = false;
+	vmx_apply_controls(vcpu);
+}
+
+/* An entry wants no shadow of an STI with IF clear, and none at all in HLT (SDM 27.3.1.5). */
+void vmx_wake(struct vcpu *vcpu)
+{
+	vmx_clear_shadow(vcpu);
+	if (vmread(VMCS_ACTIVITY) == ACTIVITY_HLT)
+		vmwrite(VMCS_ACTIVITY, ACTIVITY_ACTIVE);
+}
+
+/* It is in the VMCS already when the vCPU has been on its way into the guest (SDM 27.3.1.4). */
+bool vmx_needs_if(struct vcpu *vcpu)
+{
+	uint32_t event = vcpu->inject.info ? vcpu->inject.info : vmread(VMCS_ENTRY_EVENT);
+
+	return (event & EVENT_VALID) && (event & EVENT_TYPE) == EVENT_INTERRUPT;
+}
+
+void vmx_wait_for_sipi(void)
+{
+	vmwrite(VMCS_INTERRUPTIBILITY, 0);
+	vmwrite(VMCS_PENDING_DEBUG, 0);
+	vmwrite(VMCS_ACTIVITY, ACTIVITY_WAIT_SIPI);
+}
+
+static void reset_segments(struct vcpu *vcpu, uint8_t vector)
+{
+	struct hadal_segment data = {.limit = 0xffff, .attributes = 0x93};
+
+	for (int i = 0; i < SEG_COUNT; i++)
+		vmx_set_segment(vcpu, i, &data);
+	data.attributes = 0x82;
+	vmx_set_segment(vcpu, SEG_LDTR, &data);
+	data.attributes = 0x8b;
+	vmx_set_segment(vcpu, SEG_TR, &data);
+	data.attributes = 0x9b;
+	data.selector = vector << 8;
+	data.base = (uint64_t)vector << 12;
+	vmx_set_segment(vcpu, SEG_CS, &data);
+}
+
+void vmx_start_from_sipi(struct vcpu *vcpu, uint8_t vector)
+{
+	static const struct {
+		uint8_t reg;
+		uint32_t value;
+	} after[] = {
+		{REG_EFER, 0},
+		{REG_CR3, 0},
+		{REG_CR4, 0},
+		{REG_RSP, 0},
+		{REG_DR7, DR7_AFTER_RESET},
+		{REG_GDTR_BASE, 0},
+		{REG_GDTR_LIMIT, 0xffff},
+		{REG_IDTR_BASE, 0},
+		{REG_IDTR_LIMIT, 0xffff},
+		{REG_CR2, 0},
+		{REG_DR6, DR6_AFTER_RESET},
+		{REG_DEBUGCTL, 0},
+	};
+
+	memset(&vcpu->regs, 0, sizeof(vcpu->regs));
+	vcpu->regs.rdx = cpuid(1, 0).eax;
+	vcpu->rip = 0;
+	vcpu->rflags = RFLAGS_FIXED;
+	/* INIT leaves CD and NW as they were. */
+	vmx_set(vcpu, REG_CR0, (read_cr0() & (CR0_CD | CR0_NW)) | CR0_ET);
+	for (unsigned i = 0; i < sizeof(after) / sizeof(after[0]); i++)
+		vmx_set(vcpu, after[i].reg, after[i].value);
+	reset_segments(vcpu, vector);
+	write_dr0(0);
+	write_dr1(0);
+	write_dr2(0);
+	write_dr3(0);
+	vmwrite(VMCS_ACTIVITY, ACTIVITY_ACTIVE);
+	vcpu->nmi_pending = false;
+	vcpu_drop_caches(vcpu);
+}

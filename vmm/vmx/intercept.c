@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+/* What exits: controls, and the MSRs that are not the processor's own. */
+#include "memory/memory.h"
+#include "vcpu/register_check.h"
+#include "x86/cpu.h"
+#include "vmx/vmx.h"
+
+/* One for all CPUs (SDM 25.6.9): reads of low and high MSRs, then writes of them, one bit each. */
+static uint8_t msr_bitmap[4096] __attribute__((aligned(4096)));
+#define BITMAP_HIGH  1024
+#define BITMAP_WRITE 2048
+#define MSR_HIGH     0xc0000000u
+#define MSR_RANGE    0x2000u
+
+#define EFER_WRITABLE (EFER_SCE | EFER_LME | EFER_NXE)
+
+uint64_t vmx_msr_bitmap_physical(void)
+{
+	return memory_image_physical(msr_bitmap);
+}
+
+void vmx_apply_controls(struct vcpu *vcpu)
+{
+	const struct vmx_cpu *cpu = vmx_cpu(vcpu);
+	struct vmx_controls now = cpu->controls;
+
+	vmx_controls_intercept(&now, cpu->kinds);
+	if (cpu->nmi_window)
+		now.primary |= PRIMARY_NMI_WINDOW;
+	if (cpu->sti_window)
+		now.primary |= PRIMARY_INTERRUPT_WINDOW;
+	vmwrite(VMCS_PRIMARY, now.primary);
+	vmwrite(VMCS_SECONDARY, now.secondary);
+	vmwrite(VMCS_CR0_MASK, now.cr0_mask);
+	vmwrite(VMCS_CR4_MASK, now.cr4_mask);
+}
+
+int vmx_intercept(struct vcpu *vcpu, enum hadal_exit_kind kind, bool on)
+{
+	struct vmx_cpu *cpu = vmx_cpu(vcpu);
+	uint64_t cr0, cr4;
+
+	if (!vmx_can_intercept(&cpu->caps, kind))
+		return -EOPNOTSUPP;
+	cr0 = vmx_get(vcpu, REG_CR0);
+	cr4 = vmx_get(vcpu, REG_CR4);
+	cpu->kinds = on ? cpu->kinds | BIT(kind) : cpu->kinds & ~BIT(kind);
+	vmx_apply_controls(vcpu);
+	/* The bits that the masks cover have changed, and with them what the shadows must hold. */
+	vmwrite(VMCS_CR0_SHADOW, cr0);
+	vmwrite(VMCS_CR4_SHADOW, cr4);
+	return 0;
+}
+
+void vmx_intercept_exceptions(struct vcpu *vcpu, uint32_t vectors)
+{
+	(void)vcpu;
+	vmwrite(VMCS_EXCEPTIONS, vectors);
+}
+
+static void set_bit(uint32_t offset, bool on)
+{
+	uint8_t *byte = &msr_bitmap[offset / 8];
+	uint8_t bit = 1u << offset % 8;
+
+	if (on)
+		__atomic_fetch_or(byte, bit, __ATOMIC_RELAXED);
+	else
+		__atomic_fetch_and(byte, (uint8_t)~bit, __ATOMIC_RELAXED);
+}
+
+void vmx_intercept_msr(uint32_t msr, bool read, bool write)
+{
+	uint32_t offset = msr;
+
+	if (msr >= MSR_HIGH)
+		offset = msr - MSR_HIGH + BITMAP_HIGH * 8;
+	if ((msr & ~MSR_HIGH) >= MSR_RANGE)
+		return;
+	if (msr == MSR_FEATURE_CONTROL)
+		read = write = true;
+	set_bit(offset, read);
+	set_bit(offset + BITMAP_WRITE * 8, write);
+}
+
+/* The field that holds an MSR while the image runs, or 0. */
+static uint32_t field_of_msr(uint32_t msr)
+{
+	switch (msr) {
+	case MSR_SYSENTER_CS:
+		return VMCS_SYSENTER_CS;
+	case MSR_SYSENTER_ESP:
+		return VMCS_SYSENTER_ESP;
+	case MSR_SYSENTER_EIP:
+		return VMCS_SYSENTER_EIP;
+	case MSR_DEBUGCTL:
+		return VMCS_GUEST_DEBUGCTL;
+	case MSR_PAT:
+		return VMCS_GUEST_PAT;
+	case MSR_EFER:
+		return VMCS_GUEST_EFER;
+	case MSR_FS_BASE:
+		return VMCS_BASE(SEG_FS);
+	case MSR_GS_BASE:
+		return VMCS_BASE(SEG_GS);
+	default:
+		return 0;
+	}
+}
+
+/* VT-x looks like locked off by the firmware: the system leaves it alone, and no one can tell more.
+ */
+static uint64_t feature_control(void)
+{
+	return (rdmsr(MSR_FEATURE_CONTROL) | FEATURE_CONTROL_LOCKED) &
+	       ~(FEATURE_CONTROL_VMX | FEATURE_CONTROL_VMX_INSIDE_SMX);
+}
+
+enum verdict vmx_read_msr(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
+{
+	uint32_t field = field_of_msr(msr);
+
+	(void)vcpu;
+	if (msr == MSR_FEATURE_CONTROL)
+		*value = feature_control();
+	else if (field)
+		*value = vmread(field);
+	else
+		return VERDICT_PASS;
+	return VERDICT_DONE;
+}
+
+uint64_t vmx_efer_allowed(void)
+{
+	return EFER_WRITABLE | EFER_LMA;
+}
+
+static bool efer_allowed(struct vcpu *vcpu, uint64_t value)
+{
+	uint64_t changed = value ^ vmx_get(vcpu, REG_EFER);
+
+	if (changed & ~(EFER_WRITABLE | EFER_LMA))
+		return false;
+	return !((changed & EFER_LME) && (vmx_get(vcpu, REG_CR0) & CR0_PG));
+}
+
+/* The processor's own opinion: every exit sets the MSR anew, and the image does not use it. */
+static bool processor_allows(uint32_t msr, uint64_t value)
+{
+	bool allowed = !wrmsr_safe(msr, value);
+
+	if (msr == MSR_DEBUGCTL)
+		wrmsr(msr, 0);
+	return allowed;
+}
+
+static bool write_allowed(struct vcpu *vcpu, uint32_t msr, uint64_t value)
+{
+	switch (msr) {
+	case MSR_FEATURE_CONTROL: /* locked */
+		return false;
+	case MSR_EFER:
+		return efer_allowed(vcpu, value);
+	case MSR_PAT:
+		return pat_is_valid(value);
+	default:
+		return processor_allows(msr, value);
+	}
+}
+
+enum verdict vmx_write_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value)
+{
+	uint32_t field = field_of_msr(msr);
+
+	if (!field && msr != MSR_FEATURE_CONTROL)
+		return VERDICT_PASS;
+	if (!write_allowed(vcpu, msr, value)) {
+		vcpu_inject_gp(vcpu);
+		return VERDICT_RETRY;
+	}
+	if (msr == MSR_EFER) /* LMA is the processor's */
+		vmx_set(vcpu, REG_EFER, (value & ~EFER_LMA) | (vmx_get(vcpu, REG_EFER) & EFER_LMA));
+	else
+		vmwrite(field, value);
+	return VERDICT_DONE;
+}

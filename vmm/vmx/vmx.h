@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the VT-x half share. */
+#ifndef HADAL_VMX_VMX_H
+#define HADAL_VMX_VMX_H
+
+#include "vcpu/vendor.h"
+#include "vmx/caps.h"
+#include "vmx/vmcs.h"
+
+#define MSR_FEATURE_CONTROL            0x3a
+#define FEATURE_CONTROL_LOCKED         (1ull << 0)
+#define FEATURE_CONTROL_VMX_INSIDE_SMX (1ull << 1)
+#define FEATURE_CONTROL_VMX            (1ull << 2)
+
+/* Pages of vcpu->arch. */
+enum { VMX_PAGE_VMXON, VMX_PAGE_VMCS, VMX_PAGE_CPU };
+
+enum vmx_state {
+	VMX_OFF,
+	VMX_ON,      /* in VMX root operation */
+	VMX_LOADED,  /* and the vCPU's VMCS is current */
+	VMX_ENTERED, /* and the guest has run: its state is the VMCS's */
+};
+
+/* VT-x's own part of a vCPU. */
+struct vmx_cpu {
+	struct vmx_caps caps;
+	struct vmx_controls controls; /* without what extensions intercept */
+	uint64_t kinds;               /* bit n: enum hadal_exit_kind n is to exit */
+	uint32_t state;               /* enum vmx_state */
+	bool nmi_window;              /* exit when NMIs are no longer blocked */
+	bool sti_window;              /* exit when the shadow of an STI has passed */
+};
+
+static inline void *vmx_page(struct vcpu *vcpu, unsigned page)
+{
+	return (uint8_t *)vcpu - PERCPU_VCPU + PERCPU_ARCH + page * 4096;
+}
+
+static inline struct vmx_cpu *vmx_cpu(struct vcpu *vcpu)
+{
+	return vmx_page(vcpu, VMX_PAGE_CPU);
+}
+
+/* entry.S: where exits arrive, the first one and all others. */
+extern char vmx_first_exit_stub[], vmx_exit_stub[];
+/* Encode and enter again, with RSP and RDI at the vCPU. */
+void vmx_resume(void);
+/* Enter the guest for the first time. Returns a positive value when an NMI hit just before, and a
+   negative one when the processor refused. */
+int vmx_launch(struct vcpu *vcpu);
+
+/* vmx_setup.c: fill a fresh VMCS that is current. */
+void vmx_setup(struct vcpu *vcpu);
+
+/* vmx_exit.c: called by entry.S. */
+void vmx_clear_shadow(struct vcpu *vcpu);
+void vmx_handle_exit(struct vcpu *vcpu);
+bool vmx_first_exit(struct vcpu *vcpu);
+void vmx_attend(struct vcpu *vcpu);
+void vmx_encode(struct vcpu *vcpu);
+_Noreturn void vmx_entry_failed(struct vcpu *vcpu);
+
+/* vmx_log.c: why the processor refused to enter the guest. */
+void vmx_log_entry_failure(struct vcpu *vcpu);
+
+/* vmx_vcpu.c */
+uint64_t vmx_get(struct vcpu *vcpu, enum vcpu_reg reg);
+bool vmx_in_kernel(struct vcpu *vcpu);
+void vmx_set(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value);
+void vmx_get_segment(struct vcpu *vcpu, enum vcpu_segment segment, struct hadal_segment *out);
+void vmx_set_segment(struct vcpu *vcpu, enum vcpu_segment segment,
+		     const struct hadal_segment *value);
+/* Drop this vCPU's translations of virtual addresses. */
+void vmx_flush_virtual(struct vcpu *vcpu);
+void vmx_flush_nested(struct vcpu *vcpu);
+
+/* vmx_event.c: interrupts, NMIs, INIT and what blocks them. */
+void vmx_wake(struct vcpu *vcpu);
+bool vmx_needs_if(struct vcpu *vcpu);
+void vmx_pend_single_step(struct vcpu *vcpu);
+void vmx_reinject_exception(struct vcpu *vcpu);
+bool vmx_nmi_allowed(struct vcpu *vcpu);
+void vmx_request_nmi_window(struct vcpu *vcpu);
+/* The window opened. */
+void vmx_end_nmi_window(struct vcpu *vcpu);
+/* An INIT came: wait for a SIPI at once, for one that comes in between is lost. */
+void vmx_wait_for_sipi(void);
+/* A SIPI came: reset all registers and start in real mode (SDM vol. 3, 9.1.1). */
+void vmx_start_from_sipi(struct vcpu *vcpu, uint8_t vector);
+
+/* vmx_intercept.c */
+int vmx_intercept(struct vcpu *vcpu, enum hadal_exit_kind kind, bool on);
+void vmx_intercept_exceptions(struct vcpu *vcpu, uint32_t vectors);
+void vmx_intercept_msr(uint32_t msr, bool read, bool write);
+uint64_t vmx_efer_allowed(void);
+enum verdict vmx_read_msr(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
+enum verdict vmx_write_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value);
+uint64_t vmx_msr_bitmap_physical(void);
+/* Write the processor-based controls and the CR masks anew, with what extensions want. */
+void vmx_apply_controls(struct vcpu *vcpu);
+
+#endif

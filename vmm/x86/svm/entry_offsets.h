@@ -1,9 +1,0 @@
-/* SPDX-License-Identifier: MIT */
-/* Offsets into struct vcpu for entry.S; svm.c asserts them. */
-#ifndef HADAL_SVM_ENTRY_OFFSETS_H
-#define HADAL_SVM_ENTRY_OFFSETS_H
-
-#define VCPU_ARCH_DATA 144
-#define VCPU_VMCB_RAX  0x95f8 /* in the guest's VMCB, from the vCPU on */
-
-#endif

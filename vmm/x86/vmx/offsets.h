@@ -1,9 +1,0 @@
-/* SPDX-License-Identifier: MIT */
-/* Where entry.S finds members of struct vcpu; vmx_exit.c checks them. */
-#ifndef HADAL_X86_VMX_OFFSETS_H
-#define HADAL_X86_VMX_OFFSETS_H
-
-#define VCPU_ATTENTION  280
-#define VCPU_UNUSED_RSP 32
-
-#endif
