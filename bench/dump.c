@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "samples.h"
-#include "window.h"
+#include "device/window.h"
 
 #define PIECE_BYTES (1u << 20)
 

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "hadal.h"
-#include "kernel/process.h"
+#include "process/process.h"
 #include "samples.h"
 
 static struct hadal_memory memory;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* hadal disas */
 #include "disas/disas.h"
-#include "kernel/symbolize.h"
+#include "system/symbolize.h"
 #include "parse.h"
 #include "target.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* hadal dmesg */
 #include "kernel.h"
-#include "kernel/dmesg.h"
+#include "system/dmesg.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* hadal files */
 #include "kernel.h"
-#include "kernel/files.h"
+#include "file/files.h"
 
 #include <errno.h>
 #include <inttypes.h>

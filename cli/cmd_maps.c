@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* hadal maps */
 #include "kernel.h"
-#include "kernel/maps.h"
+#include "file/maps.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* hadal modules */
 #include "kernel.h"
-#include "kernel/module.h"
+#include "system/module.h"
 
 #include <inttypes.h>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* hadal mounts */
 #include "kernel.h"
-#include "kernel/mount_namespaces.h"
-#include "kernel/mounts.h"
+#include "file/mount_namespaces.h"
+#include "file/mounts.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* hadal ps */
 #include "kernel.h"
-#include "kernel/arguments.h"
+#include "process/arguments.h"
 #include "process_namespaces.h"
 #include "process_tree.h"
 

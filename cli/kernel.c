@@ -4,7 +4,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "image.h"
+#include "memory/image.h"
 
 /* What is known about builds of the kernel; removing it costs time and nothing else. */
 #define CACHE_DIRECTORY "/var/cache/hadal"

@@ -4,7 +4,7 @@
 #define HADAL_CLI_PROCESS_NAMESPACES_H
 
 #include "cli.h"
-#include "kernel/namespaces.h"
+#include "process/namespaces.h"
 
 /* All kinds with eleven characters each, and the numbers. */
 #define PROCESS_NAMESPACES_MAX (HADAL_NAMESPACE_KINDS * 24)

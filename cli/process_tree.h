@@ -2,7 +2,7 @@
 #ifndef HADAL_CLI_PROCESS_TREE_H
 #define HADAL_CLI_PROCESS_TREE_H
 
-#include "kernel/process.h"
+#include "process/process.h"
 
 /* Called for a process and how far below a root of the tree it is. */
 typedef void (*process_tree_visit)(void *ctx, struct hadal_process *process, unsigned int depth);

@@ -3,7 +3,7 @@
 #ifndef HADAL_CLI_SOCKET_TEXT_H
 #define HADAL_CLI_SOCKET_TEXT_H
 
-#include "kernel/sockets.h"
+#include "net/sockets.h"
 
 /* The longest are a UNIX name and an IPv6 address with scope and port. */
 #define SOCKET_TEXT_MAX 128

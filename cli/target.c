@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "kernel/process.h"
+#include "process/process.h"
 
 enum {
 	KEY_PHYSICAL = CLI_KEY_COMMAND + 0x200,

@@ -3,7 +3,7 @@
 #ifndef HADAL_CLI_TYPES_PRINT_H
 #define HADAL_CLI_TYPES_PRINT_H
 
-#include "kernel/btf.h"
+#include "types/btf.h"
 
 struct types_printer {
 	const struct hadal_types *types;

@@ -23,7 +23,7 @@
 #include <hadal/ioctl.h>
 
 #include "error.h"
-#include "memory.h"
+#include "memory/memory.h"
 
 /* An open /dev/hadal. */
 struct hadal;
@@ -160,7 +160,7 @@ int hadal_admit(struct hadal *hadal, pid_t pid, uint32_t flags, struct hadal_err
 int hadal_clients(struct hadal *hadal, struct hadal_client_info *clients, unsigned int room,
 		  struct hadal_error *error);
 
-/* For lib/kernel */
+/* For those who read a kernel in memory */
 
 /* Makes this system's RAM a memory source, through the memory window if that can be opened; *hadal
  * must stay open until it is closed. */

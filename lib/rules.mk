@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 # libhadal: every source below lib/ goes into build/libhadal.a.
 
-LIB_SOURCES := $(wildcard lib/*.c lib/kernel/*.c lib/dump/*.c lib/profile/*.c lib/types/*.c lib/show/*.c \
-	lib/search/*.c lib/disas/*.c)
+# In reading order: a directory uses those before it.
+LIB_DIRS := memory device types symbols kernel walk process file net system show search disas dump profile
+LIB_SOURCES := $(wildcard lib/*.c $(LIB_DIRS:%=lib/%/*.c))
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o)
 LIB_CPPFLAGS := -D_GNU_SOURCE -Ilib
 # What a program linked with libhadal.a needs beside it.
@@ -20,18 +21,19 @@ $(BUILD)/libhadal.a: $(LIB_OBJECTS)
 	$(call say,AR,$@)
 	$(Q)$(AR) rcs $@ $^
 
-# Programs include <libhadal/hadal.h> and link with -lhadal and LIB_LIBS.
-LIB_HEADERS := lib/hadal.h lib/error.h lib/memory.h lib/window.h lib/image.h
-LIB_KERNEL_HEADERS := $(addprefix lib/kernel/,arguments.h btf.h dmesg.h files.h find.h kallsyms.h \
-	kernel.h list.h maps.h module.h mount_namespaces.h mounts.h namespaces.h object.h path.h process.h \
-	sockets.h space.h)
+# Programs include <hadal.h> with -I$(PREFIX)/include/libhadal and link with -lhadal and LIB_LIBS.
+LIB_HEADERS := lib/hadal.h lib/error.h
+LIB_ROOM_HEADERS := $(addprefix lib/,device/window.h memory/image.h memory/memory.h memory/space.h types/btf.h \
+	symbols/kallsyms.h kernel/find.h kernel/kernel.h walk/list.h walk/object.h process/arguments.h \
+	process/namespaces.h process/process.h file/files.h file/maps.h file/mount_namespaces.h file/mounts.h \
+	file/path.h net/sockets.h system/dmesg.h system/module.h)
 install:: all
 	install -d $(DESTDIR)$(PREFIX)/include/hadal $(DESTDIR)$(PREFIX)/include/libhadal \
 		$(DESTDIR)$(PREFIX)/lib
 	install -m 644 include/hadal/*.h $(DESTDIR)$(PREFIX)/include/hadal
 	install -m 644 $(LIB_HEADERS) $(DESTDIR)$(PREFIX)/include/libhadal
-	install -d $(DESTDIR)$(PREFIX)/include/libhadal/kernel
-	install -m 644 $(LIB_KERNEL_HEADERS) $(DESTDIR)$(PREFIX)/include/libhadal/kernel
+	$(foreach header,$(LIB_ROOM_HEADERS),install -D -m 644 $(header) \
+		$(DESTDIR)$(PREFIX)/include/libhadal/$(patsubst lib/%,%,$(header)) &&) true
 	install -m 644 $(BUILD)/libhadal.a $(DESTDIR)$(PREFIX)/lib
 
 uninstall::

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "disas.h"
+#include "disas/disas.h"
 
 #include <capstone/capstone.h>
 #include <errno.h>

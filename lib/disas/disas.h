@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef HADAL_LIB_DISAS_H
-#define HADAL_LIB_DISAS_H
+#ifndef HADAL_LIB_DISAS_DISAS_H
+#define HADAL_LIB_DISAS_DISAS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../error.h"
+#include "error.h"
 
 /* Bytes of the longest instruction, SDM volume 2 chapter 2.3.11. */
 #define HADAL_INSTRUCTION_MAX 15

@@ -7,7 +7,7 @@
 #include <sys/procfs.h>
 #include <sys/user.h>
 
-#include "view.h"
+#include "dump/view.h"
 
 #define PAGE_BYTES 4096u
 /* Where the linker places x86-64 Linux, and 2 GiB on: nothing else is mapped there. */

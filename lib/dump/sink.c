@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "sink.h"
+#include "dump/sink.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../error.h"
+#include "error.h"
 
 /*
  * Where a dump goes: a file that has its name only when it is whole, a device, a pipe or standard

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include "view.h"
+#include "dump/view.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "lime.h"
+#include "dump/lime.h"
 
 #define PAGE_BYTES 4096u
 

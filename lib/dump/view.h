@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "../memory.h"
+#include "memory/memory.h"
 
 /*
  * Physical memory as the file that other tools expect, made while it is read: the same layout

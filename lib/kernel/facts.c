@@ -6,7 +6,7 @@
  *   absolute NAME ADDRESS
  *   field TYPE PATH OFFSET SIZE BIT-FIRST BIT-COUNT COUNT
  */
-#include "facts.h"
+#include "kernel/facts.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -2,8 +2,8 @@
 #ifndef HADAL_LIB_KERNEL_FACTS_H
 #define HADAL_LIB_KERNEL_FACTS_H
 
-#include "btf.h"
-#include "kallsyms.h"
+#include "types/btf.h"
+#include "symbols/kallsyms.h"
 
 #define HADAL_BUILD_ID_BYTES 20
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "find.h"
+#include "kernel/find.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
 #ifndef HADAL_LIB_KERNEL_FIND_H
 #define HADAL_LIB_KERNEL_FIND_H
 
-#include "kallsyms.h"
-#include "space.h"
+#include "symbols/kallsyms.h"
+#include "memory/space.h"
 
 /* The kernel image is linked and moved inside these addresses (x86-64 __START_KERNEL_map). */
 #define HADAL_IMAGE_MIN   0xffffffff80000000ull

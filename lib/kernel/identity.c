@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "identity.h"
+#include "kernel/identity.h"
 
 #include <stdio.h>
 #include <stdlib.h>

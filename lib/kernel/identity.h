@@ -2,8 +2,8 @@
 #ifndef HADAL_LIB_KERNEL_IDENTITY_H
 #define HADAL_LIB_KERNEL_IDENTITY_H
 
-#include "facts.h"
-#include "kernel.h"
+#include "kernel/facts.h"
+#include "kernel/kernel.h"
 
 #define HADAL_VMCOREINFO_MAX 4096
 

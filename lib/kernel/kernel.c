@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "kernel.h"
+#include "kernel/kernel.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "facts.h"
-#include "identity.h"
+#include "kernel/facts.h"
+#include "kernel/identity.h"
 
 /* Where Linux is linked to run: __START_KERNEL_map plus the default CONFIG_PHYSICAL_START. */
 #define LINK_BASE 0xffffffff81000000ull

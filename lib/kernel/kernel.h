@@ -2,10 +2,10 @@
 #ifndef HADAL_LIB_KERNEL_KERNEL_H
 #define HADAL_LIB_KERNEL_KERNEL_H
 
-#include "btf.h"
-#include "find.h"
-#include "kallsyms.h"
-#include "space.h"
+#include "types/btf.h"
+#include "kernel/find.h"
+#include "symbols/kallsyms.h"
+#include "memory/space.h"
 
 /*
  * What is known of a running Linux kernel from its machine's memory alone: where it is, its

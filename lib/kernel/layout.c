@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "layout.h"
+#include "kernel/layout.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #ifndef HADAL_LIB_KERNEL_LAYOUT_H
 #define HADAL_LIB_KERNEL_LAYOUT_H
 
-#include "kernel.h"
+#include "kernel/kernel.h"
 
 /* How the kernel maps physical memory; virtual and physical addresses in bytes. */
 struct hadal_layout {

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "profile.h"
-#include "symbols.h"
+#include "profile/profile.h"
+#include "profile/symbols.h"
 #include "types/variables.h"
 
 /* Longest chain of pointers, arrays and typedefs; real ones have less than 10. */

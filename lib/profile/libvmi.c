@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "profile.h"
-#include "symbols.h"
+#include "profile/profile.h"
+#include "profile/symbols.h"
 
 static bool plain(const char *text, const char *others)
 {

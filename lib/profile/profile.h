@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef HADAL_LIB_PROFILE_H
-#define HADAL_LIB_PROFILE_H
+#ifndef HADAL_LIB_PROFILE_PROFILE_H
+#define HADAL_LIB_PROFILE_PROFILE_H
 
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "../kernel/kernel.h"
+#include "kernel/kernel.h"
 
 /*
  * What other tools want to know of a kernel, taken from its memory alone. Addresses are those the

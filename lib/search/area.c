@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include "area.h"
+#include "search/area.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#include "../kernel/list.h"
-#include "../kernel/object.h"
+#include "walk/list.h"
+#include "walk/object.h"
 
 #define ENTRIES 512u
 

@@ -2,7 +2,7 @@
 #ifndef HADAL_LIB_SEARCH_AREA_H
 #define HADAL_LIB_SEARCH_AREA_H
 
-#include "../kernel/space.h"
+#include "memory/space.h"
 
 /* Ranges of physical memory, in ascending order without overlap. */
 struct hadal_ranges {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "find.h"
+#include "search/find.h"
 
 static int scan_pattern(void *ctx, const struct hadal_block *block)
 {

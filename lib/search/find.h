@@ -4,8 +4,8 @@
 
 #include <regex.h>
 
-#include "pattern.h"
-#include "strings.h"
+#include "search/pattern.h"
+#include "search/strings.h"
 
 /* Called for each place found. Returns 0, or another value to end the search. */
 typedef int (*hadal_hit)(void *ctx, uint64_t address, size_t len);

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
-#include "owner.h"
+#include "search/owner.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../kernel/module.h"
-#include "../kernel/process.h"
-#include "../kernel/symbolize.h"
-#include "area.h"
+#include "system/module.h"
+#include "process/process.h"
+#include "system/symbolize.h"
+#include "search/area.h"
 
 /*
  * An entry for a page: where its owner has it mapped, in pages (45 bits: 57 of an address), the

@@ -2,7 +2,7 @@
 #ifndef HADAL_LIB_SEARCH_OWNER_H
 #define HADAL_LIB_SEARCH_OWNER_H
 
-#include "../kernel/kernel.h"
+#include "kernel/kernel.h"
 
 /*
  * Who uses the pages of physical memory: the kernel's image, its modules, or processes that have

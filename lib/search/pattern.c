@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "pattern.h"
+#include "search/pattern.h"
 
 #include <ctype.h>
 #include <errno.h>

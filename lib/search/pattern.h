@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "../error.h"
+#include "error.h"
 
 /* The longest pattern, bytes. */
 #define HADAL_PATTERN_MAX 4096u

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "scan.h"
+#include "search/scan.h"
 
 #include <string.h>
 

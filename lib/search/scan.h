@@ -2,7 +2,7 @@
 #ifndef HADAL_LIB_SEARCH_SCAN_H
 #define HADAL_LIB_SEARCH_SCAN_H
 
-#include "area.h"
+#include "search/area.h"
 
 /* How much is looked at in one piece; fits into a processor's cache. */
 #define HADAL_SCAN_BYTES (256u << 10)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "strings.h"
+#include "search/strings.h"
 
 #include <string.h>
 

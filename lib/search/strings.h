@@ -2,7 +2,7 @@
 #ifndef HADAL_LIB_SEARCH_STRINGS_H
 #define HADAL_LIB_SEARCH_STRINGS_H
 
-#include "scan.h"
+#include "search/scan.h"
 
 /* Longer strings come in pieces of so many characters. */
 #define HADAL_STRING_MAX 4096u

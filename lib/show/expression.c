@@ -6,7 +6,7 @@
  *   postfix = primary { ("." | "->") name | "[" sum "]" }
  *   primary = number | name | "(" sum ")" | function "(" arguments ")"
  */
-#include "expression.h"
+#include "show/expression.h"
 
 #include <bpf/btf.h>
 #include <errno.h>

@@ -3,9 +3,9 @@
 #ifndef HADAL_LIB_SHOW_EXPRESSION_H
 #define HADAL_LIB_SHOW_EXPRESSION_H
 
-#include "../types/variables.h"
-#include "lex.h"
-#include "value.h"
+#include "types/variables.h"
+#include "show/lex.h"
+#include "show/value.h"
 
 struct expression {
 	struct hadal_kernel *kernel;

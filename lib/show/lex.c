@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "lex.h"
+#include "show/lex.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "expression.h"
+#include "show/expression.h"
 
 /* NR_CPUS of the largest kernels. */
 #define MAX_CPUS 8192

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "expression.h"
+#include "show/expression.h"
 
 /* More stars than anybody needs. */
 #define MAX_POINTERS 16

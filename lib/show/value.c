@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "value.h"
+#include "show/value.h"
 
 #include <bpf/btf.h>
 #include <errno.h>

@@ -2,8 +2,8 @@
 #ifndef HADAL_LIB_SHOW_VALUE_H
 #define HADAL_LIB_SHOW_VALUE_H
 
-#include "../kernel/kernel.h"
-#include "../types/declare.h"
+#include "kernel/kernel.h"
+#include "types/declare.h"
 
 /* A type that the blob need not have: some pointers to one that it has. */
 struct hadal_value_type {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "walk.h"
+#include "show/walk.h"
 
 #include <bpf/btf.h>
 #include <errno.h>

@@ -2,8 +2,8 @@
 #ifndef HADAL_LIB_SHOW_WALK_H
 #define HADAL_LIB_SHOW_WALK_H
 
-#include "../kernel/symbolize.h"
-#include "value.h"
+#include "system/symbolize.h"
+#include "show/value.h"
 
 #define HADAL_LEAF_TEXT_MAX 1024
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "declare.h"
+#include "types/declare.h"
 
 #include <bpf/btf.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #ifndef HADAL_LIB_TYPES_DECLARE_H
 #define HADAL_LIB_TYPES_DECLARE_H
 
-#include "../kernel/btf.h"
+#include "types/btf.h"
 
 /* Longer declarations are cut; the longest of a kernel's members has some 300 characters. */
 #define HADAL_DECLARATION_MAX 1024

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "outline.h"
+#include "types/outline.h"
 
 #include <bpf/btf.h>
 #include <errno.h>

@@ -2,7 +2,7 @@
 #ifndef HADAL_LIB_TYPES_OUTLINE_H
 #define HADAL_LIB_TYPES_OUTLINE_H
 
-#include "declare.h"
+#include "types/declare.h"
 
 /* A member of a structure, as it is met on the way through it. */
 struct hadal_member {

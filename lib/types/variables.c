@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "variables.h"
+#include "types/variables.h"
 
 #include <bpf/btf.h>
 #include <string.h>

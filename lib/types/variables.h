@@ -2,7 +2,7 @@
 #ifndef HADAL_LIB_TYPES_VARIABLES_H
 #define HADAL_LIB_TYPES_VARIABLES_H
 
-#include "../kernel/btf.h"
+#include "types/btf.h"
 
 /*
  * The type of a well-known variable of the kernel: BTF tells those of per-CPU variables only.

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Sources: lib/error.c lib/kernel/btf.c lib/types/*.c tests/unit/machine_btf.c
+// Sources: lib/error.c lib/types/*.c tests/unit/machine_btf.c
 // Libraries: -lbpf -lelf -lz
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <stdlib.h>
 
-#include "kernel/btf.h"
+#include "types/btf.h"
 #include "machine.h"
 #include "patch.h"
 #include "types/outline.h"

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Sources: vmm/memory/guest_walk.c
+// Sources: vmm/paging/guest_walk.c
 /* Random control registers and random tables in a small memory: the walk ends and stays in bounds.
  */
 #include <stdlib.h>
 #include <string.h>
 #include "base/errno.h"
-#include "memory/guest_walk.h"
+#include "paging/guest_walk.h"
 
 #define PAGES 8u
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Sources: lib/error.c lib/kernel/kallsyms.c lib/kernel/kallsyms_find.c
+// Sources: lib/error.c lib/symbols/kallsyms.c lib/symbols/kallsyms_find.c
 // Sources: tests/unit/kallsyms_builder.c
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "kallsyms_builder.h"
-#include "kernel/kallsyms.h"
+#include "symbols/kallsyms.h"
 #include "patch.h"
 
 #define SYMBOLS 700

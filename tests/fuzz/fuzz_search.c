@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Sources: lib/error.c lib/memory.c lib/kernel/space.c lib/kernel/list.c
-// Sources: lib/kernel/address_map.c lib/search/area.c lib/search/scan.c lib/search/pattern.c
+// Sources: lib/error.c lib/memory/memory.c lib/memory/space.c lib/walk/list.c
+// Sources: lib/walk/address_map.c lib/search/area.c lib/search/scan.c lib/search/pattern.c
 // Sources: lib/search/strings.c lib/search/find.c
 /*
  * A pattern as a person writes it, and memory of two ranges around the end of a block to find it

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Sources: lib/error.c lib/memory.c lib/kernel/*.c lib/types/*.c lib/show/*.c tests/unit/machine.c
+// Sources: KERNEL lib/show/*.c tests/unit/machine.c
 // Sources: tests/unit/machine_btf.c tests/unit/kallsyms_builder.c
 // Libraries: -lbpf -lelf -lz
 /*

@@ -7,7 +7,7 @@ FUZZ_PROGRAMS += $(FUZZ_TARGETS:%.c=$(BUILD)/%)
 FUZZ_CFLAGS := -std=gnu11 -O1 -g -Wall -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
 FUZZ_CPPFLAGS := $(CPPFLAGS) -D_GNU_SOURCE -Ilib -Ivmm -Itests/unit
 
-$(BUILD)/tests/fuzz/%: tests/fuzz/%.c $$(wildcard $$(call test_note,tests/fuzz/%.c,Sources)) \
+$(BUILD)/tests/fuzz/%: tests/fuzz/%.c $$(call test_sources,tests/fuzz/%.c) \
 		$(wildcard lib/*.h lib/*/*.h include/hadal/*.h vmm/*/*.h vmm/*/*/*.h tests/unit/*.h)
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$@)

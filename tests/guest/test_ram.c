@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "support/check.h"
-#include "window.h"
+#include "device/window.h"
 
 #define PAGE              4096ull
 #define IMAGE_MAPPING     0xffffffff80000000ull

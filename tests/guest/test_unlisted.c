@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 #include "hadal.h"
-#include "kernel/object.h"
-#include "kernel/pid_table.h"
-#include "kernel/process.h"
+#include "walk/object.h"
+#include "process/pid_table.h"
+#include "process/process.h"
 
 static struct hadal *hadal;
 static struct hadal_memory memory;

@@ -16,7 +16,7 @@
 
 #include <hadal/ioctl.h>
 
-#include "window.h"
+#include "device/window.h"
 
 #define PAGE_BYTES  4096u
 #define PIECE_BYTES (256u * PAGE_BYTES)

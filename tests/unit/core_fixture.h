@@ -16,7 +16,7 @@
 #include "hypercall/hypercall.h"
 #include "life/init.h"
 #include "hypercall/map.h"
-#include "memory/memory.h"
+#include "paging/memory.h"
 #include "exit/msr.h"
 #include "cpus/pause.h"
 #include "vcpu/register_set.h"

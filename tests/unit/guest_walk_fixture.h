@@ -7,7 +7,7 @@
 #include <string.h>
 #include "unit.h"
 #include "base/errno.h"
-#include "memory/guest_walk.h"
+#include "paging/guest_walk.h"
 
 #define PAGES 16u
 #define P     1ull

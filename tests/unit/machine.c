@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "kallsyms_builder.h"
-#include "kernel/space.h"
+#include "memory/space.h"
 
 #define LARGE   (2ull << 20)
 #define TABLES  0x100000u /* page tables are from here on in RAM, objects from OBJECTS */

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "memory.h"
+#include "memory/memory.h"
 
 /*
  * A made-up machine: RAM with page tables and a kernel whose symbols, types, tasks and modules are

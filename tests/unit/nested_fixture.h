@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include "pool.h"
 #include "base/errno.h"
-#include "memory/nested.h"
+#include "paging/nested.h"
 
 #define RWX   (PT_READ | PT_WRITE | PT_EXEC)
 #define DUMMY 0x7777000ull

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include "pool.h"
 #include "base/errno.h"
-#include "memory/pagetable.h"
+#include "paging/pagetable.h"
 
 #define RWX (PT_READ | PT_WRITE | PT_EXEC)
 #define WB  PT_TYPE(MEMORY_WB)

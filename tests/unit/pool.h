@@ -7,7 +7,7 @@
 #include <string.h>
 #include "unit.h"
 #include "base/bits.h"
-#include "memory/pt_pool.h"
+#include "paging/pt_pool.h"
 
 /* Where the pool claims its pages to be, so that mixing up addresses crashes. */
 #define POOL_PHYSICAL 0x4000000ull

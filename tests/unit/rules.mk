@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 # Unit tests: each test_*.c becomes a host program with cmocka and sanitizers. A test names the
 # sources it tests, and libraries if any, in comments of its own:
-#   // Sources: lib/error.c lib/kernel/*.c
+#   // Sources: lib/error.c lib/show/*.c
 #   // Libraries: -lbpf
-# A comment may be there more than once.
+# A comment may be there more than once. KERNEL stands for all that reads a kernel in memory.
 
 UNIT_TESTS := $(wildcard tests/unit/test_*.c)
 UNIT_PROGRAMS += $(UNIT_TESTS:%.c=$(BUILD)/%)
@@ -12,7 +12,9 @@ UNIT_CPPFLAGS := $(CPPFLAGS) -D_GNU_SOURCE -Ilib -Ivmm -Itests/unit
 
 # The comment "// NAME: words" of a test, as words.
 test_note = $(shell sed -n 's,^// $(2): *,,p' $(1))
-test_sources = $(wildcard $(call test_note,$(1),Sources))
+KERNEL_SOURCES := lib/error.c lib/memory/memory.c lib/memory/space.c \
+	$(wildcard $(patsubst %,lib/%/*.c,types symbols kernel walk process file net system))
+test_sources = $(sort $(wildcard $(patsubst KERNEL,$(KERNEL_SOURCES),$(call test_note,$(1),Sources))))
 test_objects = $(patsubst %.c,$(BUILD)/tests/sanitized/%.o,$(1) $(call test_sources,$(1)))
 
 # Not intermediate: several tests share them.

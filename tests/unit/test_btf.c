@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Sources: lib/error.c lib/kernel/btf.c
+// Sources: lib/error.c lib/types/btf.c
 // Libraries: -lbpf -lelf -lz
 #include <bpf/btf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/btf.h"
+#include "types/btf.h"
 #include "unit.h"
 
 struct blob {

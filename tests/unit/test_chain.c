@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Sources: lib/error.c lib/memory.c lib/kernel/*.c tests/unit/machine.c
+// Sources: KERNEL tests/unit/machine.c
 // Sources: tests/unit/machine_btf.c tests/unit/kallsyms_builder.c
 // Libraries: -lbpf -lelf -lz
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/address_map.h"
-#include "kernel/chain.h"
+#include "walk/address_map.h"
+#include "walk/chain.h"
 #include "kernel/kernel.h"
 #include "machine.h"
 #include "unit.h"

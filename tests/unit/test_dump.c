@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Sources: lib/error.c lib/memory.c lib/kernel/*.c lib/dump/view.c lib/dump/elf.c
+// Sources: KERNEL lib/dump/view.c lib/dump/elf.c
 // Sources: tests/unit/machine.c tests/unit/machine_btf.c tests/unit/kallsyms_builder.c
 // Libraries: -lbpf -lelf -lz
 #include <elf.h>

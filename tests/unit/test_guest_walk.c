@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Sources: vmm/memory/guest_walk.c
+// Sources: vmm/paging/guest_walk.c
 #include "guest_walk_fixture.h"
 #include "random.h"
 

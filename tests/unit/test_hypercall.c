@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Sources: vmm/hypercall/hypercall.c vmm/hypercall/transfer.c vmm/hypercall/map.c
-// vmm/base/page_set.c Sources: vmm/hypercall/client.c vmm/hypercall/window.c vmm/memory/memory.c
-// vmm/memory/nested.c Sources: vmm/memory/pagetable.c vmm/memory/pt_pool.c vmm/memory/mtrr.c
-// vmm/memory/guest_walk.c Sources: vmm/cpus/lock.c vmm/base/log.c vmm/cpus/pause.c
+// Sources: vmm/base/page_set.c vmm/hypercall/client.c vmm/hypercall/window.c vmm/paging/memory.c
+// Sources: vmm/paging/nested.c vmm/paging/pagetable.c vmm/paging/pt_pool.c vmm/paging/mtrr.c
+// Sources: vmm/paging/guest_walk.c vmm/cpus/lock.c vmm/base/log.c vmm/cpus/pause.c
 /* Hypercalls at the bounds of memory and tables, and who may make them. */
 #include "unit.h"
 #include "core_fixture.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Sources: lib/error.c lib/memory.c lib/image.c lib/dump/view.c lib/dump/elf.c
+// Sources: lib/error.c lib/memory/memory.c lib/memory/image.c lib/dump/view.c lib/dump/elf.c
 // Libraries: -lelf
 #include "unit.h"
 
@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "dump/view.h"
-#include "image.h"
+#include "memory/image.h"
 
 #define RAM_BYTES  0x40000u
 #define LOW_END    0x5000u

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Sources: lib/error.c lib/kernel/kallsyms.c lib/kernel/kallsyms_find.c
+// Sources: lib/error.c lib/symbols/kallsyms.c lib/symbols/kallsyms_find.c
 // Sources: tests/unit/kallsyms_builder.c
 #include <errno.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "kallsyms_builder.h"
-#include "kernel/kallsyms.h"
+#include "symbols/kallsyms.h"
 #include "unit.h"
 
 #define BASE         0xffffffff9a200000ull

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Sources: vmm/memory/mtrr.c
+// Sources: vmm/paging/mtrr.c
 #include <stdbool.h>
 #include "unit.h"
 #include "random.h"
-#include "memory/mtrr.h"
+#include "paging/mtrr.h"
 
 #define VALID   (1ull << 11)
 #define ENABLED (1ull << 11)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Sources: vmm/memory/nested.c vmm/memory/mtrr.c vmm/memory/pagetable.c vmm/memory/pt_pool.c
+// Sources: vmm/paging/nested.c vmm/paging/mtrr.c vmm/paging/pagetable.c vmm/paging/pt_pool.c
 #include "nested_fixture.h"
 
 #define WINDOW (512 * SIZE_1G)

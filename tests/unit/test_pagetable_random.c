@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Sources: vmm/memory/pagetable.c vmm/memory/pt_pool.c
+// Sources: vmm/paging/pagetable.c vmm/paging/pt_pool.c
 #include "random.h"
 #include "pagetable_fixture.h"
 

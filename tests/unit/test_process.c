@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Sources: lib/error.c lib/memory.c lib/kernel/*.c tests/unit/machine.c
+// Sources: KERNEL tests/unit/machine.c
 // Sources: tests/unit/machine_btf.c tests/unit/kallsyms_builder.c
 // Libraries: -lbpf -lelf -lz
 #include <errno.h>
@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/module.h"
-#include "kernel/process.h"
+#include "system/module.h"
+#include "process/process.h"
 #include "machine.h"
 #include "unit.h"
 

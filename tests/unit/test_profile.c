@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Sources: lib/error.c lib/memory.c lib/kernel/*.c lib/profile/*.c lib/types/*.c
+// Sources: KERNEL lib/profile/*.c
 // Sources: tests/unit/machine.c tests/unit/machine_btf.c tests/unit/kallsyms_builder.c
 // Libraries: -lbpf -lelf -lz -ljson-c
 #include <stdio.h>

@@ -12,7 +12,7 @@
 #include "unit.h"
 #include "base/errno.h"
 #include "base/log.h"
-#include "memory/memory.h"
+#include "paging/memory.h"
 #include "cpus/pause.h"
 #include "vcpu/register_set.h"
 #include "cpus/request.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* Finding bytes in memory, wherever blocks, pages and ranges of RAM end. */
-// Sources: lib/error.c lib/memory.c lib/kernel/space.c lib/kernel/list.c lib/kernel/address_map.c
-// Sources: lib/search/area.c lib/search/scan.c lib/search/pattern.c lib/search/strings.c
-// Sources: lib/search/find.c
+// Sources: lib/error.c lib/memory/memory.c lib/memory/space.c lib/walk/list.c
+// Sources: lib/walk/address_map.c lib/search/area.c lib/search/scan.c lib/search/pattern.c
+// Sources: lib/search/strings.c lib/search/find.c
 #include "search_fixture.h"
 
 static struct hits find_in(const struct hadal_area *area, const char *hex)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Sources: lib/error.c lib/kernel/btf.c lib/types/*.c
+// Sources: lib/error.c lib/types/*.c
 // Libraries: -lbpf -lelf -lz
 #include <bpf/btf.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "base/log.h"
-#include "memory/memory.h"
+#include "paging/memory.h"
 #include "cpus/pause.h"
 #include "cpus/request.h"
 #include "base/string.h"

@@ -2,7 +2,7 @@
 #include "exit/base.h"
 #include "exit/hidden_write.h"
 #include "base/log.h"
-#include "memory/memory.h"
+#include "paging/memory.h"
 #include "cpus/request.h"
 #include "vcpu/vendor.h"
 #include "x86/cpu.h"

@@ -2,7 +2,7 @@
 /* Writes to control and debug registers that exit, with the processor's own rules (SDM 2.5,
  * APM 3.1). */
 #include "exit/base.h"
-#include "memory/memory.h"
+#include "paging/memory.h"
 #include "vcpu/vendor.h"
 #include "x86/cpu.h"
 

@@ -2,7 +2,7 @@
 /* Accesses to MSRs that exit: the intercepted ones, and all outside the bitmaps' ranges. */
 #include "exit/base.h"
 #include "base/log.h"
-#include "memory/memory.h"
+#include "paging/memory.h"
 #include "exit/msr.h"
 #include "cpus/request.h"
 #include "base/string.h"

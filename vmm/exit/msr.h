@@ -3,7 +3,7 @@
 #define HADAL_EXIT_MSR_H
 
 #include <stdint.h>
-#include "memory/mtrr.h"
+#include "paging/mtrr.h"
 
 /* Intercept what the base handlers need. 0 or -ENOSPC. */
 int msr_init(void);

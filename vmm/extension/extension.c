@@ -3,7 +3,7 @@
 #include "hypercall/client.h"
 #include "base/errno.h"
 #include "base/log.h"
-#include "memory/memory.h"
+#include "paging/memory.h"
 #include "vcpu/vendor.h"
 
 extern const struct hadal_extension *const extensions_start[], *const extensions_end[];

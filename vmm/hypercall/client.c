@@ -3,7 +3,7 @@
 #include "base/errno.h"
 #include "hypercall/hypercall.h"
 #include "hypercall/map.h"
-#include "memory/memory.h"
+#include "paging/memory.h"
 #include "base/page_set.h"
 #include "cpus/request.h"
 #include "base/string.h"

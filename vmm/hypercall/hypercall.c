@@ -5,7 +5,7 @@
 #include "life/init.h"
 #include "base/log.h"
 #include "hypercall/map.h"
-#include "memory/memory.h"
+#include "paging/memory.h"
 #include "cpus/pause.h"
 #include "cpus/request.h"
 #include "base/string.h"

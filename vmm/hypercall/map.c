@@ -4,7 +4,7 @@
 #include "hypercall/client.h"
 #include "base/errno.h"
 #include "hypercall/hypercall.h"
-#include "memory/memory.h"
+#include "paging/memory.h"
 #include "base/page_set.h"
 #include "cpus/request.h"
 #include "vcpu/vendor.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Reading, writing and translating memory on a client's behalf; no argument is trusted. */
 #include "hypercall/hypercall.h"
-#include "memory/memory.h"
+#include "paging/memory.h"
 #include "base/string.h"
 #include "vcpu/vendor.h"
 #include "x86/cpu.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "hypercall/window.h"
 #include "base/errno.h"
-#include "memory/memory.h"
+#include "paging/memory.h"
 #include "cpus/request.h"
 
 bool window_is_open(void)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Taking a processor over from the system it runs, and handing it back. */
-#include "memory/memory.h"
+#include "paging/memory.h"
 #include "base/string.h"
 #include "x86/cpu.h"
 #include "leave/leave.h"

@@ -2,7 +2,7 @@
 #include <hadal/boot.h>
 #include "life/init.h"
 #include "base/log.h"
-#include "memory/memory.h"
+#include "paging/memory.h"
 #include "exit/msr.h"
 #include "vcpu/register_set.h"
 #include "cpus/request.h"

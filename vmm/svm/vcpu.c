@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The guest's registers and intercepts as the VMCB holds them. */
-#include "memory/memory.h"
+#include "paging/memory.h"
 #include "vcpu/register_check.h"
 #include "vcpu/vendor.h"
 #include "x86/cpu.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* SVM on and off, and what the guest's VMCB starts with (APM vol. 2, chapter 15). */
 #include "base/log.h"
-#include "memory/memory.h"
+#include "paging/memory.h"
 #include "base/string.h"
 #include "vcpu/vendor.h"
 #include "x86/cpu.h"

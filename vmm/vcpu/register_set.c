@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "base/log.h"
-#include "memory/memory.h"
+#include "paging/memory.h"
 #include "vcpu/register_check.h"
 #include "vcpu/register_set.h"
 #include "vcpu/vendor.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "base/insn.h"
-#include "memory/memory.h"
+#include "paging/memory.h"
 #include "base/string.h"
 #include "vcpu/vendor.h"
 #include "x86/cpu.h"

@@ -9,7 +9,7 @@
 #include <hadal/abi.h>
 #include "vcpu/exit.h"
 #include "extension/extension.h"
-#include "memory/guest_walk.h"
+#include "paging/guest_walk.h"
 #include "base/layout.h"
 #include "x86/descriptors.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* What exits: controls, and the MSRs that are not the processor's own. */
-#include "memory/memory.h"
+#include "paging/memory.h"
 #include "vcpu/register_check.h"
 #include "x86/cpu.h"
 #include "vmx/vmx.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The VMCS of a CPU that is being taken over: the guest goes on where the system was. */
-#include "memory/memory.h"
+#include "paging/memory.h"
 #include "x86/cpu.h"
 #include "vmx/vmx.h"
 

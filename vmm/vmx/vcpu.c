@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The guest's registers and translations. */
-#include "memory/memory.h"
+#include "paging/memory.h"
 #include "x86/cpu.h"
 #include "vmx/vmx.h"
 

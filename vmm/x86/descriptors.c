@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "memory/memory.h"
+#include "paging/memory.h"
 #include "vcpu/vcpu.h"
 #include "x86/cpu.h"
 #include "x86/descriptors.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Sources: lib/error.c lib/memory.c lib/kernel/*.c lib/types/*.c lib/show/*.c lib/profile/*.c
+// Sources: KERNEL lib/show/*.c lib/profile/*.c
 // Sources: tests/fuzz/image/walkers.c
 // Libraries: -lbpf -lelf -lz -ljson-c
 /*

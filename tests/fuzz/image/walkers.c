@@ -6,16 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/arguments.h"
-#include "kernel/dmesg.h"
-#include "kernel/files.h"
+#include "process/arguments.h"
+#include "system/dmesg.h"
+#include "file/files.h"
 #include "kernel/layout.h"
-#include "kernel/maps.h"
-#include "kernel/module.h"
-#include "kernel/mount_namespaces.h"
-#include "kernel/mounts.h"
-#include "kernel/process.h"
-#include "kernel/sockets.h"
+#include "file/maps.h"
+#include "system/module.h"
+#include "file/mount_namespaces.h"
+#include "file/mounts.h"
+#include "process/process.h"
+#include "net/sockets.h"
 #include "profile/profile.h"
 #include "show/walk.h"
 

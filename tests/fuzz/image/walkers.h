@@ -2,7 +2,7 @@
 #ifndef HADAL_TESTS_FUZZ_WALKERS_H
 #define HADAL_TESTS_FUZZ_WALKERS_H
 
-#include "kernel/symbolize.h"
+#include "system/symbolize.h"
 
 /* What the walkers look into. */
 struct target {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The interface that LibVMI's Bareflank driver speaks, for clients only. */
 #include "hypercall/client.h"
-#include "memory/memory.h"
+#include "paging/memory.h"
 #include "vcpu/vendor.h"
 #include "ext/bareflank/bareflank.h"
 #include "x86/cpu.h"

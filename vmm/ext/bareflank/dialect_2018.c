@@ -3,7 +3,7 @@
  * What the driver of 2018 asks for: small numbers, which other interfaces have too, pages by
  * number, and no domain. Only when Hadal was started for it.
  */
-#include "memory/memory.h"
+#include "paging/memory.h"
 #include "ext/bareflank/bareflank.h"
 
 enum {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Addresses and pages. */
 #include "hypercall/map.h"
-#include "memory/memory.h"
+#include "paging/memory.h"
 #include "vcpu/vendor.h"
 #include "ext/bareflank/bareflank.h"
 #include "x86/cpu.h"

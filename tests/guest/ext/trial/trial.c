@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Whether the processor enters the guest with any registers that may be set, and what if not. */
 #include "base/errno.h"
-#include "memory/memory.h"
+#include "paging/memory.h"
 #include "vcpu/register_set.h"
 #include "vcpu/vendor.h"
 #include "x86/apic.h"

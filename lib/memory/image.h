@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HADAL_LIB_MEMORY_IMAGE_H
+#define HADAL_LIB_MEMORY_IMAGE_H
+
+#include "memory/memory.h"
+
+/*
+ * Opens a file as physical memory: an ELF core (of hadal dump, kdump or QEMU), a LiME file, or what
+ * is none of these as raw memory, where the offset is the physical address. Compressed files and
+ * those that are cut short are refused. Returns 0 or a negative errno, with a sentence in error.
+ */
+int hadal_image_open(const char *path, struct hadal_memory *memory, struct hadal_error *error);
+
+#endif

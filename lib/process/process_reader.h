@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading single tasks, for the readers of lists of them. */
+#ifndef HADAL_LIB_PROCESS_PROCESS_READER_H
+#define HADAL_LIB_PROCESS_PROCESS_READER_H
+
+#include "walk/object.h"
+#include "process/pid_table.h"
+#include "process/process.h"
+
+enum task_field {
+	TASKS,
+	THREAD_NODE,
+	PID,
+	TGID,
+	COMM,
+	STATE,
+	EXIT_STATE,
+	FLAGS,
+	REAL_PARENT,
+	CRED,
+	MM,
+	SIGNAL,
+	START_TIME,
+	GROUP_LEADER,
+	CHILDREN,
+	SIBLING,
+	TASK_FIELDS,
+	MM_PGD = TASK_FIELDS,
+	SIGNAL_THREADS,
+	SIGNAL_THREAD_HEAD,
+	PROCESS_FIELDS
+};
+
+enum cred_field { CRED_UID, CRED_EUID, CRED_GID, CRED_FIELDS };
+
+struct process_reader {
+	struct hadal_space *space;
+	uint64_t init_task;
+	struct hadal_field fields[PROCESS_FIELDS];
+	struct hadal_field cred_fields[CRED_FIELDS];
+	struct hadal_object task;
+	struct hadal_object cred;
+};
+
+/* Returns 0 or a negative errno with a sentence in error; close it in either case. */
+int process_reader_open(struct process_reader *reader, struct hadal_kernel *kernel,
+			struct hadal_error *error);
+void process_reader_close(struct process_reader *reader);
+
+/* Reads the task_struct at an address into reader->task. Returns 0 or a negative errno, -EINVAL
+ * when there is none. */
+int process_reader_read(struct process_reader *reader, uint64_t address);
+
+/* Tells what is known of the task that was read. */
+void process_reader_describe(struct process_reader *reader, struct hadal_process *process);
+
+#endif

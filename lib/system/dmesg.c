@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: MIT
+#include "system/dmesg.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "walk/object.h"
+
+/* Far more than anybody boots with: log_buf_len=4G has 2^27 descriptors. */
+#define MAX_COUNT_BITS 27u
+#define MAX_DATA_BITS  32u
+/* A ring that has lost so many records is none; a damaged size would take minutes to walk. */
+#define LOST_LIMIT 10000u
+/* So many records are read before their states are read again. */
+#define BATCH 256u
+
+/* prb_desc.state_var has a state in its two upper bits and the record's id below. */
+#define STATE_SHIFT 62
+#define ID_MASK     (~0ull >> 2)
+
+enum desc_state { RESERVED, COMMITTED, FINALIZED, REUSABLE };
+
+/* Positions of records without data are odd; this one is that of an empty line. */
+#define EMPTY_LINE 3u
+/* Each block of text begins with the id of its record. */
+#define BLOCK_HEADER sizeof(uint64_t)
+
+#define CALLER_IS_CPU  0x80000000u
+#define FLAG_CONTINUES 8u
+
+enum ring_field { COUNT_BITS, DESCS, INFOS, HEAD, TAIL, DATA_BITS, DATA, RING_FIELDS };
+
+static const struct hadal_field_request ring_requests[RING_FIELDS] = {
+	[COUNT_BITS] = {"printk_ringbuffer", {"desc_ring.count_bits"}, false},
+	[DESCS] = {"printk_ringbuffer", {"desc_ring.descs"}, false},
+	[INFOS] = {"printk_ringbuffer", {"desc_ring.infos"}, false},
+	[HEAD] = {"printk_ringbuffer", {"desc_ring.head_id.counter"}, false},
+	[TAIL] = {"printk_ringbuffer", {"desc_ring.tail_id.counter"}, false},
+	[DATA_BITS] = {"printk_ringbuffer", {"text_data_ring.size_bits"}, false},
+	[DATA] = {"printk_ringbuffer", {"text_data_ring.data"}, false},
+};
+
+enum desc_field { DESC, STATE, BEGIN, NEXT, DESC_FIELDS };
+
+static const struct hadal_field_request desc_requests[DESC_FIELDS] = {
+	[DESC] = {"prb_desc", {"."}, false},
+	[STATE] = {"prb_desc", {"state_var.counter"}, false},
+	[BEGIN] = {"prb_desc", {"text_blk_lpos.begin"}, false},
+	[NEXT] = {"prb_desc", {"text_blk_lpos.next"}, false},
+};
+
+enum info_field {
+	INFO,
+	SEQUENCE,
+	TIME,
+	TEXT_LEN,
+	FACILITY,
+	FLAGS,
+	LEVEL,
+	CALLER,
+	SUBSYSTEM,
+	DEVICE,
+	INFO_FIELDS
+};
+
+static const struct hadal_field_request info_requests[INFO_FIELDS] = {
+	[INFO] = {"printk_info", {"."}, false},
+	[SEQUENCE] = {"printk_info", {"seq"}, false},
+	[TIME] = {"printk_info", {"ts_nsec"}, false},
+	[TEXT_LEN] = {"printk_info", {"text_len"}, false},
+	[FACILITY] = {"printk_info", {"facility"}, false},
+	[FLAGS] = {"printk_info", {"flags"}, false},
+	[LEVEL] = {"printk_info", {"level"}, false},
+	[CALLER] = {"printk_info", {"caller_id"}, false},
+	[SUBSYSTEM] = {"printk_info", {"dev_info.subsystem"}, false},
+	[DEVICE] = {"printk_info", {"dev_info.device"}, false},
+};
+
+struct dmesg_reader {
+	struct hadal_space *space;
+	struct hadal_field ring_fields[RING_FIELDS];
+	struct hadal_field desc_fields[DESC_FIELDS];
+	struct hadal_field info_fields[INFO_FIELDS];
+	struct hadal_object ring;
+	struct hadal_object desc;
+	struct hadal_object info;
+	uint64_t count;     /* of descriptors, a power of two */
+	uint64_t data_size; /* of the ring of texts in bytes, a power of two */
+	/* Texts do not overlap, so all of them together are no longer than their ring. */
+	uint64_t text_left;
+	hadal_dmesg_visit visit;
+	void *ctx;
+	size_t *lost;
+};
+
+/* A record that was read, until it is known that it was not overwritten meanwhile. */
+struct pending {
+	uint64_t desc; /* address of its descriptor */
+	uint64_t state;
+	struct hadal_dmesg_record record;
+	char *text;
+};
+
+/* Where the block between two positions of the ring of texts is; both count on over its end. */
+static int find_block(const struct dmesg_reader *reader, uint64_t begin, uint64_t next,
+		      uint64_t *offset, uint64_t *size)
+{
+	uint64_t mask = reader->data_size - 1;
+	/* From 6.18 on a block may end right at the ring's end, so look at its last byte. */
+	uint64_t last = next - 1;
+
+	if (begin % BLOCK_HEADER || next % BLOCK_HEADER)
+		return -EINVAL;
+	if ((begin & ~mask) == (last & ~mask)) {
+		*offset = begin & mask;
+		*size = next - begin;
+	} else if ((begin & ~mask) + reader->data_size == (last & ~mask)) {
+		/* It did not fit before the end, and is at the start. */
+		*offset = 0;
+		*size = (last & mask) + 1;
+	} else {
+		return -EINVAL;
+	}
+	return *size > BLOCK_HEADER && *size <= reader->data_size ? 0 : -EINVAL;
+}
+
+/* Reads the text of the record whose descriptor and info were read. */
+static int read_text(struct dmesg_reader *reader, uint64_t id, struct pending *pending)
+{
+	uint64_t begin = hadal_object_value(&reader->desc, BEGIN);
+	uint64_t next = hadal_object_value(&reader->desc, NEXT);
+	uint64_t len = hadal_object_value(&reader->info, TEXT_LEN);
+	uint64_t data = hadal_object_value(&reader->ring, DATA);
+	uint64_t offset, size, block_id;
+	int error;
+
+	if (begin == EMPTY_LINE && next == EMPTY_LINE) {
+		pending->text = calloc(1, 1);
+		return pending->text ? 0 : -ENOMEM;
+	}
+	error = find_block(reader, begin, next, &offset, &size);
+	if (!error)
+		error = hadal_space_read_u64(reader->space, data + offset, &block_id);
+	if (error)
+		return error;
+	if (len > size - BLOCK_HEADER)
+		len = size - BLOCK_HEADER;
+	if (block_id != id || len > reader->text_left)
+		return -EINVAL;
+	reader->text_left -= len;
+	pending->text = malloc(len + 1);
+	if (!pending->text)
+		return -ENOMEM;
+	pending->text[len] = '\0';
+	pending->record.text_len = len;
+	error = hadal_space_read_exact(reader->space, data + offset + BLOCK_HEADER, pending->text,
+				       len);
+	if (error)
+		free(pending->text);
+	return error;
+}
+
+static void describe(const struct hadal_object *info, struct hadal_dmesg_record *record)
+{
+	uint32_t caller = hadal_object_value(info, CALLER);
+
+	*record = (struct hadal_dmesg_record){
+		.sequence = hadal_object_value(info, SEQUENCE),
+		.time = hadal_object_value(info, TIME),
+		.level = hadal_object_value(info, LEVEL),
+		.facility = hadal_object_value(info, FACILITY),
+		.continues = hadal_object_value(info, FLAGS) & FLAG_CONTINUES,
+		.from_cpu = caller & CALLER_IS_CPU,
+		.caller = caller & ~CALLER_IS_CPU,
+	};
+	hadal_object_string(info, SUBSYSTEM, record->subsystem, sizeof(record->subsystem));
+	hadal_object_string(info, DEVICE, record->device, sizeof(record->device));
+}
+
+/* Returns 1 with a record, 0 when there is none in this descriptor, or a negative errno. */
+static int read_record(struct dmesg_reader *reader, uint64_t id, struct pending *pending)
+{
+	uint64_t index = id & (reader->count - 1);
+	int error;
+
+	pending->desc = hadal_object_value(&reader->ring, DESCS) + index * reader->desc.len;
+	error = hadal_object_read(&reader->desc, pending->desc);
+	if (error)
+		return error;
+	pending->state = hadal_object_value(&reader->desc, STATE);
+	if ((pending->state & ID_MASK) != id)
+		return -EINVAL;
+	switch (pending->state >> STATE_SHIFT) {
+	case REUSABLE: /* also the one that an empty ring begins with */
+		return 0;
+	case RESERVED:
+		return -EAGAIN;
+	}
+	error = hadal_object_read(&reader->info, hadal_object_value(&reader->ring, INFOS) +
+							 index * reader->info.len);
+	if (error)
+		return error;
+	describe(&reader->info, &pending->record);
+	/*
+	 * The first record has the id -count, in kernels so far of 32 bits, and ids and sequence
+	 * numbers go up together: an info with another number is that of no or another record.
+	 */
+	if ((uint32_t)pending->record.sequence != (uint32_t)(id + reader->count))
+		return -EINVAL;
+	error = read_text(reader, id, pending);
+	return error ? error : 1;
+}
+
+/* Hands over those that are still what they were when they were read. */
+static void deliver(struct dmesg_reader *reader, struct pending *batch, size_t count)
+{
+	hadal_space_flush(reader->space);
+	for (size_t i = 0; i < count; i++) {
+		struct pending *pending = &batch[i];
+		uint64_t state =
+			hadal_field_read(reader->space, &reader->desc_fields[STATE], pending->desc);
+
+		pending->record.text = pending->text;
+		/* A committed record may be finalized meanwhile. */
+		if ((state & ID_MASK) == (pending->state & ID_MASK) &&
+		    state >> STATE_SHIFT != RESERVED && state >> STATE_SHIFT != REUSABLE)
+			reader->visit(reader->ctx, &pending->record);
+		else
+			(*reader->lost)++;
+		free(pending->text);
+	}
+}
+
+static int read_records(struct dmesg_reader *reader)
+{
+	uint64_t tail = hadal_object_value(&reader->ring, TAIL) & ID_MASK;
+	uint64_t left = ((hadal_object_value(&reader->ring, HEAD) - tail) & ID_MASK) + 1;
+	struct pending *batch = malloc(BATCH * sizeof(*batch));
+	size_t count = 0;
+	int result = 0;
+
+	if (!batch)
+		return -ENOMEM;
+	if (left > reader->count) {
+		(*reader->lost)++;
+		left = reader->count;
+	}
+	for (uint64_t id = tail; left && result != -ENOMEM && *reader->lost < LOST_LIMIT;
+	     left--, id = (id + 1) & ID_MASK) {
+		result = read_record(reader, id, &batch[count]);
+		if (result > 0)
+			count++;
+		else if (result < 0)
+			(*reader->lost)++;
+		if (count == BATCH) {
+			deliver(reader, batch, count);
+			count = 0;
+		}
+	}
+	deliver(reader, batch, count);
+	free(batch);
+	return result == -ENOMEM ? result : 0;
+}
+
+/* Reads the ring itself; what it says bounds everything that follows. */
+static int open_ring(struct dmesg_reader *reader, uint64_t address, struct hadal_error *error)
+{
+	uint64_t count_bits, data_bits;
+
+	if (hadal_object_read(&reader->ring, address))
+		return hadal_fail(error, EFAULT,
+				  "The kernel's log is not where its symbol prb "
+				  "leads");
+	count_bits = hadal_object_value(&reader->ring, COUNT_BITS);
+	data_bits = hadal_object_value(&reader->ring, DATA_BITS);
+	if (count_bits > MAX_COUNT_BITS || data_bits > MAX_DATA_BITS)
+		return hadal_fail(error, EINVAL,
+				  "The kernel's log is damaged: it claims to have "
+				  "more records than any has");
+	reader->count = 1ull << count_bits;
+	reader->data_size = 1ull << data_bits;
+	reader->text_left = reader->data_size;
+	return 0;
+}
+
+static int prepare_reader(struct dmesg_reader *reader, struct hadal_kernel *kernel,
+			  struct hadal_error *error)
+{
+	int result =
+		hadal_kernel_fields(kernel, ring_requests, RING_FIELDS, reader->ring_fields, error);
+
+	if (!result)
+		result = hadal_kernel_fields(kernel, desc_requests, DESC_FIELDS,
+					     reader->desc_fields, error);
+	if (!result)
+		result = hadal_kernel_fields(kernel, info_requests, INFO_FIELDS,
+					     reader->info_fields, error);
+	if (!result)
+		result = hadal_object_init(&reader->ring, reader->space, reader->ring_fields,
+					   RING_FIELDS, "struct printk_ringbuffer", error);
+	if (!result)
+		result = hadal_object_init(&reader->desc, reader->space, reader->desc_fields,
+					   DESC_FIELDS, "struct prb_desc", error);
+	if (!result)
+		result = hadal_object_init(&reader->info, reader->space, reader->info_fields,
+					   INFO_FIELDS, "struct printk_info", error);
+	return result;
+}
+
+int hadal_dmesg(struct hadal_kernel *kernel, hadal_dmesg_visit visit, void *ctx, size_t *lost,
+		struct hadal_error *error)
+{
+	struct dmesg_reader reader = {
+		.space = hadal_kernel_space(kernel),
+		.visit = visit,
+		.ctx = ctx,
+		.lost = lost,
+	};
+	struct hadal_lookup prb = {.name = "prb"};
+	uint64_t ring;
+	int result;
+
+	*lost = 0;
+	result = hadal_kernel_lookup(kernel, &prb, 1, error);
+	if (!result)
+		result = prepare_reader(&reader, kernel, error);
+	if (!result) {
+		hadal_space_flush(reader.space);
+		if (hadal_space_read_u64(reader.space, prb.address, &ring))
+			result = hadal_fail(error, EFAULT, "Cannot read the symbol prb");
+	}
+	if (!result)
+		result = open_ring(&reader, ring, error);
+	if (!result && read_records(&reader))
+		result = hadal_fail(error, ENOMEM, "Out of memory");
+	hadal_object_free(&reader.ring);
+	hadal_object_free(&reader.desc);
+	hadal_object_free(&reader.info);
+	return result;
+}

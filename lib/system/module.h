@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HADAL_LIB_SYSTEM_MODULE_H
+#define HADAL_LIB_SYSTEM_MODULE_H
+
+#include "kernel/kernel.h"
+
+#define HADAL_MODULE_NAME_MAX 64
+
+enum hadal_module_state {
+	HADAL_MODULE_LIVE,
+	HADAL_MODULE_LOADING,
+	HADAL_MODULE_UNLOADING,
+	HADAL_MODULE_UNFORMED,
+};
+
+/* A loaded kernel module. */
+struct hadal_module {
+	uint64_t address; /* of its struct module */
+	uint64_t base;    /* of its text */
+	uint64_t size;    /* bytes, all its parts, as in /proc/modules */
+	int32_t references;
+	enum hadal_module_state state;
+	char name[HADAL_MODULE_NAME_MAX];
+};
+
+struct hadal_module_list {
+	struct hadal_module *items;
+	size_t count;
+	size_t lost; /* places where the kernel's list could not be followed */
+};
+
+/*
+ * Lists the modules, the one loaded last first. Returns 0 or a negative errno with a sentence in
+ * error; free the list in either case.
+ */
+int hadal_modules(struct hadal_kernel *kernel, struct hadal_module_list *list,
+		  struct hadal_error *error);
+void hadal_modules_free(struct hadal_module_list *list);
+
+/* As in /proc/modules: "Live", "Loading", "Unloading"; "Unformed" while it is being built. */
+const char *hadal_module_state_name(enum hadal_module_state state);
+
+#endif

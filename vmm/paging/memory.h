@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* The machine's memory as the image sees it: its own tables, the guest's RAM, the nested map. */
+#ifndef HADAL_PAGING_MEMORY_H
+#define HADAL_PAGING_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <hadal/boot.h>
+#include "cpus/lock.h"
+#include "paging/nested.h"
+
+struct vcpu;
+
+/* What INIT learns of the machine and the loader gave. */
+struct machine {
+	uint32_t cpu_count;
+	uint8_t physical_bits;
+	uint64_t flags; /* HADAL_BOOT_* */
+	uint64_t image_physical;
+	uint64_t trampoline;
+	uint32_t ram_count;
+	struct hadal_range ram[HADAL_MAX_RAM_RANGES];
+	uint32_t own_count;
+	struct hadal_range own[HADAL_MAX_POOL + 1]; /* the image and the pool */
+	uint64_t pool_pages;
+	struct pt_pool pool;
+	struct pagetable host;
+	struct mtrr_state mtrr;
+	struct nested nested;
+	struct lock nested_lock; /* nested, pool */
+};
+
+extern struct machine machine;
+
+/* Take over the boot data and build the image's own tables. -EINVAL, -ENOMEM. */
+int memory_init(const struct hadal_boot *boot, uint64_t cr4);
+/* Build the guest-physical map, with the image and its pool hidden. -ENOMEM. */
+int memory_init_nested(bool ept, bool has_1g);
+
+/* Whether the processor has 1 GiB pages. */
+bool memory_has_1g(void);
+
+/* CR3 of the image's own tables. */
+uint64_t memory_root(void);
+/* Where the first page of the image is in the loader's tables too. */
+uint64_t memory_trampoline(void);
+/* Physical address of something inside the image. */
+uint64_t memory_image_physical(const void *address);
+
+bool memory_is_ram(uint64_t hpa);
+/* The image's own memory, which nobody else may see. */
+bool memory_is_own(uint64_t hpa);
+/* A page of zeros, which the guest sees in place of these. */
+uint64_t memory_hidden_page(void);
+/* Host address of RAM; it must be RAM. */
+static inline void *memory_direct(uint64_t hpa)
+{
+	return (void *)(HADAL_DIRECT_BASE + hpa);
+}
+
+#define MEMORY_READ  1u
+#define MEMORY_WRITE 2u
+/*
+ * Host address of the byte at a guest-physical address, valid to the end of its 4 KiB page; NULL
+ * when it is no RAM, or the guest may not access it so.
+ */
+void *memory_guest(uint64_t gpa, unsigned access);
+/* The same as a walk_table_fn. */
+void *memory_walk_table(void *context, uint64_t gpa);
+/* True when [gpa, gpa + bytes) is RAM that the guest may access so, and does not wrap. */
+bool memory_guest_range(uint64_t gpa, uint64_t bytes, unsigned access);
+/* Copy to or from guest-physical memory that memory_guest_range() accepted; returns the bytes done.
+ */
+size_t memory_copy_to_guest(uint64_t gpa, const void *from, size_t bytes);
+size_t memory_copy_from_guest(uint64_t gpa, void *to, size_t bytes);
+
+/* Read through guest page tables as the processor would in ring 0; returns the bytes done. */
+size_t memory_read_guest_root(uint64_t gva, uint64_t cr3, uint64_t cr4, void *to, size_t bytes);
+
+/* Copy between a page that is not RAM, mapped uncached for the purpose, and a buffer within one
+ * page. */
+int memory_copy_device(struct vcpu *vcpu, uint64_t hpa, void *buffer, size_t bytes, bool write);
+
+#endif

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+#include "paging/pt_pool.h"
+#include "base/bits.h"
+
+void pt_pool_init(struct pt_pool *pool, uint64_t direct_base)
+{
+	pool->free_list = NULL;
+	pool->free_pages = 0;
+	pool->reserve = 0;
+	pool->direct_base = direct_base;
+}
+
+void pt_pool_free(struct pt_pool *pool, uint64_t *page)
+{
+	*page = (uint64_t)(uintptr_t)pool->free_list;
+	pool->free_list = page;
+	pool->free_pages++;
+}
+
+void pt_pool_add(struct pt_pool *pool, uint64_t physical, uint64_t bytes)
+{
+	/* From the end, so that pages are handed out in ascending order. */
+	for (uint64_t offset = bytes; offset; offset -= PAGE_BYTES)
+		pt_pool_free(pool, pt_pool_virtual(pool, physical + offset - PAGE_BYTES));
+}
+
+uint64_t *pt_pool_alloc(struct pt_pool *pool)
+{
+	uint64_t *page = pool->free_list;
+
+	if (!pt_pool_available(pool))
+		return NULL;
+	pool->free_list = (uint64_t *)(uintptr_t)*page;
+	pool->free_pages--;
+	for (unsigned i = 0; i < PAGE_BYTES / sizeof(*page); i++)
+		page[i] = 0;
+	return page;
+}
