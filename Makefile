@@ -100,4 +100,4 @@ help:
 	@echo 'make clean      remove $(BUILD)/'
 	@echo 'Variables: V=1 show commands, KDIR= kernel headers for the module, EXT=dir an extension to link in'
 
--include $(shell find $(BUILD) -name '*.d' -not -path '$(BUILD)/kernel*/*' -not -path '$(BUILD)/module/*' 2>/dev/null)
+-include $(shell find $(BUILD) -type f -name '*.d' -not -path '$(BUILD)/kernel*/*' -not -path '$(BUILD)/module/*' 2>/dev/null)

@@ -6,9 +6,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from .initramfs import SetupError
+from .initramfs import TOP, SetupError
 
-BOCHS_SHARE = Path("/usr/share/bochs")
+BUILD = Path(os.environ.get("BUILD", TOP / "build")).resolve()
+# The Bochs that scripts/setup unpacks beside the system's, to be run with libraries of its own.
+NEWER_BOCHS = BUILD / "bochs-3.0"
+VGA_BIOS = Path("/usr/share/vgabios/vgabios.bin")
 GRUB_MODULES = Path("/usr/lib/grub/i386-pc")
 
 # What --cpu accepts: the emulator, its CPU model, and kernel arguments that the model needs.
@@ -67,6 +70,30 @@ def qemu(options, model, kernel, initramfs, console, output, tmp):
     return command
 
 
+def bochs_version():
+    """The Bochs that guests run in: BOCHS of the environment, or the newest that is there."""
+    there = (NEWER_BOCHS / "packages").is_file()
+    version = os.environ.get("BOCHS") or ("3.0" if there else "2.7")
+    if version not in ("2.7", "3.0"):
+        raise SetupError(f"BOCHS={version} is unknown; set it to 2.7 or 3.0")
+    if version == "3.0" and not there:
+        raise SetupError(f"BOCHS=3.0, but {NEWER_BOCHS} is not there; run scripts/setup")
+    return version
+
+
+def bochs_program():
+    """The command that starts Bochs, and the directory that its firmware is in."""
+    if bochs_version() == "2.7":
+        return [need("bochs")], Path("/usr/share/bochs")
+    libraries = NEWER_BOCHS / "usr/lib/x86_64-linux-gnu"
+    command = [
+        need("env"), f"LTDL_LIBRARY_PATH={libraries}/bochs/plugins",
+        libraries / "ld-linux-x86-64.so.2", "--library-path", libraries,
+        NEWER_BOCHS / "usr/bin/bochs-bin",
+    ]  # fmt: skip
+    return command, NEWER_BOCHS / "usr/share/bochs"
+
+
 def grub_word(word):
     return "'" + word.replace("'", "'\\''") + "'"
 
@@ -99,12 +126,15 @@ def bochs(options, model, kernel, initramfs, console, output, tmp):
     """The command that boots the guest in Bochs; RDTSC counts instructions in it."""
     if options.accel != "tcg" or options.mem_file or options.disk or options.monitor or options.icount:
         raise SetupError("--accel kvm, --icount, --mem-file, --disk and --monitor are for --cpu amd only")
+    program, share = bochs_program()
+    # A triple fault resets the machine; 2.7 has to be told so.
+    cpu_options = ", reset_on_triple_fault=1" if bochs_version() == "2.7" else ""
     bootable_iso(tmp / "boot.iso", kernel, initramfs, kernel_arguments(options), tmp)
     (tmp / "bochsrc").write_text(f"""\
 memory: guest={options.mem}, host={options.mem}
-romimage: file={BOCHS_SHARE}/BIOS-bochs-latest, options=fastboot
-vgaromimage: file={BOCHS_SHARE}/VGABIOS-lgpl-latest
-cpu: model={model}, count={options.smp}, ips={options.ips}, reset_on_triple_fault=1
+romimage: file={share}/BIOS-bochs-latest, options=fastboot
+vgaromimage: file={VGA_BIOS}
+cpu: model={model}, count={options.smp}, ips={options.ips}{cpu_options}
 clock: sync=none, time0=1704067200
 boot: cdrom
 ata0-master: type=cdrom, path={tmp}/boot.iso, status=inserted
@@ -120,7 +150,7 @@ info: action=ignore
 """)
     # The debugger stops at each reset; unless told to go on it ends Bochs there.
     (tmp / "debugger").write_text("c\n" * (100 if options.reboots else 1))
-    return [need("bochs"), "-q", "-f", tmp / "bochsrc", "-rc", tmp / "debugger"]
+    return [*program, "-q", "-f", tmp / "bochsrc", "-rc", tmp / "debugger"]
 
 
 EMULATORS = {"qemu": qemu, "bochs": bochs}

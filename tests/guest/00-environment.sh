@@ -4,7 +4,7 @@
 . lib.sh
 
 equal "the list of online CPUs" "$(cat /sys/devices/system/cpu/online)" 0-1
-grep -q -w -E '^flags.*(svm|vmx)' /proc/cpuinfo || fail "no svm or vmx in /proc/cpuinfo"
+grep -q -E '^flags.* (svm|vmx)( |$)' /proc/cpuinfo || fail "no svm or vmx in /proc/cpuinfo"
 grep -q -w nokaslr /proc/cmdline && fail "KASLR is off"
 base=$(sed -n '/ T _text$/{s/ .*//p;q}' /proc/kallsyms)
 [ -n "$base" ] || fail "the kernel does not show where it is"

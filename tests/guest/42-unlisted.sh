@@ -7,6 +7,6 @@
 test_unlisted >/tmp/out || fail "$(tail -n 1 /tmp/out)"
 # Bochs takes its time.
 seconds=6
-grep -q GenuineIntel /proc/cpuinfo && seconds=2
+is_slow && seconds=2
 test_unlisted load $seconds >/tmp/out || fail "$(tail -n 1 /tmp/out)"
 cat /tmp/out

@@ -38,7 +38,7 @@ test_mount $dir/memory.raw >/tmp/out || fail "$(cat /tmp/out)"
 test_dump <$dir/memory.elf >/tmp/out || fail "memory.elf: $(cat /tmp/out)"
 
 # Bochs would take minutes to make these.
-if ! grep -q GenuineIntel /proc/cpuinfo; then
+if ! is_slow; then
 	hadal profile --system-map -o /tmp/System.map
 	cmp $dir/System.map /tmp/System.map || fail "System.map differs"
 	rm /tmp/System.map

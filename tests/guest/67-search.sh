@@ -18,7 +18,7 @@ rm /tmp/search.fifo
 
 # Bochs would take minutes for all memory; there, around the first half.
 everywhere=
-if grep -q GenuineIntel /proc/cpuinfo; then
+if is_slow; then
 	everywhere="--start $((first & ~0xfffff)) --length 1M"
 fi
 

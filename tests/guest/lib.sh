@@ -12,6 +12,11 @@ equal() {
 	[ "$2" = "$3" ] || fail "$1 is '$2', expected '$3'"
 }
 
+# is_slow: in an emulator where going through all of something would take minutes (Bochs).
+is_slow() {
+	[ -n "$TEST_SLOW" ]
+}
+
 # fails COMMAND...: the command must fail by itself, not by a signal.
 fails() {
 	"$@" >/tmp/fails.out 2>&1

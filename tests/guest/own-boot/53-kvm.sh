@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../../.."
 overlay=$(mktemp -d)
 trap 'rm -rf "$overlay"' EXIT
 case $CPU in
-amd) module=kvm-amd ;;
+amd | ryzen) module=kvm-amd ;;
 intel) module=kvm-intel ;;
 esac
 
