@@ -9,58 +9,11 @@
 #include "vcpu/vendor.h"
 #include "x86/cpu.h"
 
-#define MTRR_DEF_E      (1ull << 11)
-#define CPUID_1_MTRR    (1u << 12)
-#define MSR_REQUEST_MAX 64
+#define MTRR_DEF_E   (1ull << 11)
+#define CPUID_1_MTRR (1u << 12)
 
 static const uint32_t fixed_mtrr[MTRR_FIXED_COUNT] = {0x250, 0x258, 0x259, 0x268, 0x269, 0x26a,
 						      0x26b, 0x26c, 0x26d, 0x26e, 0x26f};
-
-/* Who wants which MSR to exit, counted. */
-static struct msr_request {
-	uint32_t msr;
-	uint16_t readers, writers;
-} msr_request[MSR_REQUEST_MAX];
-
-static struct msr_request *find_request(uint32_t msr, bool make)
-{
-	struct msr_request *free_one = NULL;
-
-	for (int i = 0; i < MSR_REQUEST_MAX; i++) {
-		struct msr_request *r = &msr_request[i];
-
-		if (!r->readers && !r->writers)
-			free_one = free_one ? free_one : r;
-		else if (r->msr == msr)
-			return r;
-	}
-	if (make && free_one)
-		free_one->msr = msr;
-	return make ? free_one : NULL;
-}
-
-int msr_intercept(uint32_t msr, unsigned access)
-{
-	struct msr_request *r = find_request(msr, true);
-
-	if (!r)
-		return -ENOSPC;
-	r->readers += !!(access & MSR_READ);
-	r->writers += !!(access & MSR_WRITE);
-	vendor->intercept_msr(msr, r->readers, r->writers);
-	return 0;
-}
-
-void msr_release(uint32_t msr, unsigned access)
-{
-	struct msr_request *r = find_request(msr, false);
-
-	if (!r)
-		return;
-	r->readers -= (access & MSR_READ) && r->readers;
-	r->writers -= (access & MSR_WRITE) && r->writers;
-	vendor->intercept_msr(msr, r->readers, r->writers);
-}
 
 void mtrr_read(struct mtrr_state *mtrr, uint8_t physical_bits)
 {

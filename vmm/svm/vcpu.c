@@ -7,9 +7,6 @@
 #include "svm/svm.h"
 
 #define VM_CR_LOCK_SVMDIS 0x18ull
-#define MSR_RANGE         0x2000u
-
-static uint8_t msr_bitmap[8192] __attribute__((aligned(4096)));
 
 static uint64_t *vmcb_field(struct vmcb *vmcb, enum vcpu_reg reg)
 {
@@ -197,31 +194,6 @@ void svm_intercept_exceptions(struct vcpu *vcpu, uint32_t vectors)
 {
 	svm_vmcb(vcpu)->intercept[SVM_INTERCEPT_EXCEPTION / 32] = vectors;
 	svm_vmcb(vcpu)->clean = 0;
-}
-
-/* Two bits an MSR, reads and writes, in three ranges (APM 15.11). */
-void svm_intercept_msr(uint32_t msr, bool read, bool write)
-{
-	static const uint32_t range[] = {0, 0xc0000000, 0xc0010000};
-
-	for (unsigned i = 0; i < 3; i++) {
-		uint32_t index = msr - range[i];
-		uint8_t *byte = &msr_bitmap[i * 0x800 + index / 4 % 0x800];
-		unsigned shift = index % 4 * 2;
-
-		if (index >= MSR_RANGE)
-			continue;
-		__atomic_fetch_and(byte, ~(3u << shift), __ATOMIC_SEQ_CST);
-		__atomic_fetch_or(byte, (read | write << 1) << shift, __ATOMIC_SEQ_CST);
-	}
-}
-
-uint64_t svm_msr_bitmap(void)
-{
-	svm_intercept_msr(MSR_EFER, true, true);
-	svm_intercept_msr(MSR_VM_CR, true, true);
-	svm_intercept_msr(MSR_VM_HSAVE_PA, true, true);
-	return memory_image_physical(msr_bitmap);
 }
 
 /* MSRs that VMLOAD and VMSAVE swap: the processor holds the image's values during an exit. */

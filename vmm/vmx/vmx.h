@@ -89,14 +89,16 @@ void vmx_wait_for_sipi(void);
 /* A SIPI came: reset all registers and start in real mode (SDM vol. 3, 9.1.1). */
 void vmx_start_from_sipi(struct vcpu *vcpu, uint8_t vector);
 
+/* vmx_msr_bitmap.c */
+void vmx_intercept_msr(uint32_t msr, bool read, bool write);
+uint64_t vmx_msr_bitmap_physical(void);
+
 /* vmx_intercept.c */
 int vmx_intercept(struct vcpu *vcpu, enum hadal_exit_kind kind, bool on);
 void vmx_intercept_exceptions(struct vcpu *vcpu, uint32_t vectors);
-void vmx_intercept_msr(uint32_t msr, bool read, bool write);
 uint64_t vmx_efer_allowed(void);
 enum verdict vmx_read_msr(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
 enum verdict vmx_write_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value);
-uint64_t vmx_msr_bitmap_physical(void);
 /* Write the processor-based controls and the CR masks anew, with what extensions want. */
 void vmx_apply_controls(struct vcpu *vcpu);
 
