@@ -18,6 +18,7 @@
 #include "net/sockets.h"
 #include "profile/profile.h"
 #include "show/walk.h"
+#include "unwind/unwind.h"
 
 static size_t mix(size_t found, size_t more)
 {
@@ -86,6 +87,32 @@ static size_t walk_arguments(struct target *target)
 
 	if (!hadal_arguments_open(&walk.arguments, target->kernel, NULL))
 		for_processes(target, read_arguments, &walk);
+	return walk.found;
+}
+
+struct stacks_walk {
+	struct hadal_unwinder *unwinder;
+	struct hadal_stack stack;
+	size_t found;
+};
+
+static void read_stack(struct target *target, const struct hadal_process *process, void *ctx)
+{
+	struct stacks_walk *walk = ctx;
+
+	(void)target;
+	hadal_unwind_task(walk->unwinder, process->task, &walk->stack);
+	for (size_t i = 0; i < walk->stack.count; i++)
+		walk->found = mix(walk->found, walk->stack.frames[i].rip);
+}
+
+static size_t walk_stacks(struct target *target)
+{
+	struct stacks_walk walk = {.unwinder = hadal_unwinder_new(target->kernel, NULL)};
+
+	if (walk.unwinder)
+		for_processes(target, read_stack, &walk);
+	hadal_unwinder_free(walk.unwinder);
 	return walk.found;
 }
 
@@ -321,6 +348,7 @@ static size_t walk_all(struct target *target)
 
 const struct walker walkers[] = {
 	{"processes", walk_processes, 100},  {"arguments", walk_arguments, 30},
+	{"stacks", walk_stacks, 60},
 	{"files", walk_files, 60},           {"maps", walk_maps, 60},
 	{"sockets", walk_sockets, 60},       {"mounts", walk_mounts, 60},
 	{"namespaces", walk_namespaces, 30}, {"modules", walk_modules, 60},
