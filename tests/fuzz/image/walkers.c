@@ -347,12 +347,18 @@ static size_t walk_all(struct target *target)
 }
 
 const struct walker walkers[] = {
-	{"processes", walk_processes, 100},  {"arguments", walk_arguments, 30},
+	{"processes", walk_processes, 100},
+	{"arguments", walk_arguments, 30},
 	{"stacks", walk_stacks, 60},
-	{"files", walk_files, 60},           {"maps", walk_maps, 60},
-	{"sockets", walk_sockets, 60},       {"mounts", walk_mounts, 60},
-	{"namespaces", walk_namespaces, 30}, {"modules", walk_modules, 60},
-	{"dmesg", walk_dmesg, 60},           {"expressions", walk_expressions, 60},
-	{"layout", walk_layout, 10},         {"symbols, types and profiles", walk_all, 1},
+	{"files", walk_files, 60},
+	{"maps", walk_maps, 60},
+	{"sockets", walk_sockets, 60},
+	{"mounts", walk_mounts, 60},
+	{"namespaces", walk_namespaces, 30},
+	{"modules", walk_modules, 60},
+	{"dmesg", walk_dmesg, 60},
+	{"expressions", walk_expressions, 60},
+	{"layout", walk_layout, 10},
+	{"symbols, types and profiles", walk_all, 1},
 };
 const size_t walker_count = sizeof(walkers) / sizeof(walkers[0]);
