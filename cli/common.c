@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "advice.h"
 #include "cli.h"
 #include "parse.h"
 
@@ -31,8 +32,10 @@ const struct argp_child cli_json_options[] = {{&cli_json_argp, 0, NULL, 0}, {0}}
 
 int cli_fail(const struct hadal_error *error)
 {
+	const char *advice = advice_on(error->kind);
+
 	fflush(stdout);
-	fprintf(stderr, "hadal: %s\n", error->text);
+	fprintf(stderr, "hadal: %s%s%s\n", error->text, advice ? ". " : "", advice ? advice : "");
 	return CLI_FAILURE;
 }
 

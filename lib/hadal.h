@@ -3,10 +3,9 @@
  * libhadal: talking to the Hadal hypervisor under this system, as root.
  *
  * Functions return 0 (or a count) or a negative errno, and then describe it in *error, one
- * sentence for a person, unless error is NULL. What they fill is only valid on success unless said
- * otherwise. A handle may be used by several threads at once. These errors are common to all:
- *  -ENOENT     the kernel module is not loaded
- *  -ENODEV     Hadal is not running
+ * sentence for a person and its kind, unless error is NULL. What they fill is only valid on
+ * success unless said otherwise. A handle may be used by several threads at once. These errors are
+ * common to all: -ENOENT     the kernel module is not loaded -ENODEV     Hadal is not running
  *  -EACCES     not root (at hadal_open), or memory of the hypervisor itself
  *  -EPROTO     the library and the module are of different versions
  *  -ESHUTDOWN  the machine is going down

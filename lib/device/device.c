@@ -14,19 +14,18 @@
 
 #define PAGE_BYTES 4096
 
-static const char not_running[] = "Hadal is not running. Start it with: sudo hadal start";
-
 /* The errors whose meaning does not depend on the call; `what` says what could not be done. */
 static int common_error(struct hadal_error *error, int code, const char *what)
 {
 	switch (code) {
 	case ENODEV:
 	case ENOENT:
-		return hadal_fail(error, code, "%s", not_running);
+		return hadal_fail_kind(error, code, HADAL_ERROR_NOT_RUNNING,
+				       "Hadal is not running");
 	case EPROTO:
-		return hadal_fail(error, code,
-				  "The hadal module in the kernel is of another version than this "
-				  "program; install both anew, then: sudo hadal stop --unload");
+		return hadal_fail_kind(error, code, HADAL_ERROR_OTHER_VERSION,
+				       "The hadal module in the kernel is of another version than "
+				       "this program");
 	case EINTR:
 	case ESHUTDOWN:
 		return hadal_fail(error, code, "%s: interrupted", what);
@@ -55,8 +54,8 @@ int hadal_open(struct hadal **hadal, struct hadal_error *error)
 		int code = errno;
 
 		if (code == EACCES || code == EPERM)
-			return hadal_fail(error, EACCES,
-					  "Hadal is for root only: try again with sudo");
+			return hadal_fail_kind(error, EACCES, HADAL_ERROR_NOT_ROOT,
+					       "Hadal is for root only");
 		return common_error(error, code, "Cannot open /dev/hadal");
 	}
 	*hadal = malloc(sizeof(**hadal));
@@ -172,21 +171,23 @@ static int memory_error(struct hadal_error *error, int code, const char *verb, u
 {
 	static const struct {
 		int code;
+		enum hadal_error_kind kind;
 		const char *reason;
 	} reasons[] = {
-		{EFAULT, "nothing is mapped there"},
-		{EACCES, "it belongs to the hypervisor"},
-		{ENXIO, "it is not RAM (--mmio accesses it all the same)"},
-		{EINVAL, "no such address, or range and options do not fit"},
+		{EFAULT, HADAL_ERROR_PLAIN, "nothing is mapped there"},
+		{EACCES, HADAL_ERROR_PLAIN, "it belongs to the hypervisor"},
+		{ENXIO, HADAL_ERROR_NOT_RAM, "it is not RAM"},
+		{EINVAL, HADAL_ERROR_PLAIN, "no such address, or range and flags do not fit"},
 	};
 
 	if (!error)
 		return -code;
 	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
 		if (reasons[i].code == code)
-			return hadal_fail(error, code, "Cannot %s %s memory at %#" PRIx64 ": %s",
-					  verb, is_virtual ? "virtual" : "physical", address,
-					  reasons[i].reason);
+			return hadal_fail_kind(error, code, reasons[i].kind,
+					       "Cannot %s %s memory at %#" PRIx64 ": %s", verb,
+					       is_virtual ? "virtual" : "physical", address,
+					       reasons[i].reason);
 	return common_error(error, code, "Cannot access memory");
 }
 
@@ -270,7 +271,7 @@ static int map_error(struct hadal_error *error, int code, uint64_t physical)
 {
 	switch (code) {
 	case ENOSPC:
-		return hadal_fail(error, code, "Too many pages are mapped: unmap some");
+		return hadal_fail(error, code, "Too many pages are mapped");
 	case ENXIO:
 	case EACCES:
 		return hadal_fail(error, code, "Cannot map physical memory at %#" PRIx64 ": %s",
@@ -341,10 +342,8 @@ int hadal_admit(struct hadal *hadal, pid_t pid, uint32_t flags, struct hadal_err
 	case EINVAL:
 		return hadal_fail(error, EINVAL, "Process %d runs no program", pid);
 	case ENOSPC:
-		return hadal_fail(error, ENOSPC,
-				  "%u programs may introspect already: end some, see 'hadal "
-				  "clients'",
-				  HADAL_MAX_CLIENTS);
+		return hadal_fail_kind(error, ENOSPC, HADAL_ERROR_TOO_MANY_CLIENTS,
+				       "%u programs may introspect already", HADAL_MAX_CLIENTS);
 	default:
 		return common_error(error, errno, "Cannot admit a process");
 	}

@@ -20,21 +20,19 @@ static int load_error(struct hadal_error *error, int code, const char *path)
 	switch (code) {
 	case EPERM:
 		return hadal_fail(error, code,
-				  "Loading %s is not allowed: be root (sudo), and the kernel must "
-				  "not be locked down (Secure Boot)",
+				  "The kernel does not allow loading %s: it is locked down (Secure "
+				  "Boot), or this is not root",
 				  path);
 	case ENOEXEC:
-		return hadal_fail(error, code,
-				  "%s was built for another kernel; build and install it again: "
-				  "make && sudo make install",
-				  path);
+		return hadal_fail_kind(error, code, HADAL_ERROR_NOT_INSTALLED,
+				       "%s was built for another kernel", path);
 	case EKEYREJECTED:
 		return hadal_fail(error, code,
 				  "The kernel accepts only signed modules, and %s is not signed",
 				  path);
 	default:
-		return hadal_fail(error, code, "Cannot load %s: %s (see dmesg)", path,
-				  strerror(code));
+		return hadal_fail_kind(error, code, HADAL_ERROR_MODULE_REFUSED,
+				       "Cannot load %s: %s", path, strerror(code));
 	}
 }
 
@@ -79,7 +77,8 @@ int hadal_module_load(struct hadal_error *error)
 	if (access("/dev/hadal", F_OK) == 0)
 		return 0;
 	if (geteuid() != 0)
-		return hadal_fail(error, EPERM, "Loading Hadal needs root: try again with sudo");
+		return hadal_fail_kind(error, EPERM, HADAL_ERROR_NOT_ROOT,
+				       "Loading Hadal needs root");
 	uname(&system);
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		char path[256];
@@ -92,10 +91,8 @@ int hadal_module_load(struct hadal_error *error)
 	}
 	if (load_by_modprobe() == 0)
 		return 0;
-	return hadal_fail(error, ENOENT,
-			  "hadal.ko is not installed for kernel %s; build and install it: "
-			  "make && sudo make install",
-			  system.release);
+	return hadal_fail_kind(error, ENOENT, HADAL_ERROR_NOT_INSTALLED,
+			       "hadal.ko is not installed for kernel %s", system.release);
 }
 
 int hadal_module_unload(struct hadal_error *error)
@@ -106,12 +103,12 @@ int hadal_module_unload(struct hadal_error *error)
 	case ENOENT:
 		return 0;
 	case EPERM:
-		return hadal_fail(error, EPERM, "Unloading Hadal needs root: try again with sudo");
+		return hadal_fail_kind(error, EPERM, HADAL_ERROR_NOT_ROOT,
+				       "Unloading Hadal needs root");
 	case EAGAIN:
 	case EBUSY:
-		return hadal_fail(error, EBUSY,
-				  "The module is in use: end the programs that have /dev/hadal "
-				  "open (see fuser /dev/hadal)");
+		return hadal_fail_kind(error, EBUSY, HADAL_ERROR_MODULE_IN_USE,
+				       "The module is in use: programs have /dev/hadal open");
 	default:
 		return hadal_fail(error, errno, "Cannot unload the module: %s", strerror(errno));
 	}

@@ -26,10 +26,10 @@ static int pause_error(struct hadal_error *error, int code, unsigned int cpu)
 {
 	switch (code) {
 	case EDEADLK:
-		return hadal_fail(error, code,
-				  "Cannot pause CPU %u: this program runs on it, and nobody would "
-				  "resume it; run it on another one",
-				  cpu);
+		return hadal_fail_kind(error, code, HADAL_ERROR_OWN_CPU,
+				       "Cannot pause CPU %u: this program runs on it, and nobody "
+				       "would resume it",
+				       cpu);
 	case EEXIST:
 		return hadal_fail(error, code, "Cannot pause CPU %u: it is paused already", cpu);
 	case EINVAL:
@@ -90,10 +90,10 @@ int hadal_set_regs(struct hadal *hadal, unsigned int cpu, const struct hadal_set
 				  "value of %s; nothing was set",
 				  cpu, name ? name : "one");
 	case EBUSY:
-		return hadal_fail(error, EBUSY,
-				  "Cannot set registers of CPU %u: it is not paused, or takes an "
-				  "interrupt just now; pause it and try again",
-				  cpu);
+		return hadal_fail_kind(error, EBUSY, HADAL_ERROR_CPU_BUSY,
+				       "Cannot set registers of CPU %u: it is not paused, or takes "
+				       "an interrupt just now",
+				       cpu);
 	default:
 		return device_cpu_error(error, errno, "Cannot set registers", cpu);
 	}

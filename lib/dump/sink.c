@@ -139,9 +139,8 @@ int hadal_sink_open(const char *path, bool compress, uint64_t size, struct hadal
 	sink->path = path;
 	code = open_output(sink);
 	if (!code && sink->standard_output && isatty(sink->fd))
-		code = hadal_fail(error, EINVAL,
-				  "A dump is not for a terminal: redirect standard output or name "
-				  "a file");
+		code = hadal_fail_kind(error, EINVAL, HADAL_ERROR_TERMINAL,
+				       "A dump is not for a terminal");
 	else if (code)
 		fail(sink, -code, error);
 	else if (compress && prepare_compression(sink, size))

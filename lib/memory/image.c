@@ -202,9 +202,8 @@ static int read_segments(struct image *image, struct hadal_error *error)
 		return hadal_fail(error, errno, "Cannot read memory image %s: %s", image->path,
 				  strerror(errno));
 	if (!memcmp(magic, zstd, sizeof(zstd)))
-		return hadal_fail(error, EINVAL,
-				  "%s is compressed with zstd; unpack it first with 'unzstd'",
-				  image->path);
+		return hadal_fail_kind(error, EINVAL, HADAL_ERROR_COMPRESSED,
+				       "%s is compressed with zstd", image->path);
 	if (!memcmp(magic, "KDUMP   ", 8))
 		return hadal_fail(error, EINVAL,
 				  "%s is compressed by kdump; Hadal reads ELF cores, LiME and raw "

@@ -202,7 +202,7 @@ static void what_is_compressed_is_named(void **state)
 	(void)state;
 	raw_file(&file);
 	memcpy(file.bytes, "\x28\xb5\x2f\xfd", 4);
-	expect_refused(&file, file.size, "unzstd");
+	expect_refused(&file, file.size, "compressed with zstd");
 	memcpy(file.bytes, "KDUMP   ", 8);
 	expect_refused(&file, file.size, "kdump");
 	expect_refused(&file, 0, "non-empty");
