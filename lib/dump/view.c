@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dump/lime.h"
+#include "memory/lime.h"
 
 #define PAGE_BYTES 4096u
 

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "dump/lime.h"
+#include "memory/lime.h"
 
 /* More ranges of RAM than any file has that a tool wrote. */
 #define MAX_SEGMENTS 65536u

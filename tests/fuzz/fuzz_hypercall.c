@@ -99,7 +99,7 @@ static void one_call(const struct input *input)
 		return;
 	}
 	fixture_check((int64_t)regs->rax >= -ETIMEDOUT && (int64_t)regs->rax <= HADAL_TRANSFER_MAX);
-	fixture_check(!lock_is_held(&machine.nested_lock));
+	fixture_check(!lock_is_held(&nested_lock));
 	if (!regs->rax)
 		remember(&before);
 }

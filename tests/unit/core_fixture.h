@@ -14,17 +14,19 @@
 #include "exit/base.h"
 #include "hypercall/client.h"
 #include "hypercall/hypercall.h"
+#include "leave/stop.h"
 #include "life/init.h"
+#include "cpus/lock.h"
+#include "extension/handlers.h"
 #include "hypercall/map.h"
 #include "paging/memory.h"
-#include "exit/msr.h"
+#include "base/percpu.h"
 #include "cpus/pause.h"
 #include "vcpu/register_set.h"
 #include "cpus/request.h"
 #include "vcpu/vendor.h"
 #include "x86/apic.h"
 #include "x86/cpu.h"
-#include "x86/fault.h"
 
 #define PHYSICAL_BITS 40
 #define LOW_RAM_END   0x9f000ull
@@ -167,6 +169,11 @@ void request_follow_clients(struct vcpu *v)
 	(void)v;
 }
 
+void extensions_set_clients(bool any)
+{
+	(void)any;
+}
+
 void extensions_listen(bool clients)
 {
 	(void)clients;
@@ -181,6 +188,11 @@ void vcpu_serve_requests(struct vcpu *v)
 struct vcpu *this_vcpu(void)
 {
 	return vcpu;
+}
+
+uint32_t percpu_index(void)
+{
+	return 0;
 }
 
 void vcpu_drop_caches(struct vcpu *v)

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Sources: vmm/exit/exit.c
+// Sources: vmm/exit/advance.c vmm/cpus/attend.c vmm/vcpu/injection.c
 /* The core's part of an exit: where RIP goes, single steps, exceptions on top of others, NMIs. */
 #include <string.h>
 #include "unit.h"
 #include "exit/dispatch.h"
+#include "cpus/attend.h"
 #include "cpus/pause.h"
 #include "cpus/request.h"
 #include "vcpu/vendor.h"
@@ -20,7 +21,7 @@ static uint64_t debugctl;
 static int shadows_cleared, steps, shutdowns, windows, served, nmis_taken, paused;
 static enum verdict verdict;
 
-base_handler_fn exit_handlers[HADAL_EXIT_KIND_COUNT];
+exit_handler_fn exit_handlers[HADAL_EXIT_KIND_COUNT];
 
 bool vcpu_long_mode(struct vcpu *v)
 {

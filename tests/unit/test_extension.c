@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Sources: vmm/extension/extension.c
+// Sources: vmm/extension/extension.c vmm/extension/intercept.c
 /* Extensions: order, verdicts, private memory, counted intercepts, starts that fail. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include "unit.h"
-#include "exit/base.h"
-#include "hypercall/client.h"
+#include "extension/extension.h"
+#include "extension/handlers.h"
 #include "base/log.h"
 #include "vcpu/vendor.h"
 
@@ -17,7 +17,7 @@ static char trace[256];
 static enum verdict answer[COUNT];
 static int start_result[COUNT], init_result[COUNT];
 static uint32_t exceptions;
-static bool intercepted[HADAL_EXIT_KIND_COUNT], any_client;
+static bool intercepted[HADAL_EXIT_KIND_COUNT];
 static int intercept_calls;
 static enum hadal_exit_kind refused;
 
@@ -31,11 +31,6 @@ void log_line(const char *format, ...)
 	(void)format;
 }
 
-bool client_any(void)
-{
-	return any_client;
-}
-
 static enum verdict base(struct vcpu *v)
 {
 	(void)v;
@@ -43,7 +38,7 @@ static enum verdict base(struct vcpu *v)
 	return VERDICT_DONE;
 }
 
-const base_handler_fn base_handler[HADAL_EXIT_KIND_COUNT] = {
+const exit_handler_fn base_handler[HADAL_EXIT_KIND_COUNT] = {
 	[0 ... HADAL_EXIT_KIND_COUNT - 1] = base,
 };
 
@@ -124,7 +119,7 @@ static int reset(void **unused)
 	memset(init_result, 0, sizeof(init_result));
 	memset(answer, 0, sizeof(answer));
 	intercept_calls = 0;
-	any_client = false;
+	extensions_set_clients(false);
 	refused = HADAL_EXIT_KIND_COUNT;
 	trace[0] = 0;
 	return 0;
@@ -305,7 +300,7 @@ static void extensions_for_clients_are_there_with_clients_only(void **unused)
 	extensions_follow_clients(&vcpu);
 	assert_int_equal(followed, 0);
 
-	any_client = true;
+	extensions_set_clients(true);
 	extensions_listen(true);
 	extensions_follow_clients(&vcpu);
 	extensions_follow_clients(&vcpu);
@@ -314,7 +309,7 @@ static void extensions_for_clients_are_there_with_clients_only(void **unused)
 	dispatched(HADAL_EXIT_RDTSC);
 	assert_string_equal(trace, "on2 base ");
 
-	any_client = false;
+	extensions_set_clients(false);
 	extensions_follow_clients(&vcpu);
 	extensions_listen(false);
 	assert_int_equal(followed, 0);

@@ -26,7 +26,7 @@ static int check(void **unused)
 {
 	(void)unused;
 	assert_true(fixture_own_unchanged());
-	assert_false(lock_is_held(&machine.nested_lock));
+	assert_false(lock_is_held(&nested_lock));
 	return 0;
 }
 

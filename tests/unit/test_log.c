@@ -8,15 +8,13 @@
 #include "unit.h"
 #include <hadal/boot.h>
 #include "base/log.h"
-#include "vcpu/vcpu.h"
-#include "x86/fault.h"
+#include "base/percpu.h"
 
 extern struct hadal_log_ring log_ring;
-static struct vcpu vcpu = {.index = 7};
 
-struct vcpu *this_vcpu(void)
+uint32_t percpu_index(void)
 {
-	return &vcpu;
+	return 7;
 }
 
 static int reset(void **unused)

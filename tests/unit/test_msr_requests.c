@@ -6,8 +6,9 @@
 #include <pthread.h>
 #include <sched.h>
 #include "unit.h"
+#include "cpus/request.h"
+#include "extension/extension.h"
 #include "vcpu/vendor.h"
-#include "x86/fault.h"
 
 #define MSRS    64
 #define THREADS 4

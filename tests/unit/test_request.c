@@ -12,13 +12,14 @@
 #include "unit.h"
 #include "base/errno.h"
 #include "base/log.h"
+#include "cpus/lock.h"
 #include "paging/memory.h"
 #include "cpus/pause.h"
 #include "vcpu/register_set.h"
 #include "cpus/request.h"
+#include "extension/handlers.h"
 #include "vcpu/vendor.h"
 #include "x86/apic.h"
-#include "x86/fault.h"
 
 #define CPUS    3
 #define CHANGES 200
@@ -159,7 +160,7 @@ static void run(struct vcpu *vcpu)
 static void change(struct vcpu *vcpu)
 {
 	leave(vcpu);
-	lock_take(&machine.nested_lock);
+	lock_take(&nested_lock);
 	page++;
 	request_flush_all(vcpu);
 	/* On a machine so busy that a thread did not run for seconds, it is not waited for. */
@@ -167,7 +168,7 @@ static void change(struct vcpu *vcpu)
 		if (i != vcpu->index && __atomic_load_n(&cpu[i].in_guest, __ATOMIC_SEQ_CST) &&
 		    __atomic_load_n(&cpu[i].page, __ATOMIC_SEQ_CST) != page)
 			fail_msg("cpu%u runs with an old translation", i);
-	lock_give(&machine.nested_lock);
+	lock_give(&nested_lock);
 	enter(vcpu);
 }
 

@@ -29,7 +29,7 @@ static int64_t window(uint64_t base)
 	uint64_t flushes = vcpu->stats.flushes;
 	int64_t result = fixture_call(HADAL_CALL_WINDOW, base, 0, 0, 0, 0);
 
-	assert_false(lock_is_held(&machine.nested_lock));
+	assert_false(lock_is_held(&nested_lock));
 	/* What showed there is in no TLB any more. */
 	if (!result)
 		assert_true(vcpu->stats.flushes > flushes);

@@ -3,9 +3,7 @@
 #include <stdbool.h>
 #include <hadal/boot.h>
 #include "base/log.h"
-#include "vcpu/vcpu.h"
-#include "x86/cpu.h"
-#include "x86/fault.h"
+#include "base/percpu.h"
 
 struct hadal_log_ring log_ring;
 
@@ -92,7 +90,7 @@ static void format_line(struct line *line, const char *format, va_list args)
 static void append(const struct line *line)
 {
 	for (int i = 0; i < 100000 && __atomic_exchange_n(&busy, 1, __ATOMIC_ACQUIRE); i++)
-		cpu_pause();
+		__builtin_ia32_pause();
 	for (size_t i = 0; i < line->used; i++)
 		log_ring.data[(log_ring.head + i) % HADAL_LOG_BYTES] = line->text[i];
 	__atomic_store_n(&log_ring.head, log_ring.head + line->used, __ATOMIC_RELEASE);
@@ -102,12 +100,13 @@ static void append(const struct line *line)
 void log_line(const char *format, ...)
 {
 	struct line line = {.used = 0};
+	uint32_t cpu = percpu_index();
 	va_list args;
 
 	put(&line, '[');
-	put_number(&line, rdtsc(), 10);
+	put_number(&line, __builtin_ia32_rdtsc(), 10);
 	put_string(&line, "] cpu");
-	put_number(&line, this_vcpu()->index, 10);
+	put_number(&line, cpu == PERCPU_NONE ? 0 : cpu, 10);
 	put_string(&line, ": ");
 	va_start(args, format);
 	format_line(&line, format, args);

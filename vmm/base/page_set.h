@@ -26,7 +26,7 @@ static inline unsigned page_owner(uint64_t entry)
 }
 
 /*
- * Where a page is, or the free place where it would go. Changes are made under machine.nested_lock;
+ * Where a page is, or the free place where it would go. Changes are made under nested_lock;
  * without it an entry may be missed while others come and go.
  */
 uint64_t *page_set_find(uint64_t gpa);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "cpus/lock.h"
-#include "vcpu/vcpu.h"
+#include "cpus/request.h"
 #include "x86/cpu.h"
-#include "x86/fault.h"
+
+struct lock nested_lock;
 
 void lock_take(struct lock *lock)
 {

@@ -14,6 +14,9 @@ struct lock {
 	uint32_t serving; /* the ticket that has the lock, or may take it */
 };
 
+/* The nested tables, the pool and what pages show. */
+extern struct lock nested_lock;
+
 void lock_take(struct lock *lock);
 void lock_give(struct lock *lock);
 

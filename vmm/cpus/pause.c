@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "cpus/lock.h"
 #include "base/log.h"
 #include "paging/memory.h"
 #include "cpus/pause.h"

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
+#include "cpus/lock.h"
 #include "base/log.h"
 #include "paging/memory.h"
 #include "cpus/pause.h"
 #include "cpus/request.h"
+#include "extension/handlers.h"
 #include "base/string.h"
 #include "vcpu/vendor.h"
 #include "x86/apic.h"

@@ -31,6 +31,9 @@ int request_ask(struct vcpu *vcpu, struct vcpu *other, uint32_t request);
 /* One round of waiting for another vCPU since the TSC value `start`. Errors as above. */
 int request_wait_once(struct vcpu *vcpu, const struct vcpu *other, uint64_t start);
 
+/* Do what other vCPUs ask; also called by whoever spins. */
+void vcpu_serve_requests(struct vcpu *vcpu);
+
 /* Sorts the NMIs that came into kicks, which are ours, and the guest's, which it gets. */
 void request_take_nmis(struct vcpu *vcpu);
 

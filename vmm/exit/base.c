@@ -2,6 +2,7 @@
 #include "exit/base.h"
 #include "exit/hidden_write.h"
 #include "base/log.h"
+#include "cpus/lock.h"
 #include "paging/memory.h"
 #include "cpus/request.h"
 #include "vcpu/vendor.h"
@@ -115,14 +116,14 @@ static int fault_in(struct vcpu *vcpu, uint64_t gpa)
 {
 	int err;
 
-	lock_take(&machine.nested_lock);
+	lock_take(&nested_lock);
 	err = nested_fault_in(&machine.nested, gpa);
 	if (err == -EAGAIN) {
 		request_flush_all(vcpu);
 		nested_flushed(&machine.nested);
 		err = 0;
 	}
-	lock_give(&machine.nested_lock);
+	lock_give(&nested_lock);
 	return err;
 }
 
@@ -193,7 +194,7 @@ static enum verdict base_invlpg(struct vcpu *vcpu)
 	return VERDICT_DONE;
 }
 
-const base_handler_fn base_handler[HADAL_EXIT_KIND_COUNT] = {
+const exit_handler_fn base_handler[HADAL_EXIT_KIND_COUNT] = {
 	[HADAL_EXIT_UNKNOWN] = base_unknown,
 	[HADAL_EXIT_CPUID] = base_cpuid,
 	[HADAL_EXIT_HYPERCALL] = base_hypercall,

@@ -3,15 +3,7 @@
 #ifndef HADAL_EXIT_BASE_H
 #define HADAL_EXIT_BASE_H
 
-#include "vcpu/vcpu.h"
-
-typedef enum verdict (*base_handler_fn)(struct vcpu *vcpu);
-
-extern const base_handler_fn base_handler[HADAL_EXIT_KIND_COUNT];
-
-/* What each exit kind leads to: the base handler, or extensions first for a kind that one handles.
- */
-extern base_handler_fn exit_handlers[HADAL_EXIT_KIND_COUNT];
+#include "extension/handlers.h"
 
 /* Hypercalls; in hypercall.c. */
 enum verdict base_hypercall(struct vcpu *vcpu);

@@ -1,49 +1,15 @@
 // SPDX-License-Identifier: MIT
 /* Accesses to MSRs that exit: the intercepted ones, and all outside the bitmaps' ranges. */
 #include "exit/base.h"
-#include "base/log.h"
-#include "paging/memory.h"
 #include "exit/msr.h"
+#include "extension/extension.h"
+#include "base/log.h"
+#include "cpus/lock.h"
+#include "paging/memory.h"
 #include "cpus/request.h"
 #include "base/string.h"
 #include "vcpu/vendor.h"
 #include "x86/cpu.h"
-
-#define MTRR_DEF_E   (1ull << 11)
-#define CPUID_1_MTRR (1u << 12)
-
-static const uint32_t fixed_mtrr[MTRR_FIXED_COUNT] = {0x250, 0x258, 0x259, 0x268, 0x269, 0x26a,
-						      0x26b, 0x26c, 0x26d, 0x26e, 0x26f};
-
-void mtrr_read(struct mtrr_state *mtrr, uint8_t physical_bits)
-{
-	memset(mtrr, 0, sizeof(*mtrr));
-	mtrr->physical_bits = physical_bits;
-	if (!(cpuid(1, 0).edx & CPUID_1_MTRR)) {
-		mtrr->def_type = MTRR_DEF_E | MEMORY_WB; /* no MTRRs: PAT alone decides */
-		return;
-	}
-	rdmsr_safe(MSR_MTRRCAP, &mtrr->cap);
-	rdmsr_safe(MSR_MTRR_DEF_TYPE, &mtrr->def_type);
-	for (unsigned i = 0; i < MTRR_FIXED_COUNT; i++)
-		rdmsr_safe(fixed_mtrr[i], &mtrr->fixed[i]);
-	for (unsigned i = 0; i < mtrr_variable_count(mtrr); i++) {
-		rdmsr_safe(MSR_MTRR_BASE0 + 2 * i, &mtrr->base[i]);
-		rdmsr_safe(MSR_MTRR_BASE0 + 2 * i + 1, &mtrr->mask[i]);
-	}
-}
-
-static bool is_mtrr(uint32_t msr)
-{
-	if (msr == MSR_MTRR_DEF_TYPE)
-		return true;
-	if (msr >= MSR_MTRR_BASE0 && msr < MSR_MTRR_BASE0 + 2 * MTRR_VARIABLE_MAX)
-		return true;
-	for (unsigned i = 0; i < MTRR_FIXED_COUNT; i++)
-		if (msr == fixed_mtrr[i])
-			return true;
-	return false;
-}
 
 /*
  * All CPUs get the same values, one after the other; the first to enable them again changes the
@@ -57,14 +23,14 @@ static void mtrr_written(struct vcpu *vcpu)
 	mtrr_read(&now, machine.physical_bits);
 	if (!(now.def_type & MTRR_DEF_E))
 		return;
-	lock_take(&machine.nested_lock);
+	lock_take(&nested_lock);
 	if (memcmp(&now, &machine.mtrr, sizeof(now))) {
 		machine.mtrr = now;
 		err = nested_rebuild_types(&machine.nested);
 		request_flush_all(vcpu);
 		nested_flushed(&machine.nested);
 	}
-	lock_give(&machine.nested_lock);
+	lock_give(&nested_lock);
 	if (err)
 		log_line("no memory to follow a change of MTRRs: some memory keeps its old type");
 }
@@ -76,7 +42,7 @@ static int intercept_mtrrs(void)
 
 	mtrr_read(&now, machine.physical_bits);
 	for (unsigned i = 0; !err && i < MTRR_FIXED_COUNT; i++)
-		err = msr_intercept(fixed_mtrr[i], MSR_WRITE);
+		err = msr_intercept(mtrr_fixed_msr[i], MSR_WRITE);
 	for (unsigned i = 0; !err && i < 2 * mtrr_variable_count(&now); i++)
 		err = msr_intercept(MSR_MTRR_BASE0 + i, MSR_WRITE);
 	return err;
@@ -116,7 +82,7 @@ enum verdict base_wrmsr(struct vcpu *vcpu)
 		vcpu_inject_gp(vcpu);
 		return VERDICT_RETRY;
 	}
-	if (vendor->nested_is_ept && is_mtrr(msr))
+	if (vendor->nested_is_ept && mtrr_has(msr))
 		mtrr_written(vcpu);
 	return VERDICT_DONE;
 }

@@ -2,6 +2,7 @@
 /* Which MSRs extensions and base handlers want to exit, for all vCPUs together. */
 #include "base/errno.h"
 #include "cpus/lock.h"
+#include "extension/extension.h"
 #include "vcpu/vendor.h"
 
 #define MSR_REQUEST_MAX 64

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-#include "exit/base.h"
-#include "hypercall/client.h"
+/* The extensions that are linked in: they start, stop, and see exits first. */
+#include "extension/extension.h"
+#include "extension/handlers.h"
 #include "base/errno.h"
 #include "base/log.h"
-#include "paging/memory.h"
-#include "vcpu/vendor.h"
 
 extern const struct hadal_extension *const extensions_start[], *const extensions_end[];
 
-base_handler_fn exit_handlers[HADAL_EXIT_KIND_COUNT];
+exit_handler_fn exit_handlers[HADAL_EXIT_KIND_COUNT];
+static bool any_client;
 
 static size_t extension_count(void)
 {
@@ -41,7 +41,7 @@ static bool needs_intercept(enum hadal_exit_kind kind)
 void extensions_listen(bool clients)
 {
 	for (int kind = 0; kind < HADAL_EXIT_KIND_COUNT; kind++) {
-		base_handler_fn handler = base_handler[kind];
+		exit_handler_fn handler = base_handler[kind];
 
 		for (size_t i = 0; i < extension_count(); i++)
 			if (extensions_start[i]->on[kind] &&
@@ -138,9 +138,14 @@ static void follow(struct vcpu *vcpu, size_t i, bool any)
 	e->follow_clients(vcpu, vcpu->extension_data[i], any);
 }
 
+void extensions_set_clients(bool any)
+{
+	__atomic_store_n(&any_client, any, __ATOMIC_SEQ_CST);
+}
+
 void extensions_follow_clients(struct vcpu *vcpu)
 {
-	bool any = client_any();
+	bool any = __atomic_load_n(&any_client, __ATOMIC_SEQ_CST);
 
 	if (vcpu->serves_clients == any)
 		return;
@@ -168,49 +173,4 @@ enum verdict extensions_dispatch(struct vcpu *vcpu)
 			return verdict;
 	}
 	return base_handler[kind](vcpu);
-}
-
-int vcpu_intercept(struct vcpu *vcpu, enum hadal_exit_kind kind)
-{
-	if (!vcpu->intercepts.kind[kind]) {
-		int err = vendor->intercept(vcpu, kind, true);
-
-		if (err)
-			return err;
-	}
-	vcpu->intercepts.kind[kind]++;
-	return 0;
-}
-
-void vcpu_release(struct vcpu *vcpu, enum hadal_exit_kind kind)
-{
-	if (vcpu->intercepts.kind[kind] && !--vcpu->intercepts.kind[kind])
-		vendor->intercept(vcpu, kind, false);
-}
-
-static void apply_exceptions(struct vcpu *vcpu)
-{
-	uint32_t vectors = 0;
-
-	for (unsigned i = 0; i < 32; i++)
-		if (vcpu->intercepts.exception[i])
-			vectors |= 1u << i;
-	vendor->intercept_exceptions(vcpu, vectors);
-}
-
-int vcpu_intercept_exception(struct vcpu *vcpu, uint8_t vector)
-{
-	if (vector >= 32 || vector == 2)
-		return -EINVAL;
-	vcpu->intercepts.exception[vector]++;
-	apply_exceptions(vcpu);
-	return 0;
-}
-
-void vcpu_release_exception(struct vcpu *vcpu, uint8_t vector)
-{
-	if (vector >= 32 || !vcpu->intercepts.exception[vector])
-		return;
-	vcpu->intercepts.exception[vector]--;
-	apply_exceptions(vcpu);
 }

@@ -5,11 +5,7 @@
 #ifndef HADAL_EXTENSION_EXTENSION_H
 #define HADAL_EXTENSION_EXTENSION_H
 
-#include "vcpu/exit.h"
-
-#define EXTENSION_MAX 8
-
-struct vcpu;
+#include "vcpu/vcpu.h"
 
 /*
  * A handler runs with the exit described in vcpu->exit and the vCPU's registers at hand. `data` is
@@ -59,15 +55,5 @@ void vcpu_release_exception(struct vcpu *vcpu, uint8_t vector);
 /* The same for reads or writes of one MSR, on all vCPUs. -ENOSPC when the table is full. */
 int msr_intercept(uint32_t msr, unsigned access);
 void msr_release(uint32_t msr, unsigned access);
-
-/* For vmm/core: run the handlers for vcpu->exit.kind in order, at last the base handler. */
-enum verdict extensions_dispatch(struct vcpu *vcpu);
-int extensions_init(void);
-int extensions_vcpu_start(struct vcpu *vcpu);
-void extensions_vcpu_stop(struct vcpu *vcpu);
-/* On all vCPUs: the handlers of extensions that are there for clients are called, or not. */
-void extensions_listen(bool clients);
-/* On this vCPU: intercept what they need while there is a client. */
-void extensions_follow_clients(struct vcpu *vcpu);
 
 #endif

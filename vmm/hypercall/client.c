@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "cpus/lock.h"
 #include "hypercall/client.h"
 #include "base/errno.h"
 #include "hypercall/hypercall.h"
@@ -6,6 +7,7 @@
 #include "paging/memory.h"
 #include "base/page_set.h"
 #include "cpus/request.h"
+#include "extension/handlers.h"
 #include "base/string.h"
 #include "vcpu/vendor.h"
 #include "x86/cpu.h"
@@ -21,11 +23,6 @@ static struct lock clients_lock;
 unsigned client_number(const struct client *client)
 {
 	return client - clients + 1;
-}
-
-bool client_any(void)
-{
-	return __atomic_load_n(&client_count, __ATOMIC_SEQ_CST);
 }
 
 struct client *client_current(struct vcpu *vcpu)
@@ -73,7 +70,8 @@ static int add_locked(struct vcpu *vcpu, uint64_t kernel_root, uint64_t user_roo
 	entry_write(&client->user_root, user_root);
 	if (client_number(client) > client_end)
 		__atomic_store_n(&client_end, client_number(client), __ATOMIC_RELEASE);
-	if (__atomic_add_fetch(&client_count, 1, __ATOMIC_SEQ_CST) == 1) {
+	if (!client_count++) {
+		extensions_set_clients(true);
 		extensions_listen(true);
 		request_follow_clients(vcpu);
 	}
@@ -87,7 +85,8 @@ static void remove_locked(struct vcpu *vcpu, struct client *client)
 	client->kernel_root = 0;
 	while (client_end && !clients[client_end - 1].kernel_root)
 		__atomic_store_n(&client_end, client_end - 1, __ATOMIC_RELEASE);
-	if (!__atomic_sub_fetch(&client_count, 1, __ATOMIC_SEQ_CST)) {
+	if (!--client_count) {
+		extensions_set_clients(false);
 		request_follow_clients(vcpu);
 		extensions_listen(false);
 	}

@@ -10,7 +10,7 @@ struct client {
 	uint64_t kernel_root; /* 0: free */
 	uint64_t user_root;
 	uint64_t door;
-	struct hadal_client state; /* under machine.nested_lock */
+	struct hadal_client state; /* under nested_lock */
 };
 
 /* 1 to HADAL_MAX_CLIENTS. */
@@ -21,9 +21,6 @@ struct client *client_current(struct vcpu *vcpu);
 
 /* Hand over to the kernel. Returns the verdict for the exit. */
 enum verdict client_ring(struct vcpu *vcpu, const struct client *client, enum hadal_door door);
-
-/* True while any client is admitted. */
-bool client_any(void);
 
 /* The hypercalls. */
 int64_t hypercall_client_add(struct vcpu *vcpu);

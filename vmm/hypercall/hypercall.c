@@ -2,6 +2,7 @@
 #include "exit/base.h"
 #include "hypercall/client.h"
 #include "hypercall/hypercall.h"
+#include "leave/stop.h"
 #include "life/init.h"
 #include "base/log.h"
 #include "hypercall/map.h"

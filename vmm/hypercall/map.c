@@ -4,6 +4,7 @@
 #include "hypercall/client.h"
 #include "base/errno.h"
 #include "hypercall/hypercall.h"
+#include "cpus/lock.h"
 #include "paging/memory.h"
 #include "base/page_set.h"
 #include "cpus/request.h"
@@ -65,9 +66,9 @@ int64_t hypercall_map(struct vcpu *vcpu)
 		err = map_check_page(hpa);
 	if (err)
 		return err;
-	lock_take(&machine.nested_lock);
+	lock_take(&nested_lock);
 	err = map_locked(vcpu, gpa, hpa, PT_READ | (flags & HADAL_MAP_WRITE ? PT_WRITE : 0));
-	lock_give(&machine.nested_lock);
+	lock_give(&nested_lock);
 	return err;
 }
 
@@ -93,14 +94,14 @@ int64_t hypercall_unmap(struct vcpu *vcpu)
 
 	if (gpa & (PAGE_BYTES - 1))
 		return -EINVAL;
-	lock_take(&machine.nested_lock);
+	lock_take(&nested_lock);
 	entry = page_set_find(gpa);
 	if (*entry && !page_owner(*entry)) {
 		err = 0;
 		if (forget(entry))
 			flush(vcpu);
 	}
-	lock_give(&machine.nested_lock);
+	lock_give(&nested_lock);
 	return err;
 }
 
@@ -150,9 +151,9 @@ int map_add_client_page(struct vcpu *vcpu, struct client *client, uint64_t gpa)
 
 	if (err)
 		return err;
-	lock_take(&machine.nested_lock);
+	lock_take(&nested_lock);
 	err = add_locked(vcpu, client, gpa);
-	lock_give(&machine.nested_lock);
+	lock_give(&nested_lock);
 	return err;
 }
 
@@ -173,7 +174,7 @@ int map_remove_client_page(struct vcpu *vcpu, struct client *client, uint64_t gp
 
 	if ((gpa & (PAGE_BYTES - 1)) || (flags & ~(uint64_t)HADAL_PAGE_IDLE))
 		return -EINVAL;
-	lock_take(&machine.nested_lock);
+	lock_take(&nested_lock);
 	entry = page_set_find(gpa);
 	if (!is_page_of(*entry, client))
 		err = -ENOENT;
@@ -181,7 +182,7 @@ int map_remove_client_page(struct vcpu *vcpu, struct client *client, uint64_t gp
 		err = -EBUSY;
 	else if (forget_client_page(client, entry))
 		flush(vcpu);
-	lock_give(&machine.nested_lock);
+	lock_give(&nested_lock);
 	return err;
 }
 
@@ -197,7 +198,7 @@ void map_remove_client_pages(struct vcpu *vcpu, struct client *client)
 	uint32_t position = 0;
 	uint64_t *entry;
 
-	lock_take(&machine.nested_lock);
+	lock_take(&nested_lock);
 	/* Erasing may move an entry that comes after to here. */
 	while ((entry = page_set_next(&position, client_number(client)))) {
 		is_stale |= forget_client_page(client, entry);
@@ -207,7 +208,7 @@ void map_remove_client_pages(struct vcpu *vcpu, struct client *client)
 	}
 	if (is_stale)
 		flush(vcpu);
-	lock_give(&machine.nested_lock);
+	lock_give(&nested_lock);
 }
 
 /* The page has an entry of its own since it was added, so that this cannot fail. */
@@ -251,7 +252,7 @@ int map_client_page(struct vcpu *vcpu, struct client *client, uint64_t gpa, uint
 
 	if (err)
 		return err;
-	lock_take(&machine.nested_lock);
+	lock_take(&nested_lock);
 	entry = page_set_find(gpa);
 	if (!is_page_of(*entry, client))
 		err = -ENOENT;
@@ -259,6 +260,6 @@ int map_client_page(struct vcpu *vcpu, struct client *client, uint64_t gpa, uint
 		show_itself(vcpu, client, entry);
 	else
 		show_for_client(vcpu, client, entry, hpa);
-	lock_give(&machine.nested_lock);
+	lock_give(&nested_lock);
 	return err;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "hypercall/window.h"
 #include "base/errno.h"
+#include "cpus/lock.h"
 #include "paging/memory.h"
 #include "cpus/request.h"
 
@@ -81,8 +82,8 @@ int64_t hypercall_window(struct vcpu *vcpu)
 	uint64_t base = vcpu->regs.rdi;
 	int err;
 
-	lock_take(&machine.nested_lock);
+	lock_take(&nested_lock);
 	err = base ? open_locked(vcpu, base) : close_locked(vcpu);
-	lock_give(&machine.nested_lock);
+	lock_give(&nested_lock);
 	return err;
 }

@@ -51,6 +51,39 @@ static uint16_t selector_of(enum vcpu_segment segment)
 	return value;
 }
 
+/*
+ * Reads the segment for `selector` from a descriptor table in guest memory, found through cr3.
+ * 0, or -EFAULT when the table cannot be read.
+ */
+static int segment_from_table(const struct descriptor_pointer *table, uint64_t cr3, uint64_t cr4,
+			      uint16_t selector, struct hadal_segment *out)
+{
+	uint64_t descriptor[2] = {0, 0};
+	uint32_t offset = selector & ~7u;
+	size_t bytes = 8;
+
+	*out = (struct hadal_segment){.selector = selector};
+	if (!offset || (selector & 4))
+		return 0;
+	if (offset + 7 > table->limit)
+		return -EFAULT;
+	if (memory_read_guest_root(table->base + offset, cr3, cr4, descriptor, 8) != 8)
+		return -EFAULT;
+	if (!(descriptor[0] >> 44 & 1)) { /* system descriptors have a second half */
+		bytes = 16;
+		if (offset + 15 > table->limit ||
+		    memory_read_guest_root(table->base + offset, cr3, cr4, descriptor, bytes) != 16)
+			return -EFAULT;
+	}
+	out->attributes = (descriptor[0] >> 40 & 0xff) | (descriptor[0] >> 52 & 0xf) << 8;
+	out->limit = (descriptor[0] & 0xffff) | (descriptor[0] >> 48 & 0xf) << 16;
+	if (out->attributes & 0x800)
+		out->limit = out->limit << 12 | 0xfff;
+	out->base = (descriptor[0] >> 16 & 0xffffff) | (descriptor[0] >> 56) << 24 |
+		    (uint64_t)(uint32_t)descriptor[1] << 32;
+	return 0;
+}
+
 int entry_state_save(struct vcpu *vcpu, uint64_t cr3, uint64_t cr4)
 {
 	struct entry_state *entry = &vcpu->entry;

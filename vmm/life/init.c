@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: MIT
+/* The image is called: the machine is set up once, then each CPU starts. */
 #include <hadal/boot.h>
 #include "life/init.h"
+#include "life/start.h"
 #include "base/log.h"
-#include "paging/memory.h"
+#include "extension/handlers.h"
 #include "exit/msr.h"
-#include "vcpu/register_set.h"
-#include "cpus/request.h"
-#include "vcpu/vendor.h"
-#include "x86/apic.h"
-#include "x86/cpu.h"
-#include "x86/fault.h"
 #include "leave/leave.h"
+#include "paging/memory.h"
+#include "vcpu/vendor.h"
+#include "x86/cpu.h"
 
 #define INIT_STACK_BYTES 16384
 
@@ -23,26 +22,6 @@ static struct {
 } init_area __attribute__((aligned(4096), section(".bss.init_area"), used));
 
 __asm__(".globl init_vcpu\n.set init_vcpu, init_area + 16384");
-
-/* The registers in which image_enter passes what it saved. */
-static void entry_from_caller(struct vcpu *vcpu)
-{
-	const struct gprs *regs = &vcpu->regs;
-
-	vcpu->entry.rsp = regs->r10 + 8; /* as after the return that ends the call */
-	vcpu->entry.rip = regs->r11;
-	vcpu->entry.rflags = RFLAGS_FIXED; /* interrupts off, as when the loader called */
-}
-
-/* Everything of the caller's state that needs its memory to be read. */
-static int take_over(struct vcpu *vcpu, uint64_t cr3, uint64_t cr4)
-{
-	int err = entry_state_save(vcpu, cr3, cr4);
-
-	descriptors_init(vcpu);
-	descriptors_load(vcpu);
-	return err;
-}
 
 static const struct vendor *find_vendor(void)
 {
@@ -86,8 +65,10 @@ static int init(struct vcpu *vcpu, struct hadal_boot *boot, uint64_t cr3, uint64
 	err = memory_init(boot, cr4);
 	if (err)
 		return err;
+	for (uint32_t i = 0; i < machine.cpu_count; i++)
+		vcpu_init(i);
 	boot->root = memory_root();
-	err = take_over(vcpu, cr3, cr4);
+	err = start_take_over(vcpu, cr3, cr4);
 	if (!err)
 		err = init_vendor();
 	if (!err)
@@ -96,40 +77,14 @@ static int init(struct vcpu *vcpu, struct hadal_boot *boot, uint64_t cr3, uint64
 	return err;
 }
 
-static int start(struct vcpu *vcpu, uint64_t cr3, uint64_t cr4)
+/* The registers in which image_enter passes what it saved. */
+static void entry_from_caller(struct vcpu *vcpu)
 {
-	int err = take_over(vcpu, cr3, cr4);
+	const struct gprs *regs = &vcpu->regs;
 
-	if (err)
-		return err;
-	vcpu->apic_id = apic_id();
-	vcpu->in_handler = false;
-	vcpu->attention = 0;
-	vcpu->kick_sent = false;
-	vcpu->virtualized = false;
-	vcpu->inject.info = 0;
-	vcpu->nmi_pending = false;
-	vcpu->pause_ticks = 0;
-	vcpu->paused = false;
-	vcpu->undo.armed = false;
-	vcpu_drop_caches(vcpu);
-	err = vendor->start(vcpu);
-	if (err)
-		return err;
-	vcpu->virtualized = true;
-	err = extensions_vcpu_start(vcpu);
-	if (err) {
-		vendor->stop(vcpu);
-		vcpu->virtualized = false;
-		return err;
-	}
-	request_join(vcpu);
-	vcpu->regs.rax = 0;
-	vcpu->rip = vcpu->entry.rip;
-	vcpu->rflags = vcpu->entry.rflags;
-	log_line("started");
-	vendor->enter(vcpu);
-	vcpu_entry_failed(vcpu);
+	vcpu->entry.rsp = regs->r10 + 8; /* as after the return that ends the call */
+	vcpu->entry.rip = regs->r11;
+	vcpu->entry.rflags = RFLAGS_FIXED; /* interrupts off, as when the loader called */
 }
 
 _Noreturn void image_main(struct vcpu *vcpu)
@@ -142,56 +97,9 @@ _Noreturn void image_main(struct vcpu *vcpu)
 	if (regs->rdi == HADAL_ENTER_INIT)
 		err = init(vcpu, memory_direct(regs->rsi), cr3, cr4);
 	else if (regs->rdi == HADAL_ENTER_START)
-		err = start(vcpu, cr3, cr4);
+		err = start_cpu(vcpu, cr3, cr4);
 	else
 		err = -EINVAL;
 	vcpu->regs.rax = (int64_t)err;
 	leave_to_system(vcpu, false);
-}
-
-static _Noreturn void fail_start(struct vcpu *vcpu, int err)
-{
-	bool was_virtualized = vcpu->virtualized;
-
-	if (was_virtualized) {
-		extensions_vcpu_stop(vcpu);
-		vendor->stop(vcpu);
-	}
-	vcpu->virtualized = false;
-	vcpu->regs.rax = (int64_t)err;
-	leave_to_system(vcpu, was_virtualized && vendor->stop_clears_gif);
-}
-
-_Noreturn void start_faulted(struct vcpu *vcpu)
-{
-	fail_start(vcpu, -EFAULT);
-}
-
-static _Noreturn void enter_again(struct vcpu *vcpu)
-{
-	__asm__ volatile("mov %0, %%rsp\n\tjmp *%1" ::"D"(vcpu), "r"(vendor->resume) : "memory");
-	__builtin_unreachable();
-}
-
-_Noreturn void vcpu_entry_failed(struct vcpu *vcpu)
-{
-	log_line("the processor refused to enter the guest at rip %lx", vcpu->rip);
-	if (vcpu_undo_registers(vcpu)) {
-		log_line("the registers that were set last are as before");
-		enter_again(vcpu);
-	}
-	request_part(vcpu);
-	if (vcpu_exits(vcpu))
-		vendor->shutdown(vcpu);
-	fail_start(vcpu, -EIO);
-}
-
-_Noreturn void vcpu_leave(struct vcpu *vcpu)
-{
-	request_part(vcpu);
-	extensions_vcpu_stop(vcpu);
-	vendor->stop(vcpu);
-	vcpu->virtualized = false;
-	log_line("stopped");
-	leave_to_system(vcpu, vendor->stop_clears_gif);
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
+/* The machine's memory: the image's own tables, the guest's RAM, and what the guest may see. */
 #include "base/log.h"
+#include "paging/guest_walk.h"
 #include "paging/memory.h"
-#include "exit/msr.h"
 #include "base/string.h"
-#include "vcpu/vcpu.h"
+#include "base/layout.h"
 #include "x86/apic.h"
 #include "x86/cpu.h"
 
@@ -32,6 +33,15 @@ uint64_t memory_trampoline(void)
 uint64_t memory_image_physical(const void *address)
 {
 	return machine.image_physical + ((uint64_t)address - HADAL_IMAGE_BASE);
+}
+
+uint64_t memory_physical(const void *address)
+{
+	uint64_t value;
+	unsigned level;
+
+	pt_lookup(&machine.host, (uint64_t)address, &value, &level);
+	return pt_leaf_address(value, level) + ((uint64_t)address & (pt_level_bytes(level) - 1));
 }
 
 static bool in_ranges(const struct hadal_range *range, uint32_t count, uint64_t address)
@@ -142,8 +152,8 @@ static int map_image(void)
 	return err;
 }
 
-/* Fresh pages of the pool at va; their physical addresses go to *physical if it is not NULL. */
-static int map_fresh(uint64_t va, unsigned pages, uint64_t *physical)
+/* Fresh pages of the pool at va. */
+static int map_fresh(uint64_t va, unsigned pages)
 {
 	int err = 0;
 
@@ -152,8 +162,6 @@ static int map_fresh(uint64_t va, unsigned pages, uint64_t *physical)
 
 		if (!page)
 			return -ENOMEM;
-		if (physical)
-			physical[i] = pt_pool_physical(&machine.pool, page);
 		err = pt_map(&machine.host, va + i * PAGE_BYTES,
 			     pt_pool_physical(&machine.pool, page), PAGE_BYTES,
 			     PT_READ | PT_WRITE | PT_TYPE(MEMORY_WB));
@@ -161,51 +169,35 @@ static int map_fresh(uint64_t va, unsigned pages, uint64_t *physical)
 	return err;
 }
 
-static int map_cpu(uint32_t index, uint64_t arch_physical[PERCPU_ARCH_PAGES])
+static int map_cpu(uint32_t index)
 {
+	static const struct {
+		uint32_t offset, pages;
+	} part[] = {
+		{PERCPU_STACK, PERCPU_STACK_PAGES},
+		{PERCPU_VCPU, PERCPU_VCPU_PAGES},
+		{PERCPU_DF_STACK, 1},
+		{PERCPU_NMI_STACK, 1},
+		{PERCPU_MC_STACK, 1},
+		{PERCPU_ARCH, PERCPU_ARCH_PAGES},
+	};
 	uint64_t area = LAYOUT_PERCPU_BASE + ((uint64_t)index << PERCPU_SHIFT);
-	int err = map_fresh(area + PERCPU_STACK, PERCPU_STACK_PAGES, NULL);
+	int err = 0;
 
-	if (!err)
-		err = map_fresh(area + PERCPU_VCPU, PERCPU_VCPU_PAGES, NULL);
-	if (!err)
-		err = map_fresh(area + PERCPU_DF_STACK, 1, NULL);
-	if (!err)
-		err = map_fresh(area + PERCPU_NMI_STACK, 1, NULL);
-	if (!err)
-		err = map_fresh(area + PERCPU_MC_STACK, 1, NULL);
-	if (!err)
-		err = map_fresh(area + PERCPU_ARCH, PERCPU_ARCH_PAGES, arch_physical);
+	for (size_t i = 0; !err && i < ARRAY_LEN(part); i++)
+		err = map_fresh(area + part[i].offset, part[i].pages);
 	return err;
-}
-
-static void fill_vcpu(uint32_t index, const uint64_t *arch_physical)
-{
-	struct vcpu *vcpu = vcpu_at(index);
-
-	vcpu->index = index;
-	vcpu->stats.cpu = index;
-	vcpu->stats.kind_count = HADAL_EXIT_KIND_COUNT;
-	vcpu->arch = (void *)((uint64_t)vcpu - PERCPU_VCPU + PERCPU_ARCH);
-	for (int i = 0; i < PERCPU_ARCH_PAGES; i++)
-		vcpu->arch_physical[i] = arch_physical[i];
-	vcpu_drop_caches(vcpu);
 }
 
 static int map_cpus(void)
 {
-	/* The vCPUs can be reached only once the new tables are in use. */
-	static uint64_t arch_physical[HADAL_MAX_CPUS][PERCPU_ARCH_PAGES];
 	int err = 0;
 
 	for (uint32_t i = 0; !err && i < machine.cpu_count; i++)
-		err = map_cpu(i, arch_physical[i]);
-	if (err)
-		return err;
-	write_cr3(memory_root());
-	for (uint32_t i = 0; i < machine.cpu_count; i++)
-		fill_vcpu(i, arch_physical[i]);
-	return 0;
+		err = map_cpu(i);
+	if (!err)
+		write_cr3(memory_root());
+	return err;
 }
 
 static int map_direct(void)

@@ -7,7 +7,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <hadal/boot.h>
-#include "cpus/lock.h"
 #include "paging/nested.h"
 
 struct vcpu;
@@ -28,7 +27,6 @@ struct machine {
 	struct pagetable host;
 	struct mtrr_state mtrr;
 	struct nested nested;
-	struct lock nested_lock; /* nested, pool */
 };
 
 extern struct machine machine;
@@ -47,6 +45,9 @@ uint64_t memory_root(void);
 uint64_t memory_trampoline(void);
 /* Physical address of something inside the image. */
 uint64_t memory_image_physical(const void *address);
+
+/* Physical address of anything that is mapped in the image's own tables. */
+uint64_t memory_physical(const void *address);
 
 bool memory_is_ram(uint64_t hpa);
 /* The image's own memory, which nobody else may see. */

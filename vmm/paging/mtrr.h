@@ -3,12 +3,18 @@
 #ifndef HADAL_PAGING_MTRR_H
 #define HADAL_PAGING_MTRR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "paging/pagetable.h"
 
 #define MTRR_FIXED_COUNT  11
 #define MTRR_VARIABLE_MAX 16
 #define MTRR_MIXED        (-1)
+
+#define MTRR_DEF_E (1ull << 11) /* of def_type: they are enabled */
+
+/* The MSRs of the fixed ranges. */
+extern const uint32_t mtrr_fixed_msr[MTRR_FIXED_COUNT];
 
 /* Raw MSR values. */
 struct mtrr_state {
@@ -28,5 +34,10 @@ int mtrr_type_at(const struct mtrr_state *mtrr, uint64_t physical, uint64_t *end
 
 /* Type of all of [physical, physical + bytes), or MTRR_MIXED. */
 int mtrr_type(const struct mtrr_state *mtrr, uint64_t physical, uint64_t bytes);
+
+/* The processor's MTRRs as they are now. */
+void mtrr_read(struct mtrr_state *mtrr, uint8_t physical_bits);
+/* Whether an MSR is one of those that tell memory types. */
+bool mtrr_has(uint32_t msr);
 
 #endif

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* From the VMCB's exit code to struct exit, and from struct vcpu to the next entry. */
 #include "exit/dispatch.h"
-#include "life/init.h"
+#include "cpus/attend.h"
+#include "leave/stop.h"
 #include "base/insn.h"
 #include "base/log.h"
 #include "vcpu/vendor.h"

@@ -1,11 +1,33 @@
 // SPDX-License-Identifier: MIT
+/* A vCPU: its registers, its code, and where it lies. */
 #include "base/insn.h"
+#include "base/percpu.h"
 #include "paging/memory.h"
 #include "base/string.h"
 #include "vcpu/vendor.h"
 #include "x86/cpu.h"
 
 #define SEGMENT_BIG 0x400 /* CS.D */
+
+struct vcpu *this_vcpu(void)
+{
+	uint32_t index = percpu_index();
+
+	return index == PERCPU_NONE ? &init_vcpu : vcpu_at(index);
+}
+
+void vcpu_init(uint32_t index)
+{
+	struct vcpu *vcpu = vcpu_at(index);
+
+	vcpu->index = index;
+	vcpu->stats.cpu = index;
+	vcpu->stats.kind_count = HADAL_EXIT_KIND_COUNT;
+	vcpu->arch = (uint8_t *)vcpu - PERCPU_VCPU + PERCPU_ARCH;
+	for (int i = 0; i < PERCPU_ARCH_PAGES; i++)
+		vcpu->arch_physical[i] = memory_physical((uint8_t *)vcpu->arch + i * PAGE_BYTES);
+	vcpu_drop_caches(vcpu);
+}
 
 uint64_t vcpu_get(struct vcpu *vcpu, enum vcpu_reg reg)
 {

@@ -8,10 +8,11 @@
 #include <stdint.h>
 #include <hadal/abi.h>
 #include "vcpu/exit.h"
-#include "extension/extension.h"
 #include "paging/guest_walk.h"
 #include "base/layout.h"
 #include "x86/descriptors.h"
+
+#define EXTENSION_MAX 8
 
 /* General registers in the processor's encoding order; rsp is kept elsewhere (REG_RSP). */
 struct gprs {
@@ -154,6 +155,13 @@ static inline struct vcpu *vcpu_at(uint32_t index)
 			       PERCPU_VCPU);
 }
 
+/* The vCPU that INIT runs on, before there is memory for the real ones. */
+extern struct vcpu init_vcpu;
+/* Fill what stays the same of a fresh vCPU, once its memory is mapped. */
+void vcpu_init(uint32_t index);
+/* The vCPU whose memory the current stack lies in. */
+struct vcpu *this_vcpu(void);
+
 /* The general register with the given encoding; RSP goes through vcpu_get(). */
 static inline uint64_t *vcpu_gpr(struct vcpu *vcpu, unsigned encoding)
 {
@@ -200,9 +208,5 @@ void vcpu_drop_caches(struct vcpu *vcpu);
 
 /* After a fault inside the image: the guest gets a #GP for what it did. */
 void vcpu_abandon_exit(struct vcpu *vcpu);
-/* Called by the vendor's exit path right before entry while vcpu->attention is not 0. */
-void vcpu_attend(struct vcpu *vcpu);
-/* Do what other vCPUs ask; also called by whoever spins. */
-void vcpu_serve_requests(struct vcpu *vcpu);
 
 #endif

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* An exit's description out of the VMCS, and the entry that answers it back in. */
 #include "exit/dispatch.h"
-#include "life/init.h"
+#include "cpus/attend.h"
+#include "leave/stop.h"
 #include "x86/cpu.h"
 #include "vmx/offsets.h"
 #include "vmx/reasons.h"

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "paging/memory.h"
-#include "vcpu/vcpu.h"
-#include "x86/cpu.h"
+/* The image's own GDT, TSS and IDT. */
+#include "base/layout.h"
 #include "x86/descriptors.h"
 
 #define GATE_PRESENT_INTERRUPT 0x8e00u
@@ -52,23 +51,15 @@ struct descriptor_pointer idt_pointer(void)
 	return (struct descriptor_pointer){sizeof(idt) - 1, (uint64_t)idt};
 }
 
-void descriptors_init(struct vcpu *vcpu)
+void descriptors_init(struct gdt *gdt, struct tss *table, const struct fault_stacks *stacks)
 {
-	uint64_t area = (uint64_t)vcpu - PERCPU_VCPU;
-	uint64_t tss = (uint64_t)&vcpu->tss;
-	bool real = area >= LAYOUT_PERCPU_BASE;
+	uint64_t tss = (uint64_t)table;
 
-	vcpu->tss = (struct tss){.io_map = sizeof(struct tss)};
-	if (real) {
-		vcpu->tss.ist[IST_DOUBLE_FAULT - 1] = area + PERCPU_DF_STACK + 4096;
-		vcpu->tss.ist[IST_NMI - 1] = area + PERCPU_NMI_STACK + 4096;
-		vcpu->tss.ist[IST_MACHINE_CHECK - 1] = area + PERCPU_MC_STACK + 4096;
-	} else {
-		/* INIT has one small stack; its faults use the far end of it. */
-		for (int i = 0; i < 3; i++)
-			vcpu->tss.ist[i] = (uint64_t)vcpu - 4096;
-	}
-	vcpu->gdt = (struct gdt){{
+	*table = (struct tss){.io_map = sizeof(struct tss)};
+	table->ist[IST_DOUBLE_FAULT - 1] = stacks->double_fault;
+	table->ist[IST_NMI - 1] = stacks->nmi;
+	table->ist[IST_MACHINE_CHECK - 1] = stacks->machine_check;
+	*gdt = (struct gdt){{
 		0,
 		SEGMENT_CODE64,
 		SEGMENT_DATA,
@@ -78,9 +69,9 @@ void descriptors_init(struct vcpu *vcpu)
 	}};
 }
 
-void descriptors_load(struct vcpu *vcpu)
+void descriptors_load(struct gdt *table)
 {
-	struct descriptor_pointer gdt = {sizeof(vcpu->gdt) - 1, (uint64_t)&vcpu->gdt};
+	struct descriptor_pointer gdt = {sizeof(*table) - 1, (uint64_t)table};
 	struct descriptor_pointer idt_now = idt_pointer();
 	uint64_t code = SELECTOR_CODE;
 
@@ -98,35 +89,6 @@ void descriptors_load(struct vcpu *vcpu)
 		"r"(0));
 	__asm__ volatile("lldt %w0" ::"r"(0));
 	/* LTR wants a TSS that is not busy. */
-	vcpu->gdt.entry[SELECTOR_TSS / 8] &= ~(2ull << 40);
+	table->entry[SELECTOR_TSS / 8] &= ~(2ull << 40);
 	__asm__ volatile("ltr %w0" ::"r"(SELECTOR_TSS));
-}
-
-int segment_from_table(const struct descriptor_pointer *table, uint64_t cr3, uint64_t cr4,
-		       uint16_t selector, struct hadal_segment *out)
-{
-	uint64_t descriptor[2] = {0, 0};
-	uint32_t offset = selector & ~7u;
-	size_t bytes = 8;
-
-	*out = (struct hadal_segment){.selector = selector};
-	if (!offset || (selector & 4))
-		return 0;
-	if (offset + 7 > table->limit)
-		return -EFAULT;
-	if (memory_read_guest_root(table->base + offset, cr3, cr4, descriptor, 8) != 8)
-		return -EFAULT;
-	if (!(descriptor[0] >> 44 & 1)) { /* system descriptors have a second half */
-		bytes = 16;
-		if (offset + 15 > table->limit ||
-		    memory_read_guest_root(table->base + offset, cr3, cr4, descriptor, bytes) != 16)
-			return -EFAULT;
-	}
-	out->attributes = (descriptor[0] >> 40 & 0xff) | (descriptor[0] >> 52 & 0xf) << 8;
-	out->limit = (descriptor[0] & 0xffff) | (descriptor[0] >> 48 & 0xf) << 16;
-	if (out->attributes & 0x800)
-		out->limit = out->limit << 12 | 0xfff;
-	out->base = (descriptor[0] >> 16 & 0xffffff) | (descriptor[0] >> 56) << 24 |
-		    (uint64_t)(uint32_t)descriptor[1] << 32;
-	return 0;
 }

@@ -4,7 +4,6 @@
 #define HADAL_X86_DESCRIPTORS_H
 
 #include <stdint.h>
-#include <hadal/abi.h>
 
 struct descriptor_pointer {
 	uint16_t limit;
@@ -27,21 +26,17 @@ struct tss {
 
 enum tss_ist { IST_DOUBLE_FAULT = 1, IST_NMI = 2, IST_MACHINE_CHECK = 3 };
 
-struct vcpu;
+/* Where the stacks end that these vectors get. */
+struct fault_stacks {
+	uint64_t double_fault, nmi, machine_check;
+};
 
-/* Fills vcpu->gdt and vcpu->tss. */
-void descriptors_init(struct vcpu *vcpu);
+/* Fills a CPU's GDT and TSS. */
+void descriptors_init(struct gdt *gdt, struct tss *tss, const struct fault_stacks *stacks);
 /* Fills the IDT that all CPUs share. */
 void idt_init(void);
 struct descriptor_pointer idt_pointer(void);
-/* Loads GDT, IDT, TSS and all segment registers from the vCPU's own. */
-void descriptors_load(struct vcpu *vcpu);
-
-/*
- * Reads the segment for `selector` from a descriptor table in guest memory, found through cr3.
- * 0, or -EFAULT when the table cannot be read.
- */
-int segment_from_table(const struct descriptor_pointer *table, uint64_t cr3, uint64_t cr4,
-		       uint16_t selector, struct hadal_segment *out);
+/* Loads this GDT, its TSS and segments, and the IDT. */
+void descriptors_load(struct gdt *gdt);
 
 #endif

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include "vcpu/vendor.h"
 #include "x86/cpu.h"
 #include "x86/reset.h"
 

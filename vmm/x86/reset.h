@@ -2,7 +2,7 @@
 #ifndef HADAL_X86_RESET_H
 #define HADAL_X86_RESET_H
 
-#include "vcpu/vcpu.h"
+struct vcpu;
 
 /* Reset the machine as a triple fault does. Does not return. */
 void machine_reset(struct vcpu *vcpu);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The interface that LibVMI's Bareflank driver speaks, for clients only. */
+#include "extension/extension.h"
 #include "hypercall/client.h"
 #include "paging/memory.h"
 #include "vcpu/vendor.h"

@@ -3,6 +3,7 @@
  * Example: counts the CPUID instructions of each vCPU, by leaf, and tells the counts to ring 0.
  * It changes nothing: the base handler still answers every CPUID.
  */
+#include "extension/extension.h"
 #include "vcpu/vcpu.h"
 #include "ext/cpuid_count/cpuid_count.h"
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Example: answers a hypercall of its own. docs/extensions.md builds it line by line. */
+#include "extension/extension.h"
 #include "vcpu/vcpu.h"
 #include "ext/hello/hello.h"
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Faults inside the image on demand, so that a test can see what becomes of the guest. */
+#include "extension/extension.h"
 #include "vcpu/vcpu.h"
 #include "../tests/guest/ext/fault/fault.h"
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Whether the processor enters the guest with any registers that may be set, and what if not. */
+#include "extension/extension.h"
 #include "base/errno.h"
 #include "paging/memory.h"
 #include "vcpu/register_set.h"

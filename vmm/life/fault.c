@@ -3,11 +3,25 @@
  * Faults inside the image: an access that may fault names where to go on (FIXUP); after any other
  * fault the exit being handled is given up and the guest gets a #GP, or the start being made fails.
  */
-#include "life/init.h"
+#include "leave/stop.h"
 #include "base/log.h"
 #include "vcpu/vendor.h"
 #include "x86/cpu.h"
-#include "x86/fault.h"
+
+/* The stack of a fault inside the image. */
+struct fault_frame {
+	struct gprs regs;
+	uint64_t vector, error;
+	uint64_t rip, cs, rflags, rsp, ss;
+};
+
+/*
+ * A stretch of code that must not be gone through when an NMI hits it: the NMI handler sends it to
+ * `restart`. Tables in section .restart_table.
+ */
+struct restart_range {
+	uint64_t start, end, restart;
+};
 
 struct fixup {
 	uint64_t fault, resume;
@@ -17,15 +31,6 @@ extern const struct fixup fixup_table_start[], fixup_table_end[];
 extern const struct restart_range restart_table_start[], restart_table_end[];
 
 void fault_handle(struct fault_frame *frame);
-
-struct vcpu *this_vcpu(void)
-{
-	uint64_t here = (uint64_t)__builtin_frame_address(0);
-
-	if (here < LAYOUT_PERCPU_BASE)
-		return &init_vcpu;
-	return vcpu_at((here - LAYOUT_PERCPU_BASE) >> PERCPU_SHIFT);
-}
 
 static void host_nmi(struct vcpu *vcpu, struct fault_frame *frame)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef HADAL_LIB_DUMP_LIME_H
-#define HADAL_LIB_DUMP_LIME_H
+#ifndef HADAL_LIB_MEMORY_LIME_H
+#define HADAL_LIB_MEMORY_LIME_H
 
 #include <stdint.h>
 

@@ -1,56 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* The way of an exit from its description to the point where the guest goes on. */
-#include "exit/dispatch.h"
-#include "cpus/pause.h"
-#include "cpus/request.h"
+/* Events that the next entry delivers to the guest. */
 #include "vcpu/vendor.h"
 #include "x86/cpu.h"
-
-void vcpu_advance_near_4g(struct vcpu *vcpu)
-{
-	uint64_t old = vcpu->rip, next = old + vcpu->exit.length;
-
-	if ((old ^ next) >> 32 && !vcpu_long_mode(vcpu))
-		next = (uint32_t)next;
-	vcpu->rip = next;
-}
-
-void vcpu_step_done(struct vcpu *vcpu)
-{
-	if (!(vcpu_get(vcpu, REG_DEBUGCTL) & DEBUGCTL_BTF))
-		vendor->pend_single_step(vcpu);
-}
-
-void vcpu_abandon_exit(struct vcpu *vcpu)
-{
-	vcpu->inject.info = 0;
-	vcpu_inject_gp(vcpu);
-}
-
-static void deliver_nmi(struct vcpu *vcpu)
-{
-	if (vcpu->inject.info || !vendor->nmi_allowed(vcpu)) {
-		vendor->request_nmi_window(vcpu);
-		return;
-	}
-	vcpu->inject = (struct event){.info = EVENT_VALID | EVENT_NMI | VECTOR_NMI};
-	vcpu->nmi_pending = false;
-}
-
-void vcpu_attend(struct vcpu *vcpu)
-{
-	if (vcpu->host_nmis)
-		request_take_nmis(vcpu);
-	if (vcpu->requests)
-		vcpu_serve_requests(vcpu);
-	if (vcpu->requests & REQUEST_PAUSE) {
-		pause_here(vcpu);
-		request_take_nmis(vcpu);
-	}
-	__atomic_fetch_and(&vcpu->requests, ~REQUEST_NMI, __ATOMIC_RELAXED);
-	if (vcpu->nmi_pending)
-		deliver_nmi(vcpu);
-}
 
 void vcpu_inject_nmi(struct vcpu *vcpu)
 {
@@ -112,4 +63,10 @@ void vcpu_inject_ud(struct vcpu *vcpu)
 void vcpu_inject_gp(struct vcpu *vcpu)
 {
 	vcpu_inject_exception(vcpu, VECTOR_GP, true, 0);
+}
+
+void vcpu_abandon_exit(struct vcpu *vcpu)
+{
+	vcpu->inject.info = 0;
+	vcpu_inject_gp(vcpu);
 }

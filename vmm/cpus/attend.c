@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+/* What a vCPU sees to before it enters its guest: NMIs, and what other CPUs ask. */
+#include "cpus/attend.h"
+#include "cpus/pause.h"
+#include "cpus/request.h"
+#include "vcpu/vendor.h"
+#include "x86/cpu.h"
+
+static void deliver_nmi(struct vcpu *vcpu)
+{
+	if (vcpu->inject.info || !vendor->nmi_allowed(vcpu)) {
+		vendor->request_nmi_window(vcpu);
+		return;
+	}
+	vcpu->inject = (struct event){.info = EVENT_VALID | EVENT_NMI | VECTOR_NMI};
+	vcpu->nmi_pending = false;
+}
+
+void vcpu_attend(struct vcpu *vcpu)
+{
+	if (vcpu->host_nmis)
+		request_take_nmis(vcpu);
+	if (vcpu->requests)
+		vcpu_serve_requests(vcpu);
+	if (vcpu->requests & REQUEST_PAUSE) {
+		pause_here(vcpu);
+		request_take_nmis(vcpu);
+	}
+	__atomic_fetch_and(&vcpu->requests, ~REQUEST_NMI, __ATOMIC_RELAXED);
+	if (vcpu->nmi_pending)
+		deliver_nmi(vcpu);
+}

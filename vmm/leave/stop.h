@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HADAL_LEAVE_STOP_H
+#define HADAL_LEAVE_STOP_H
+
+#include "vcpu/vcpu.h"
+
+/* Where a fault goes on that hit during a start: the start fails with -EFAULT. */
+_Noreturn void start_faulted(struct vcpu *vcpu);
+
+/*
+ * The processor refused to enter the guest: registers that were set since the last exit are taken
+ * back; if there are none, the start fails with -EIO and a running system is reset.
+ */
+_Noreturn void vcpu_entry_failed(struct vcpu *vcpu);
+
+/* Take this CPU out of Hadal; vcpu->regs.rax is the hypercall's result. */
+_Noreturn void vcpu_leave(struct vcpu *vcpu);
+
+#endif

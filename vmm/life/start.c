@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+/* One CPU starts: its system becomes the guest. */
+#include "life/start.h"
+#include "base/log.h"
+#include "cpus/request.h"
+#include "extension/handlers.h"
+#include "leave/leave.h"
+#include "leave/stop.h"
+#include "vcpu/vendor.h"
+#include "x86/apic.h"
+#include "x86/cpu.h"
+
+/* INIT has one small stack; its faults use the far end of it. */
+static struct fault_stacks stacks_of(const struct vcpu *vcpu)
+{
+	uint64_t area = (uint64_t)vcpu - PERCPU_VCPU, far_end = (uint64_t)vcpu - 4096;
+
+	if (vcpu == &init_vcpu)
+		return (struct fault_stacks){far_end, far_end, far_end};
+	return (struct fault_stacks){
+		.double_fault = area + PERCPU_DF_STACK + 4096,
+		.nmi = area + PERCPU_NMI_STACK + 4096,
+		.machine_check = area + PERCPU_MC_STACK + 4096,
+	};
+}
+
+int start_take_over(struct vcpu *vcpu, uint64_t cr3, uint64_t cr4)
+{
+	struct fault_stacks stacks = stacks_of(vcpu);
+	int err = entry_state_save(vcpu, cr3, cr4);
+
+	descriptors_init(&vcpu->gdt, &vcpu->tss, &stacks);
+	descriptors_load(&vcpu->gdt);
+	return err;
+}
+
+int start_cpu(struct vcpu *vcpu, uint64_t cr3, uint64_t cr4)
+{
+	int err = start_take_over(vcpu, cr3, cr4);
+
+	if (err)
+		return err;
+	vcpu->apic_id = apic_id();
+	vcpu->in_handler = false;
+	vcpu->attention = 0;
+	vcpu->kick_sent = false;
+	vcpu->virtualized = false;
+	vcpu->inject.info = 0;
+	vcpu->nmi_pending = false;
+	vcpu->pause_ticks = 0;
+	vcpu->paused = false;
+	vcpu->undo.armed = false;
+	vcpu_drop_caches(vcpu);
+	err = vendor->start(vcpu);
+	if (err)
+		return err;
+	vcpu->virtualized = true;
+	err = extensions_vcpu_start(vcpu);
+	if (err) {
+		vendor->stop(vcpu);
+		vcpu->virtualized = false;
+		return err;
+	}
+	request_join(vcpu);
+	vcpu->regs.rax = 0;
+	vcpu->rip = vcpu->entry.rip;
+	vcpu->rflags = vcpu->entry.rflags;
+	log_line("started");
+	vendor->enter(vcpu);
+	vcpu_entry_failed(vcpu);
+}
