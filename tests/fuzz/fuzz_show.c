@@ -67,8 +67,8 @@ static void make_machine(void)
 	machine = machine_new(&(struct machine_options){.new_modules = true});
 	machine_add_task(machine, 1, "first", 0);
 	machine_add_module(machine, "module", 0xffffffffc0000000ull);
-	kernel = hadal_kernel_open(&machine->memory, &machine->traces, NULL);
-	symbolizer = kernel ? hadal_symbolizer_new(kernel, NULL) : NULL;
+	kernel = machine_open(machine);
+	symbolizer = hadal_symbolizer_new(kernel, NULL);
 	if (!symbolizer)
 		abort();
 }

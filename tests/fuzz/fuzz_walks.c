@@ -60,9 +60,7 @@ static void make_machine(void)
 			objects->buckets[i / CHAIN] = node;
 	}
 	objects->root.rb_node = plant(0, NODES);
-	kernel = hadal_kernel_open(&machine->memory, &machine->traces, NULL);
-	if (!kernel)
-		abort();
+	kernel = machine_open(machine);
 }
 
 /* Nodes outside of what there is are refused, as the kernel's objects are by what is in them. */

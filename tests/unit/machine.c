@@ -443,8 +443,20 @@ struct machine *machine_new(const struct machine_options *options)
 	return machine;
 }
 
+struct hadal_kernel *machine_open(struct machine *machine)
+{
+	struct hadal_error error;
+
+	machine->kernel = hadal_kernel_open(&machine->memory, &machine->traces, &error);
+	if (machine->kernel)
+		return machine->kernel;
+	fprintf(stderr, "The made-up kernel does not open: %s\n", error.text);
+	abort();
+}
+
 void machine_free(struct machine *machine)
 {
+	hadal_kernel_close(machine->kernel);
 	free(machine->ram);
 	free(machine);
 }

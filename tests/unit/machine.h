@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "kernel/kernel.h"
 #include "memory/memory.h"
 
 /*
@@ -165,9 +166,12 @@ struct machine {
 	uint64_t pid_namespace;        /* the first one */
 	uint64_t queues[MACHINE_CPUS]; /* struct machine_queue */
 	uint64_t ring;                 /* struct machine_ring */
+	struct hadal_kernel *kernel;   /* NULL until it is opened */
 };
 
 struct machine *machine_new(const struct machine_options *options);
+/* Opens the kernel by the traces; it must be found. machine_free closes it. */
+struct hadal_kernel *machine_open(struct machine *machine);
 void machine_free(struct machine *machine);
 
 /* Host pointer to a virtual address in the direct map or in the kernel image. */

@@ -73,16 +73,8 @@ static struct fixture make(void)
 				.number = i * CHAIN + j,
 			};
 	}
-	fixture.kernel =
-		hadal_kernel_open(&fixture.machine->memory, &fixture.machine->traces, NULL);
-	assert_non_null(fixture.kernel);
+	fixture.kernel = machine_open(fixture.machine);
 	return fixture;
-}
-
-static void drop(struct fixture *fixture)
-{
-	hadal_kernel_close(fixture->kernel);
-	machine_free(fixture->machine);
 }
 
 static int visit(void *ctx, uint64_t at)
@@ -137,7 +129,7 @@ static void all_chains_are_walked(void **state)
 	assert_int_equal(walk(&fixture), 1);
 	assert_int_equal(fixture.seen[300 * CHAIN + 2], 1);
 	assert_int_equal(fixture.seen[300 * CHAIN + 3], 0);
-	drop(&fixture);
+	machine_free(fixture.machine);
 }
 
 static void a_lock_in_a_head_is_no_end(void **state)
@@ -152,7 +144,7 @@ static void a_lock_in_a_head_is_no_end(void **state)
 	assert_int_equal(walk(&fixture), 0);
 	assert_int_equal(fixture.lost, 0);
 	expect_all_but(&fixture, 9, CHAIN);
-	drop(&fixture);
+	machine_free(fixture.machine);
 }
 
 static void a_broken_chain_costs_its_rest(void **state)
@@ -179,7 +171,7 @@ static void a_broken_chain_costs_its_rest(void **state)
 	assert_int_equal(walk(&fixture), 0);
 	assert_int_equal(fixture.lost, 1);
 	expect_all_but(&fixture, 20, 1);
-	drop(&fixture);
+	machine_free(fixture.machine);
 }
 
 static void circles_end(void **state)
@@ -197,7 +189,7 @@ static void circles_end(void **state)
 			node(&fixture, 20, from)->next =
 				from + 1 < CHAIN ? node_at(20, from + 1) : 0;
 		}
-	drop(&fixture);
+	machine_free(fixture.machine);
 }
 
 static void damaged_tables_end(void **state)
@@ -223,7 +215,7 @@ static void damaged_tables_end(void **state)
 	fixture.table.bucket_size = 0;
 	assert_int_equal(walk(&fixture), 0);
 	assert_int_equal(fixture.lost, 1);
-	drop(&fixture);
+	machine_free(fixture.machine);
 }
 
 /* A pointer that is wrong when it is read first, with all of its page. */
@@ -267,7 +259,7 @@ static void torn_pointers_are_read_again(void **state)
 		assert_int_equal(fixture.lost, 0);
 		expect_all_but(&fixture, 0, CHAIN);
 		fixture.machine->memory.ctx = fixture.machine;
-		drop(&fixture);
+		machine_free(fixture.machine);
 	}
 }
 

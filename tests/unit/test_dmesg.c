@@ -30,9 +30,7 @@ static int make(void **state)
 		snprintf(text, sizeof(text), "record %d says so", i);
 		machine_log(fixture->machine, text);
 	}
-	fixture->kernel =
-		hadal_kernel_open(&fixture->machine->memory, &fixture->machine->traces, NULL);
-	assert_non_null(fixture->kernel);
+	fixture->kernel = machine_open(fixture->machine);
 	*state = fixture;
 	return 0;
 }
@@ -41,7 +39,6 @@ static int drop(void **state)
 {
 	struct fixture *fixture = *state;
 
-	hadal_kernel_close(fixture->kernel);
 	machine_free(fixture->machine);
 	free(fixture);
 	return 0;

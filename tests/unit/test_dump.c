@@ -380,13 +380,11 @@ static void the_layout_is_found(void **state)
 
 	(void)state;
 	setup(&fixture);
-	kernel = hadal_kernel_open(&fixture.machine->memory, &fixture.machine->traces, NULL);
-	assert_non_null(kernel);
+	kernel = machine_open(fixture.machine);
 	assert_int_equal(hadal_kernel_layout(kernel, &layout), 0);
 	assert_true(layout.direct_map == MACHINE_DIRECT_MAP);
 	assert_true(layout.text == fixture.machine->base);
 	assert_int_equal(layout.text_physical, MACHINE_PHYSICAL);
-	hadal_kernel_close(kernel);
 	teardown(&fixture);
 }
 

@@ -30,9 +30,7 @@ static int make(void **state)
 	for (int i = 0; i < TASKS; i++)
 		fixture->tasks[i] = machine_add_task(fixture->machine, i + 1, "program", 0);
 	fixture->worker = machine_add_task(fixture->machine, 200, "worker", fixture->tasks[3]);
-	fixture->kernel =
-		hadal_kernel_open(&fixture->machine->memory, &fixture->machine->traces, NULL);
-	assert_non_null(fixture->kernel);
+	fixture->kernel = machine_open(fixture->machine);
 	*state = fixture;
 	return 0;
 }
@@ -42,7 +40,6 @@ static int drop(void **state)
 	struct fixture *fixture = *state;
 
 	hadal_processes_free(&fixture->list);
-	hadal_kernel_close(fixture->kernel);
 	machine_free(fixture->machine);
 	free(fixture);
 	return 0;

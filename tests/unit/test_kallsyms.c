@@ -168,7 +168,7 @@ static void damage_is_refused(void **state)
 {
 	struct kallsyms_plan plan = make_symbols(1000, 0);
 	struct kallsyms_places places = build(&plan);
-	struct hadal_error error = {""};
+	struct hadal_error error = {0};
 	struct hadal_kallsyms *kallsyms;
 	const uint8_t *nul = memchr(buffer + TABLES_BEGIN + places.token_table, '\0', 100);
 	const size_t damaged[] = {

@@ -13,7 +13,7 @@
 
 static void check_kernel(struct machine *machine, const struct hadal_traces *traces)
 {
-	struct hadal_error error = {""};
+	struct hadal_error error = {0};
 	struct hadal_kernel *kernel = hadal_kernel_open(&machine->memory, traces, &error);
 	const struct hadal_kernel_info *info;
 	struct hadal_lookup lookup = {.name = "init_task"};
@@ -128,7 +128,7 @@ static void memory_without_a_kernel_is_refused(void **state)
 {
 	struct machine *machine = machine_new(&(struct machine_options){0});
 	struct hadal_traces traces = machine->traces;
-	struct hadal_error error = {""};
+	struct hadal_error error = {0};
 
 	(void)state;
 	memset(machine->ram, 0, MACHINE_RAM);

@@ -31,9 +31,7 @@ static struct fixture make(void)
 		snprintf(comm, sizeof(comm), i % 4 ? "program%d" : "[kthread%d]", i);
 		fixture.tasks[i] = machine_add_task(fixture.machine, i + 1, comm, 0);
 	}
-	fixture.kernel =
-		hadal_kernel_open(&fixture.machine->memory, &fixture.machine->traces, NULL);
-	assert_non_null(fixture.kernel);
+	fixture.kernel = machine_open(fixture.machine);
 	return fixture;
 }
 
@@ -69,7 +67,6 @@ static void expect_all_but(struct fixture *fixture, int missing)
 static void drop(struct fixture *fixture)
 {
 	hadal_processes_free(&fixture->list);
-	hadal_kernel_close(fixture->kernel);
 	machine_free(fixture->machine);
 }
 
@@ -264,8 +261,7 @@ static void both_module_layouts_are_read(void **state)
 
 		machine_add_module(machine, "first", 0xffffffffc0100000ull);
 		machine_add_module(machine, "second", 0xffffffffc0200000ull);
-		kernel = hadal_kernel_open(&machine->memory, &machine->traces, NULL);
-		assert_non_null(kernel);
+		kernel = machine_open(machine);
 		assert_int_equal(hadal_modules(kernel, &list, NULL), 0);
 		assert_int_equal(list.count, 2);
 		assert_int_equal(list.lost, 0);
@@ -276,7 +272,6 @@ static void both_module_layouts_are_read(void **state)
 		assert_int_equal(list.items[1].references, 2);
 		assert_string_equal(hadal_module_state_name(list.items[1].state), "Live");
 		hadal_modules_free(&list);
-		hadal_kernel_close(kernel);
 		machine_free(machine);
 	}
 }

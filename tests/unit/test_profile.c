@@ -24,16 +24,13 @@ struct fixture {
 static void setup(struct fixture *fixture)
 {
 	*fixture = (struct fixture){.machine = machine_new(&(struct machine_options){0})};
-	fixture->kernel =
-		hadal_kernel_open(&fixture->machine->memory, &fixture->machine->traces, NULL);
-	assert_non_null(fixture->kernel);
+	fixture->kernel = machine_open(fixture->machine);
 	fixture->out = open_memstream(&fixture->text, &fixture->len);
 }
 
 static void teardown(struct fixture *fixture)
 {
 	free(fixture->text);
-	hadal_kernel_close(fixture->kernel);
 	machine_free(fixture->machine);
 }
 

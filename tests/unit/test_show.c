@@ -33,8 +33,7 @@ static int make(void **state)
 	fixture->task = machine_add_task(machine, 7, "seventh", 0);
 	init->cred = ((struct machine_task *)machine_at(machine, fixture->task))->cred;
 	machine_add_module(machine, "some_module", 0xffffffffc0100000ull);
-	fixture->kernel = hadal_kernel_open(&machine->memory, &machine->traces, NULL);
-	assert_non_null(fixture->kernel);
+	fixture->kernel = machine_open(machine);
 	fixture->symbolizer = hadal_symbolizer_new(fixture->kernel, NULL);
 	assert_non_null(fixture->symbolizer);
 	*state = fixture;
@@ -46,7 +45,6 @@ static int drop(void **state)
 	struct fixture *fixture = *state;
 
 	hadal_symbolizer_free(fixture->symbolizer);
-	hadal_kernel_close(fixture->kernel);
 	machine_free(fixture->machine);
 	free(fixture);
 	return 0;
@@ -98,7 +96,7 @@ static const char *walk(struct fixture *fixture, const char *expression,
 			const struct hadal_walk_options *options)
 {
 	const struct hadal_value_visitor visitor = {on_begin, on_end, on_leaf, fixture};
-	struct hadal_error error = {""};
+	struct hadal_error error = {0};
 	struct hadal_value value;
 
 	fixture->text[0] = '\0';

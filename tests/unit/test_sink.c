@@ -96,7 +96,7 @@ static void only_pages_of_zeros_are_holes(void **state)
 /* The name is taken meanwhile by what cannot be replaced. */
 static void a_file_that_cannot_have_its_name_goes(void **state)
 {
-	struct hadal_error error = {""};
+	struct hadal_error error = {0};
 	struct hadal_sink *sink;
 
 	(void)state;
@@ -137,7 +137,7 @@ static void compressed_data_comes_back(void **state)
 
 static void what_cannot_be_written_is_told(void **state)
 {
-	struct hadal_error error = {""};
+	struct hadal_error error = {0};
 	struct hadal_sink *sink;
 	uint8_t page[4096] = {0};
 

@@ -55,16 +55,8 @@ static struct fixture make(void)
 	struct machine_tree_root *root = machine_at(fixture.machine, TREE);
 
 	root->rb_node = plant(&fixture, 1, NODES);
-	fixture.kernel =
-		hadal_kernel_open(&fixture.machine->memory, &fixture.machine->traces, NULL);
-	assert_non_null(fixture.kernel);
+	fixture.kernel = machine_open(fixture.machine);
 	return fixture;
-}
-
-static void drop(struct fixture *fixture)
-{
-	hadal_kernel_close(fixture->kernel);
-	machine_free(fixture->machine);
 }
 
 static int visit(void *ctx, uint64_t at)
@@ -115,7 +107,7 @@ static void nodes_come_in_order(void **state)
 	root->rb_node = 0;
 	assert_int_equal(walk(&fixture), 0);
 	assert_int_equal(fixture.seen + fixture.lost, 0);
-	drop(&fixture);
+	machine_free(fixture.machine);
 }
 
 /* 64 is the root, 32 and 96 are below it, then 16, 48, 80 and 112. */
@@ -138,7 +130,7 @@ static void damage_costs_what_hangs_on_it(void **state)
 	assert_int_equal(walk(&fixture), 0);
 	assert_int_equal(fixture.lost, 1);
 	expect_all_but(&fixture, 10, 10);
-	drop(&fixture);
+	machine_free(fixture.machine);
 }
 
 static void circles_and_sharing_end(void **state)
@@ -158,7 +150,7 @@ static void circles_and_sharing_end(void **state)
 	assert_int_equal(walk(&fixture), 0);
 	assert_int_equal(fixture.lost, 1);
 	expect_all_but(&fixture, 65, 95);
-	drop(&fixture);
+	machine_free(fixture.machine);
 }
 
 static void too_high_and_too_many_end(void **state)
@@ -172,13 +164,13 @@ static void too_high_and_too_many_end(void **state)
 	assert_int_equal(walk(&fixture), 0);
 	assert_int_equal(fixture.lost, 1);
 	assert_int_equal(fixture.seen, 64);
-	drop(&fixture);
+	machine_free(fixture.machine);
 	fixture = make();
 	fixture.limit = 50;
 	assert_int_equal(walk(&fixture), 0);
 	assert_int_equal(fixture.seen, 50);
 	assert_true(fixture.lost > 0);
-	drop(&fixture);
+	machine_free(fixture.machine);
 }
 
 int main(void)
