@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "walk/object.h"
+#include "walk/plan.h"
 
 /* fs.nr_open unless it was raised; a table that says it is longer is taken for damaged behind it.
  */
@@ -19,17 +19,13 @@
 #define FMODE_READ  1u
 #define FMODE_WRITE 2u
 
-enum file_field { FILE_MODE, FILE_FLAGS, FILE_POSITION, FILE_INODE, FILE_PRIVATE, FILE_FIELDS };
-
-static const struct hadal_field_request file_requests[FILE_FIELDS] = {
-	[FILE_MODE] = {"file", {"f_mode"}, false},
-	[FILE_FLAGS] = {"file", {"f_flags"}, false},
-	[FILE_POSITION] = {"file", {"f_pos"}, false},
-	[FILE_INODE] = {"file", {"f_inode"}, false},
-	[FILE_PRIVATE] = {"file", {"private_data"}, false},
-};
-
-enum other_field {
+enum need {
+	FILE_OBJECT,
+	FILE_MODE,
+	FILE_FLAGS,
+	FILE_POSITION,
+	FILE_INODE,
+	FILE_PRIVATE,
 	TASK_FILES,
 	TASK_FS,
 	FILES_TABLE,
@@ -42,30 +38,33 @@ enum other_field {
 	MM_EXE,
 	INODE_MODE,
 	INODE_NUMBER,
-	OTHER_FIELDS
+	NEEDS
 };
 
-static const struct hadal_field_request other_requests[OTHER_FIELDS] = {
-	[TASK_FILES] = {"task_struct", {"files"}, false},
-	[TASK_FS] = {"task_struct", {"fs"}, false},
-	[FILES_TABLE] = {"files_struct", {"fdt"}, false},
-	[TABLE_SIZE] = {"fdtable", {"max_fds"}, false},
-	[TABLE_FILES] = {"fdtable", {"fd"}, false},
-	[FS_ROOT] = {"fs_struct", {"root"}, false},
-	[FS_CWD] = {"fs_struct", {"pwd"}, false},
-	[PATH_DENTRY] = {"path", {"dentry"}, false},
-	[DENTRY_INODE] = {"dentry", {"d_inode"}, false},
-	[MM_EXE] = {"mm_struct", {"exe_file"}, false},
-	[INODE_MODE] = {"inode", {"i_mode"}, false},
-	[INODE_NUMBER] = {"inode", {"i_ino"}, false},
+static const struct hadal_need needs[NEEDS] = {
+	[FILE_OBJECT] = {HADAL_OBJECT("file")},
+	[FILE_MODE] = {HADAL_MEMBER("file", "f_mode")},
+	[FILE_FLAGS] = {HADAL_MEMBER("file", "f_flags")},
+	[FILE_POSITION] = {HADAL_MEMBER("file", "f_pos")},
+	[FILE_INODE] = {HADAL_MEMBER("file", "f_inode")},
+	[FILE_PRIVATE] = {HADAL_MEMBER("file", "private_data")},
+	[TASK_FILES] = {HADAL_MEMBER("task_struct", "files")},
+	[TASK_FS] = {HADAL_MEMBER("task_struct", "fs")},
+	[FILES_TABLE] = {HADAL_MEMBER("files_struct", "fdt")},
+	[TABLE_SIZE] = {HADAL_MEMBER("fdtable", "max_fds")},
+	[TABLE_FILES] = {HADAL_MEMBER("fdtable", "fd")},
+	[FS_ROOT] = {HADAL_MEMBER("fs_struct", "root")},
+	[FS_CWD] = {HADAL_MEMBER("fs_struct", "pwd")},
+	[PATH_DENTRY] = {HADAL_MEMBER("path", "dentry")},
+	[DENTRY_INODE] = {HADAL_MEMBER("dentry", "d_inode")},
+	[MM_EXE] = {HADAL_MEMBER("mm_struct", "exe_file")},
+	[INODE_MODE] = {HADAL_MEMBER("inode", "i_mode")},
+	[INODE_NUMBER] = {HADAL_MEMBER("inode", "i_ino")},
 };
 
 struct hadal_files {
-	struct hadal_space *space;
+	struct hadal_plan plan;
 	struct hadal_paths *paths;
-	struct hadal_field file_fields[FILE_FIELDS];
-	struct hadal_field other[OTHER_FIELDS];
-	struct hadal_object file;
 	char path[HADAL_PATH_MAX];
 };
 
@@ -79,16 +78,10 @@ struct file_walk {
 	bool sockets_only;
 };
 
-static uint64_t other_value(const struct hadal_files *files, enum other_field field,
-			    uint64_t address)
-{
-	return hadal_field_read(files->space, &files->other[field], address);
-}
-
 static int visit_file(struct file_walk *walk, enum hadal_file_use use, int32_t fd, uint64_t address)
 {
 	struct hadal_files *files = walk->files;
-	struct hadal_object *object = &files->file;
+	struct hadal_object *object = &files->plan.objects[FILE_OBJECT];
 	struct hadal_file file = {.use = use, .fd = fd, .file = address, .path = files->path};
 	uint64_t mode, inode;
 
@@ -97,7 +90,7 @@ static int visit_file(struct file_walk *walk, enum hadal_file_use use, int32_t f
 		return 0;
 	}
 	inode = hadal_object_value(object, FILE_INODE);
-	file.mode = other_value(files, INODE_MODE, inode);
+	file.mode = hadal_plan_read(&files->plan, INODE_MODE, inode);
 	if (walk->sockets_only && !S_ISSOCK(file.mode))
 		return 0;
 	if (hadal_path_of_file(files->paths, address, files->path) < 0) {
@@ -110,7 +103,7 @@ static int visit_file(struct file_walk *walk, enum hadal_file_use use, int32_t f
 	file.flags = hadal_object_value(object, FILE_FLAGS);
 	file.position = hadal_object_value(object, FILE_POSITION);
 	file.private = hadal_object_value(object, FILE_PRIVATE);
-	file.inode = other_value(files, INODE_NUMBER, inode);
+	file.inode = hadal_plan_read(&files->plan, INODE_NUMBER, inode);
 	return walk->visit(walk->ctx, walk->process, &file);
 }
 
@@ -119,31 +112,33 @@ static int visit_directory(struct file_walk *walk, enum hadal_file_use use, uint
 {
 	struct hadal_files *files = walk->files;
 	struct hadal_file file = {.use = use, .fd = -1, .path = files->path};
-	uint64_t inode = other_value(files, DENTRY_INODE, other_value(files, PATH_DENTRY, path));
+	uint64_t inode = hadal_plan_read(&files->plan, DENTRY_INODE,
+					 hadal_plan_read(&files->plan, PATH_DENTRY, path));
 
 	if (hadal_path_at(files->paths, path, files->path) < 0) {
 		(*walk->lost)++;
 		return 0;
 	}
-	file.mode = other_value(files, INODE_MODE, inode);
-	file.inode = other_value(files, INODE_NUMBER, inode);
+	file.mode = hadal_plan_read(&files->plan, INODE_MODE, inode);
+	file.inode = hadal_plan_read(&files->plan, INODE_NUMBER, inode);
 	return walk->visit(walk->ctx, walk->process, &file);
 }
 
 static int visit_directories(struct file_walk *walk, uint64_t fs)
 {
-	const struct hadal_field *fields = walk->files->other;
-	int result = visit_directory(walk, HADAL_FILE_CWD, fs + fields[FS_CWD].offset);
+	const struct hadal_plan *plan = &walk->files->plan;
+	int result = visit_directory(walk, HADAL_FILE_CWD, fs + hadal_plan_offset(plan, FS_CWD));
 
 	return result ? result
-		      : visit_directory(walk, HADAL_FILE_ROOT, fs + fields[FS_ROOT].offset);
+		      : visit_directory(walk, HADAL_FILE_ROOT,
+					fs + hadal_plan_offset(plan, FS_ROOT));
 }
 
 static int visit_table(struct file_walk *walk, uint64_t table)
 {
 	struct hadal_files *files = walk->files;
-	uint64_t size = other_value(files, TABLE_SIZE, table);
-	uint64_t array = other_value(files, TABLE_FILES, table);
+	uint64_t size = hadal_plan_read(&files->plan, TABLE_SIZE, table);
+	uint64_t array = hadal_plan_read(&files->plan, TABLE_FILES, table);
 	uint64_t pointers[TABLE_PIECE];
 	size_t lost_before = *walk->lost;
 
@@ -156,7 +151,7 @@ static int visit_table(struct file_walk *walk, uint64_t table)
 		uint32_t count = size - fd < TABLE_PIECE ? size - fd : TABLE_PIECE;
 		int result;
 
-		if (!at && hadal_space_read_exact(files->space, array + fd * sizeof(*pointers),
+		if (!at && hadal_space_read_exact(files->plan.space, array + fd * sizeof(*pointers),
 						  pointers, count * sizeof(*pointers))) {
 			(*walk->lost)++;
 			return 0;
@@ -173,15 +168,15 @@ int hadal_files_of(struct hadal_files *files, const struct hadal_process *proces
 {
 	struct file_walk walk = {files, process, visit, ctx, lost, false};
 	/* A process that has ended, and is not waited for yet, has none of these. */
-	uint64_t exe = other_value(files, MM_EXE, process->mm);
-	uint64_t fs = other_value(files, TASK_FS, process->task);
-	uint64_t open = other_value(files, TASK_FILES, process->task);
+	uint64_t exe = hadal_plan_read(&files->plan, MM_EXE, process->mm);
+	uint64_t fs = hadal_plan_read(&files->plan, TASK_FS, process->task);
+	uint64_t open = hadal_plan_read(&files->plan, TASK_FILES, process->task);
 	int result = exe ? visit_file(&walk, HADAL_FILE_EXE, -1, exe) : 0;
 
 	if (!result && fs)
 		result = visit_directories(&walk, fs);
 	if (!result && open)
-		result = visit_table(&walk, other_value(files, FILES_TABLE, open));
+		result = visit_table(&walk, hadal_plan_read(&files->plan, FILES_TABLE, open));
 	return result;
 }
 
@@ -189,23 +184,16 @@ int hadal_files_sockets_of(struct hadal_files *files, const struct hadal_process
 			   hadal_file_visit visit, void *ctx, size_t *lost)
 {
 	struct file_walk walk = {files, process, visit, ctx, lost, true};
-	uint64_t open = other_value(files, TASK_FILES, process->task);
+	uint64_t open = hadal_plan_read(&files->plan, TASK_FILES, process->task);
 
-	return open ? visit_table(&walk, other_value(files, FILES_TABLE, open)) : 0;
+	return open ? visit_table(&walk, hadal_plan_read(&files->plan, FILES_TABLE, open)) : 0;
 }
 
 static int open_files(struct hadal_files *files, struct hadal_kernel *kernel,
 		      struct hadal_error *error)
 {
-	int result =
-		hadal_kernel_fields(kernel, file_requests, FILE_FIELDS, files->file_fields, error);
+	int result = hadal_plan_open(&files->plan, kernel, needs, NEEDS, error);
 
-	if (!result)
-		result = hadal_kernel_fields(kernel, other_requests, OTHER_FIELDS, files->other,
-					     error);
-	if (!result)
-		result = hadal_object_init(&files->file, files->space, files->file_fields,
-					   FILE_FIELDS, "struct file", error);
 	if (result)
 		return result;
 	files->paths = hadal_paths_open(kernel, error);
@@ -220,7 +208,6 @@ struct hadal_files *hadal_files_open(struct hadal_kernel *kernel, struct hadal_e
 		hadal_fail(error, ENOMEM, "Out of memory");
 		return NULL;
 	}
-	files->space = hadal_kernel_space(kernel);
 	if (!open_files(files, kernel, error))
 		return files;
 	hadal_files_close(files);
@@ -232,7 +219,7 @@ void hadal_files_close(struct hadal_files *files)
 	if (!files)
 		return;
 	hadal_paths_close(files->paths);
-	hadal_object_free(&files->file);
+	hadal_plan_close(&files->plan);
 	free(files);
 }
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "walk/object.h"
+#include "walk/plan.h"
 
 /* vm.max_map_count can be raised to this; a list that is longer goes in circles. */
 #define AREA_LIMIT (1u << 20)
@@ -31,26 +31,23 @@
 #define MAX_HEIGHT 8
 #define MAX_SLOTS  32u
 
-enum area_field { START, END, FLAGS, OFFSET, FILE_OF, OPERATIONS, PRIVATE, AREA_FIELDS };
-
-static const struct hadal_field_request area_requests[AREA_FIELDS] = {
-	[START] = {"vm_area_struct", {"vm_start"}, false},
-	[END] = {"vm_area_struct", {"vm_end"}, false},
-	[FLAGS] = {"vm_area_struct", {"vm_flags"}, false},
-	[OFFSET] = {"vm_area_struct", {"vm_pgoff"}, false},
-	[FILE_OF] = {"vm_area_struct", {"vm_file"}, false},
-	[OPERATIONS] = {"vm_area_struct", {"vm_ops"}, false},
-	[PRIVATE] = {"vm_area_struct", {"vm_private_data"}, false},
-};
-
-enum other_field {
-	MM_LIST, /* up to 6.0 */
-	AREA_NEXT,
-	MM_ROOT, /* from 6.1 on, with what follows */
+enum need {
+	SPECIAL_OPERATIONS,
+	AREA,
+	START,
+	END,
+	FLAGS,
+	OFFSET,
+	FILE_OF,
+	OPERATIONS,
+	PRIVATE,
+	MM_ROOT, /* of a tree, from 6.1 on */
 	RANGE_PIVOTS,
 	RANGE_SLOTS,
 	ALLOC_PIVOTS,
 	ALLOC_SLOTS,
+	MM_LIST, /* up to 6.0 */
+	AREA_NEXT,
 	MM_BRK_START,
 	MM_BRK,
 	MM_STACK,
@@ -59,34 +56,40 @@ enum other_field {
 	INODE_SUPER_BLOCK,
 	SUPER_DEVICE,
 	SPECIAL_NAME,
-	OTHER_FIELDS
+	NEEDS
 };
 
-static const struct hadal_field_request other_requests[OTHER_FIELDS] = {
-	[MM_LIST] = {"mm_struct", {"mmap"}, true},
-	[AREA_NEXT] = {"vm_area_struct", {"vm_next"}, true},
-	[MM_ROOT] = {"mm_struct", {"mm_mt.ma_root"}, true},
-	[RANGE_PIVOTS] = {"maple_range_64", {"pivot"}, true},
-	[RANGE_SLOTS] = {"maple_range_64", {"slot"}, true},
-	[ALLOC_PIVOTS] = {"maple_arange_64", {"pivot"}, true},
-	[ALLOC_SLOTS] = {"maple_arange_64", {"slot"}, true},
-	[MM_BRK_START] = {"mm_struct", {"start_brk"}, false},
-	[MM_BRK] = {"mm_struct", {"brk"}, false},
-	[MM_STACK] = {"mm_struct", {"start_stack"}, false},
-	[FILE_INODE] = {"file", {"f_inode"}, false},
-	[INODE_NUMBER] = {"inode", {"i_ino"}, false},
-	[INODE_SUPER_BLOCK] = {"inode", {"i_sb"}, false},
-	[SUPER_DEVICE] = {"super_block", {"s_dev"}, false},
-	[SPECIAL_NAME] = {"vm_special_mapping", {"name"}, false},
+static const struct hadal_need needs[NEEDS] = {
+	[SPECIAL_OPERATIONS] = {HADAL_SYMBOL("special_mapping_vmops"), HADAL_OPTIONAL},
+	[AREA] = {HADAL_OBJECT("vm_area_struct")},
+	[START] = {HADAL_MEMBER("vm_area_struct", "vm_start")},
+	[END] = {HADAL_MEMBER("vm_area_struct", "vm_end")},
+	[FLAGS] = {HADAL_MEMBER("vm_area_struct", "vm_flags")},
+	[OFFSET] = {HADAL_MEMBER("vm_area_struct", "vm_pgoff")},
+	[FILE_OF] = {HADAL_MEMBER("vm_area_struct", "vm_file")},
+	[OPERATIONS] = {HADAL_MEMBER("vm_area_struct", "vm_ops")},
+	[PRIVATE] = {HADAL_MEMBER("vm_area_struct", "vm_private_data")},
+	[MM_ROOT] = {HADAL_MEMBER("mm_struct", "mm_mt.ma_root"), HADAL_OPTIONAL},
+	[RANGE_PIVOTS] = {HADAL_MEMBER("maple_range_64", "pivot"), HADAL_WITH(MM_ROOT)},
+	[RANGE_SLOTS] = {HADAL_MEMBER("maple_range_64", "slot"), HADAL_WITH(MM_ROOT)},
+	[ALLOC_PIVOTS] = {HADAL_MEMBER("maple_arange_64", "pivot"), HADAL_WITH(MM_ROOT)},
+	[ALLOC_SLOTS] = {HADAL_MEMBER("maple_arange_64", "slot"), HADAL_WITH(MM_ROOT)},
+	[MM_LIST] = {HADAL_MEMBER("mm_struct", "mmap"), HADAL_WITHOUT(MM_ROOT)},
+	[AREA_NEXT] = {HADAL_MEMBER("vm_area_struct", "vm_next"), HADAL_WITHOUT(MM_ROOT)},
+	[MM_BRK_START] = {HADAL_MEMBER("mm_struct", "start_brk")},
+	[MM_BRK] = {HADAL_MEMBER("mm_struct", "brk")},
+	[MM_STACK] = {HADAL_MEMBER("mm_struct", "start_stack")},
+	[FILE_INODE] = {HADAL_MEMBER("file", "f_inode")},
+	[INODE_NUMBER] = {HADAL_MEMBER("inode", "i_ino")},
+	[INODE_SUPER_BLOCK] = {HADAL_MEMBER("inode", "i_sb")},
+	[SUPER_DEVICE] = {HADAL_MEMBER("super_block", "s_dev")},
+	[SPECIAL_NAME] = {HADAL_MEMBER("vm_special_mapping", "name")},
 };
 
 struct map_walk {
-	struct hadal_space *space;
+	struct hadal_plan plan;
 	struct hadal_paths *paths;
-	struct hadal_field area_fields[AREA_FIELDS];
-	struct hadal_field other[OTHER_FIELDS];
-	struct hadal_object area;
-	uint64_t special_operations; /* address of special_mapping_vmops; 0: not known */
+	struct hadal_object *area;
 	uint64_t mm;
 	uint64_t end; /* of the last mapping visited: the next begins there or later */
 	size_t left;  /* areas and nodes that may still be looked at */
@@ -96,19 +99,14 @@ struct map_walk {
 	char path[HADAL_PATH_MAX];
 };
 
-static uint64_t other_value(const struct map_walk *walk, enum other_field field, uint64_t address)
-{
-	return hadal_field_read(walk->space, &walk->other[field], address);
-}
-
 static void describe_file(struct map_walk *walk, uint64_t file, struct hadal_mapping *mapping)
 {
-	uint64_t inode = other_value(walk, FILE_INODE, file);
-	uint32_t device =
-		other_value(walk, SUPER_DEVICE, other_value(walk, INODE_SUPER_BLOCK, inode));
+	uint64_t inode = hadal_plan_read(&walk->plan, FILE_INODE, file);
+	uint32_t device = hadal_plan_read(&walk->plan, SUPER_DEVICE,
+					  hadal_plan_read(&walk->plan, INODE_SUPER_BLOCK, inode));
 
-	mapping->offset = hadal_object_value(&walk->area, OFFSET) * HADAL_PAGE_SIZE;
-	mapping->inode = other_value(walk, INODE_NUMBER, inode);
+	mapping->offset = hadal_object_value(walk->area, OFFSET) * HADAL_PAGE_SIZE;
+	mapping->inode = hadal_plan_read(&walk->plan, INODE_NUMBER, inode);
 	mapping->major = device >> 20;
 	mapping->minor = device & 0xfffff;
 	if (hadal_path_of_file(walk->paths, file, walk->path) < 0)
@@ -118,14 +116,15 @@ static void describe_file(struct map_walk *walk, uint64_t file, struct hadal_map
 /* The names that the kernel gives to memory without a file. */
 static void name_memory(struct map_walk *walk, const struct hadal_mapping *mapping)
 {
-	uint64_t operations = hadal_object_value(&walk->area, OPERATIONS);
-	uint64_t name = other_value(walk, SPECIAL_NAME, hadal_object_value(&walk->area, PRIVATE));
-	uint64_t stack = other_value(walk, MM_STACK, walk->mm);
+	uint64_t operations = hadal_object_value(walk->area, OPERATIONS);
+	uint64_t name =
+		hadal_plan_read(&walk->plan, SPECIAL_NAME, hadal_object_value(walk->area, PRIVATE));
+	uint64_t stack = hadal_plan_read(&walk->plan, MM_STACK, walk->mm);
 
-	if (operations && operations == walk->special_operations)
-		hadal_space_read_string(walk->space, name, walk->path, 64);
-	else if (mapping->start < other_value(walk, MM_BRK, walk->mm) &&
-		 mapping->end > other_value(walk, MM_BRK_START, walk->mm))
+	if (operations && operations == walk->plan.symbols[SPECIAL_OPERATIONS])
+		hadal_space_read_string(walk->plan.space, name, walk->path, 64);
+	else if (mapping->start < hadal_plan_read(&walk->plan, MM_BRK, walk->mm) &&
+		 mapping->end > hadal_plan_read(&walk->plan, MM_BRK_START, walk->mm))
 		strcpy(walk->path, "[heap]");
 	else if (mapping->start <= stack && mapping->end >= stack)
 		strcpy(walk->path, "[stack]");
@@ -136,21 +135,21 @@ static int visit_area(struct map_walk *walk, uint64_t address)
 	struct hadal_mapping mapping = {.area = address, .path = walk->path};
 	uint64_t flags, file;
 
-	if (!walk->left || hadal_object_read(&walk->area, address))
+	if (!walk->left || hadal_object_read(walk->area, address))
 		return -EFAULT;
 	walk->left--;
-	mapping.start = hadal_object_value(&walk->area, START);
-	mapping.end = hadal_object_value(&walk->area, END);
+	mapping.start = hadal_object_value(walk->area, START);
+	mapping.end = hadal_object_value(walk->area, END);
 	if (mapping.start < walk->end || mapping.end <= mapping.start)
 		return -EINVAL;
 	walk->end = mapping.end;
-	flags = hadal_object_value(&walk->area, FLAGS);
+	flags = hadal_object_value(walk->area, FLAGS);
 	mapping.readable = flags & VM_READ;
 	mapping.writable = flags & VM_WRITE;
 	mapping.executable = flags & VM_EXEC;
 	mapping.shared = flags & VM_SHARED;
 	walk->path[0] = '\0';
-	file = hadal_object_value(&walk->area, FILE_OF);
+	file = hadal_object_value(walk->area, FILE_OF);
 	if (file)
 		describe_file(walk, file, &mapping);
 	else
@@ -160,7 +159,7 @@ static int visit_area(struct map_walk *walk, uint64_t address)
 
 static int walk_list(struct map_walk *walk)
 {
-	uint64_t area = other_value(walk, MM_LIST, walk->mm);
+	uint64_t area = hadal_plan_read(&walk->plan, MM_LIST, walk->mm);
 
 	while (area) {
 		int result = visit_area(walk, area);
@@ -169,20 +168,20 @@ static int walk_list(struct map_walk *walk)
 			(*walk->lost)++;
 		if (result)
 			return result < 0 ? 0 : result;
-		area = other_value(walk, AREA_NEXT, area);
+		area = hadal_plan_read(&walk->plan, AREA_NEXT, area);
 	}
 	return 0;
 }
 
 /* A member that is an array of 64-bit values, up to MAX_SLOTS of them. Returns how many. */
-static size_t read_array(const struct map_walk *walk, enum other_field field, uint64_t node,
+static size_t read_array(const struct map_walk *walk, enum need field, uint64_t node,
 			 uint64_t values[MAX_SLOTS])
 {
-	const struct hadal_field *member = &walk->other[field];
+	const struct hadal_field *member = &walk->plan.fields[field];
 	size_t count = member->size / sizeof(*values);
 
 	if (count > MAX_SLOTS ||
-	    hadal_space_read_exact(walk->space, node + member->offset, values, member->size))
+	    hadal_space_read_exact(walk->plan.space, node + member->offset, values, member->size))
 		return 0;
 	return count;
 }
@@ -223,7 +222,7 @@ static int walk_node(struct map_walk *walk, uint64_t encoded, uint64_t max, int 
 
 static int walk_tree(struct map_walk *walk)
 {
-	uint64_t root = other_value(walk, MM_ROOT, walk->mm);
+	uint64_t root = hadal_plan_read(&walk->plan, MM_ROOT, walk->mm);
 	int result;
 
 	if ((root & 3) == ROOT_MARK && root > SMALLEST_NODE)
@@ -238,25 +237,11 @@ static int walk_tree(struct map_walk *walk)
 static int prepare_walk(struct map_walk *walk, struct hadal_kernel *kernel,
 			struct hadal_error *error)
 {
-	struct hadal_lookup special = {.name = "special_mapping_vmops"};
-	int result =
-		hadal_kernel_fields(kernel, area_requests, AREA_FIELDS, walk->area_fields, error);
+	int result = hadal_plan_open(&walk->plan, kernel, needs, NEEDS, error);
 
-	if (!result)
-		result = hadal_kernel_fields(kernel, other_requests, OTHER_FIELDS, walk->other,
-					     error);
 	if (result)
 		return result;
-	if (!walk->other[MM_ROOT].size && !walk->other[MM_LIST].size)
-		return hadal_fail(error, ENOENT,
-				  "This kernel's mm_struct has neither mmap nor mm_mt; its version "
-				  "is not one that Hadal knows");
-	result = hadal_object_init(&walk->area, walk->space, walk->area_fields, AREA_FIELDS,
-				   "struct vm_area_struct", error);
-	if (result)
-		return result;
-	hadal_kernel_lookup(kernel, &special, 1, NULL);
-	walk->special_operations = special.address;
+	walk->area = &walk->plan.objects[AREA];
 	walk->paths = hadal_paths_open(kernel, error);
 	return walk->paths ? 0 : -ENOENT;
 }
@@ -265,7 +250,6 @@ int hadal_maps(struct hadal_kernel *kernel, const struct hadal_process *process,
 	       hadal_mapping_visit visit, void *ctx, size_t *lost, struct hadal_error *error)
 {
 	struct map_walk walk = {
-		.space = hadal_kernel_space(kernel),
 		.mm = process->mm,
 		.left = AREA_LIMIT,
 		.visit = visit,
@@ -277,10 +261,10 @@ int hadal_maps(struct hadal_kernel *kernel, const struct hadal_process *process,
 	*lost = 0;
 	result = prepare_walk(&walk, kernel, error);
 	if (!result && walk.mm) {
-		hadal_space_flush(walk.space);
-		result = walk.other[MM_ROOT].size ? walk_tree(&walk) : walk_list(&walk);
+		hadal_space_flush(walk.plan.space);
+		result = hadal_plan_has(&walk.plan, MM_ROOT) ? walk_tree(&walk) : walk_list(&walk);
 	}
 	hadal_paths_close(walk.paths);
-	hadal_object_free(&walk.area);
+	hadal_plan_close(&walk.plan);
 	return result;
 }

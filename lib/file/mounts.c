@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "walk/object.h"
+#include "walk/plan.h"
 #include "walk/tree.h"
 
 /* fs.mount-max is 100,000 unless it was raised. */
@@ -39,7 +39,8 @@ static const struct flag_name super_flags[] = {
 	{0, NULL},
 };
 
-enum mount_field {
+enum need {
+	MOUNT,
 	ID,
 	PARENT,
 	MOUNTPOINT,
@@ -49,73 +50,54 @@ enum mount_field {
 	SOURCE,
 	GROUP,
 	MASTER,
-	TREE_FLAGS, /* from 6.17 on */
-	MOUNT_FIELDS
-};
-
-static const struct hadal_field_request mount_requests[MOUNT_FIELDS] = {
-	[ID] = {"mount", {"mnt_id"}, false},
-	[PARENT] = {"mount", {"mnt_parent"}, false},
-	[MOUNTPOINT] = {"mount", {"mnt_mountpoint"}, false},
-	[ROOT] = {"mount", {"mnt.mnt_root"}, false},
-	[SUPER_BLOCK] = {"mount", {"mnt.mnt_sb"}, false},
-	[FLAGS] = {"mount", {"mnt.mnt_flags"}, false},
-	[SOURCE] = {"mount", {"mnt_devname"}, false},
-	[GROUP] = {"mount", {"mnt_group_id"}, false},
-	[MASTER] = {"mount", {"mnt_master"}, false},
-	[TREE_FLAGS] = {"mount", {"mnt_t_flags"}, true},
-};
-
-enum other_field {
-	NAMESPACE_LIST, /* up to 6.7 */
-	NAMESPACE_TREE, /* from 6.8 on */
-	MOUNT_LINK,     /* in the one or the other */
+	TREE_FLAGS,     /* from 6.17 on */
+	NAMESPACE_TREE, /* from 6.8 on, with the node in it */
 	MOUNT_NODE,
-	MOUNT_ID,
-	MOUNT_GROUP,
+	NAMESPACE_LIST, /* up to 6.7, with the link in it */
+	MOUNT_LINK,
 	MOUNT_VFS,
 	SUPER_DEVICE,
 	SUPER_FLAGS,
 	SUPER_TYPE,
 	SUPER_SUBTYPE,
 	TYPE_NAME,
-	OTHER_FIELDS
+	NEEDS
 };
 
-static const struct hadal_field_request other_requests[OTHER_FIELDS] = {
-	[NAMESPACE_LIST] = {"mnt_namespace", {"list"}, true},
-	[NAMESPACE_TREE] = {"mnt_namespace", {"mounts.rb_node"}, true},
-	[MOUNT_LINK] = {"mount", {"mnt_list"}, true},
-	[MOUNT_NODE] = {"mount", {"mnt_node"}, true},
-	[MOUNT_ID] = {"mount", {"mnt_id"}, false},
-	[MOUNT_GROUP] = {"mount", {"mnt_group_id"}, false},
-	[MOUNT_VFS] = {"mount", {"mnt"}, false},
-	[SUPER_DEVICE] = {"super_block", {"s_dev"}, false},
-	[SUPER_FLAGS] = {"super_block", {"s_flags"}, false},
-	[SUPER_TYPE] = {"super_block", {"s_type"}, false},
-	[SUPER_SUBTYPE] = {"super_block", {"s_subtype"}, true},
-	[TYPE_NAME] = {"file_system_type", {"name"}, false},
+static const struct hadal_need needs[NEEDS] = {
+	[MOUNT] = {HADAL_OBJECT("mount")},
+	[ID] = {HADAL_MEMBER("mount", "mnt_id")},
+	[PARENT] = {HADAL_MEMBER("mount", "mnt_parent")},
+	[MOUNTPOINT] = {HADAL_MEMBER("mount", "mnt_mountpoint")},
+	[ROOT] = {HADAL_MEMBER("mount", "mnt.mnt_root")},
+	[SUPER_BLOCK] = {HADAL_MEMBER("mount", "mnt.mnt_sb")},
+	[FLAGS] = {HADAL_MEMBER("mount", "mnt.mnt_flags")},
+	[SOURCE] = {HADAL_MEMBER("mount", "mnt_devname")},
+	[GROUP] = {HADAL_MEMBER("mount", "mnt_group_id")},
+	[MASTER] = {HADAL_MEMBER("mount", "mnt_master")},
+	[TREE_FLAGS] = {HADAL_MEMBER("mount", "mnt_t_flags"), HADAL_OPTIONAL},
+	[NAMESPACE_TREE] = {HADAL_MEMBER("mnt_namespace", "mounts.rb_node"), HADAL_OPTIONAL},
+	[MOUNT_NODE] = {HADAL_MEMBER("mount", "mnt_node"), HADAL_WITH(NAMESPACE_TREE)},
+	[NAMESPACE_LIST] = {HADAL_MEMBER("mnt_namespace", "list"), HADAL_WITHOUT(NAMESPACE_TREE)},
+	[MOUNT_LINK] = {HADAL_MEMBER("mount", "mnt_list"), HADAL_WITHOUT(NAMESPACE_TREE)},
+	[MOUNT_VFS] = {HADAL_MEMBER("mount", "mnt")},
+	[SUPER_DEVICE] = {HADAL_MEMBER("super_block", "s_dev")},
+	[SUPER_FLAGS] = {HADAL_MEMBER("super_block", "s_flags")},
+	[SUPER_TYPE] = {HADAL_MEMBER("super_block", "s_type")},
+	[SUPER_SUBTYPE] = {HADAL_MEMBER("super_block", "s_subtype"), HADAL_OPTIONAL},
+	[TYPE_NAME] = {HADAL_MEMBER("file_system_type", "name")},
 };
 
 struct hadal_mounts {
-	struct hadal_kernel *kernel;
-	struct hadal_space *space;
+	struct hadal_plan plan;
 	struct hadal_paths *paths;
-	struct hadal_field mount_fields[MOUNT_FIELDS];
-	struct hadal_field other[OTHER_FIELDS];
-	struct hadal_object mount;
+	struct hadal_object *mount;
 	/* Of the walk at hand. */
 	hadal_mount_visit visit;
 	void *ctx;
 	size_t *lost;
 	char path[HADAL_PATH_MAX], root[HADAL_PATH_MAX], source[HADAL_PATH_MAX];
 };
-
-static uint64_t other_value(const struct hadal_mounts *mounts, enum other_field field,
-			    uint64_t address)
-{
-	return hadal_field_read(mounts->space, &mounts->other[field], address);
-}
 
 static void name_flags(const struct flag_name *names, uint64_t flags, bool read_only,
 		       char words[HADAL_MOUNT_WORDS_MAX])
@@ -130,42 +112,43 @@ static void name_flags(const struct flag_name *names, uint64_t flags, bool read_
 static void describe_super_block(struct hadal_mounts *mounts, uint64_t super,
 				 struct hadal_mount *mount)
 {
-	uint32_t device = other_value(mounts, SUPER_DEVICE, super);
-	uint64_t flags = other_value(mounts, SUPER_FLAGS, super);
-	uint64_t type = other_value(mounts, SUPER_TYPE, super);
-	uint64_t subtype = other_value(mounts, SUPER_SUBTYPE, super);
+	uint32_t device = hadal_plan_read(&mounts->plan, SUPER_DEVICE, super);
+	uint64_t flags = hadal_plan_read(&mounts->plan, SUPER_FLAGS, super);
+	uint64_t type = hadal_plan_read(&mounts->plan, SUPER_TYPE, super);
+	uint64_t subtype = hadal_plan_read(&mounts->plan, SUPER_SUBTYPE, super);
 	ssize_t len;
 
 	mount->major = device >> 20;
 	mount->minor = device & 0xfffff;
 	name_flags(super_flags, flags, flags & SB_RDONLY, mount->super_options);
-	len = hadal_space_read_string(mounts->space, other_value(mounts, TYPE_NAME, type),
-				      mount->type, sizeof(mount->type) / 2);
+	len = hadal_space_read_string(mounts->plan.space,
+				      hadal_plan_read(&mounts->plan, TYPE_NAME, type), mount->type,
+				      sizeof(mount->type) / 2);
 	if (len > 0 && subtype) {
 		mount->type[len++] = '.';
-		hadal_space_read_string(mounts->space, subtype, mount->type + len,
+		hadal_space_read_string(mounts->plan.space, subtype, mount->type + len,
 					sizeof(mount->type) - len);
 	}
 }
 
 static void describe_peers(struct hadal_mounts *mounts, uint64_t flags, struct hadal_mount *mount)
 {
-	uint64_t tree_flags = hadal_object_value(&mounts->mount, TREE_FLAGS);
-	bool in_tree = mounts->mount_fields[TREE_FLAGS].size;
+	uint64_t tree_flags = hadal_object_value(mounts->mount, TREE_FLAGS);
+	bool in_tree = hadal_plan_has(&mounts->plan, TREE_FLAGS);
 
 	mount->unbindable = in_tree ? tree_flags & T_UNBINDABLE : flags & MNT_UNBINDABLE;
 	if (in_tree ? tree_flags & T_SHARED : flags & MNT_SHARED)
-		mount->shared = hadal_object_value(&mounts->mount, GROUP);
+		mount->shared = hadal_object_value(mounts->mount, GROUP);
 	mount->master =
-		other_value(mounts, MOUNT_GROUP, hadal_object_value(&mounts->mount, MASTER));
+		hadal_plan_read(&mounts->plan, GROUP, hadal_object_value(mounts->mount, MASTER));
 }
 
 /* Mount points are looked at from above: where the parent is mounted, and the way from there. */
 static void find_paths(struct hadal_mounts *mounts, uint64_t parent)
 {
-	const struct hadal_object *mount = &mounts->mount;
+	const struct hadal_object *mount = mounts->mount;
 	uint64_t source = hadal_object_value(mount, SOURCE);
-	uint64_t vfs = mounts->other[MOUNT_VFS].offset;
+	uint64_t vfs = hadal_plan_offset(&mounts->plan, MOUNT_VFS);
 	uint64_t root = hadal_object_value(mount, ROOT);
 	bool top = parent == mount->address;
 
@@ -173,7 +156,7 @@ static void find_paths(struct hadal_mounts *mounts, uint64_t parent)
 			    top ? root : hadal_object_value(mount, MOUNTPOINT), mounts->path) < 0 ||
 	    hadal_path_text(mounts->paths, 0, root, mounts->root) < 0)
 		(*mounts->lost)++;
-	if (hadal_space_read_string(mounts->space, source, mounts->source,
+	if (hadal_space_read_string(mounts->plan.space, source, mounts->source,
 				    sizeof(mounts->source)) <= 0)
 		strcpy(mounts->source, "none");
 }
@@ -186,19 +169,19 @@ static int visit_mount(struct hadal_mounts *mounts, uint64_t address)
 		.root = mounts->root,
 		.source = mounts->source,
 	};
-	int error = hadal_object_read(&mounts->mount, address);
+	int error = hadal_object_read(mounts->mount, address);
 	uint64_t flags, parent;
 
 	if (error)
 		return error;
-	flags = hadal_object_value(&mounts->mount, FLAGS);
-	parent = hadal_object_value(&mounts->mount, PARENT);
+	flags = hadal_object_value(mounts->mount, FLAGS);
+	parent = hadal_object_value(mounts->mount, PARENT);
 	if (!parent)
 		return -EINVAL;
-	mount.id = hadal_object_value(&mounts->mount, ID);
-	mount.parent = other_value(mounts, MOUNT_ID, parent);
+	mount.id = hadal_object_value(mounts->mount, ID);
+	mount.parent = hadal_plan_read(&mounts->plan, ID, parent);
 	name_flags(mount_flags, flags, flags & MNT_READONLY, mount.options);
-	describe_super_block(mounts, hadal_object_value(&mounts->mount, SUPER_BLOCK), &mount);
+	describe_super_block(mounts, hadal_object_value(mounts->mount, SUPER_BLOCK), &mount);
 	describe_peers(mounts, flags, &mount);
 	find_paths(mounts, parent);
 	return mounts->visit(mounts->ctx, &mount);
@@ -207,12 +190,12 @@ static int visit_mount(struct hadal_mounts *mounts, uint64_t address)
 static int visit_link(void *ctx, uint64_t node, struct hadal_links *links)
 {
 	struct hadal_mounts *mounts = ctx;
-	uint64_t address = node - mounts->other[MOUNT_LINK].offset;
+	uint64_t address = node - hadal_plan_offset(&mounts->plan, MOUNT_LINK);
 	uint64_t flags;
 
-	if (hadal_space_read_exact(mounts->space, node, links, sizeof(*links)))
+	if (hadal_space_read_exact(mounts->plan.space, node, links, sizeof(*links)))
 		return -EFAULT;
-	flags = hadal_field_read(mounts->space, &mounts->mount_fields[FLAGS], address);
+	flags = hadal_plan_read(&mounts->plan, FLAGS, address);
 	return flags & MNT_CURSOR ? 0 : visit_mount(mounts, address);
 }
 
@@ -220,22 +203,24 @@ static int visit_node(void *ctx, uint64_t node)
 {
 	struct hadal_mounts *mounts = ctx;
 
-	return visit_mount(mounts, node - mounts->other[MOUNT_NODE].offset);
+	return visit_mount(mounts, node - hadal_plan_offset(&mounts->plan, MOUNT_NODE));
 }
 
 int hadal_mounts_of(struct hadal_mounts *mounts, uint64_t mnt_namespace, hadal_mount_visit visit,
 		    void *ctx, size_t *lost, struct hadal_error *error)
 {
-	const struct hadal_field *other = mounts->other;
+	const struct hadal_plan *plan = &mounts->plan;
 	int result;
 
 	mounts->visit = visit;
 	mounts->ctx = ctx;
 	mounts->lost = lost;
-	if (other[NAMESPACE_TREE].size)
-		return hadal_tree_walk(mounts->kernel, mnt_namespace + other[NAMESPACE_TREE].offset,
+	if (hadal_plan_has(plan, NAMESPACE_TREE))
+		return hadal_tree_walk(plan->kernel,
+				       mnt_namespace + hadal_plan_offset(plan, NAMESPACE_TREE),
 				       MOUNT_LIMIT, visit_node, mounts, lost, error);
-	result = hadal_list_walk(mounts->space, mnt_namespace + other[NAMESPACE_LIST].offset,
+	result = hadal_list_walk(mounts->plan.space,
+				 mnt_namespace + hadal_plan_offset(plan, NAMESPACE_LIST),
 				 MOUNT_LIMIT, visit_link, mounts, lost);
 	if (result < 0)
 		return hadal_fail(error, -result, "Cannot read the mounts of a namespace: %s",
@@ -243,27 +228,15 @@ int hadal_mounts_of(struct hadal_mounts *mounts, uint64_t mnt_namespace, hadal_m
 	return result;
 }
 
-static int open_mounts(struct hadal_mounts *mounts, struct hadal_error *error)
+static int open_mounts(struct hadal_mounts *mounts, struct hadal_kernel *kernel,
+		       struct hadal_error *error)
 {
-	const struct hadal_field *other = mounts->other;
-	int result = hadal_kernel_fields(mounts->kernel, mount_requests, MOUNT_FIELDS,
-					 mounts->mount_fields, error);
+	int result = hadal_plan_open(&mounts->plan, kernel, needs, NEEDS, error);
 
-	if (!result)
-		result = hadal_kernel_fields(mounts->kernel, other_requests, OTHER_FIELDS,
-					     mounts->other, error);
 	if (result)
 		return result;
-	if (!(other[NAMESPACE_TREE].size && other[MOUNT_NODE].size) &&
-	    !(other[NAMESPACE_LIST].size && other[MOUNT_LINK].size))
-		return hadal_fail(error, ENOENT,
-				  "This kernel's mnt_namespace has neither a list nor a tree of "
-				  "mounts; its version is not one that Hadal knows");
-	result = hadal_object_init(&mounts->mount, mounts->space, mounts->mount_fields,
-				   MOUNT_FIELDS, "struct mount", error);
-	if (result)
-		return result;
-	mounts->paths = hadal_paths_open(mounts->kernel, error);
+	mounts->mount = &mounts->plan.objects[MOUNT];
+	mounts->paths = hadal_paths_open(kernel, error);
 	return mounts->paths ? 0 : -ENOENT;
 }
 
@@ -275,9 +248,7 @@ struct hadal_mounts *hadal_mounts_open(struct hadal_kernel *kernel, struct hadal
 		hadal_fail(error, ENOMEM, "Out of memory");
 		return NULL;
 	}
-	mounts->kernel = kernel;
-	mounts->space = hadal_kernel_space(kernel);
-	if (!open_mounts(mounts, error))
+	if (!open_mounts(mounts, kernel, error))
 		return mounts;
 	hadal_mounts_close(mounts);
 	return NULL;
@@ -288,6 +259,6 @@ void hadal_mounts_close(struct hadal_mounts *mounts)
 	if (!mounts)
 		return;
 	hadal_paths_close(mounts->paths);
-	hadal_object_free(&mounts->mount);
+	hadal_plan_close(&mounts->plan);
 	free(mounts);
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "walk/object.h"
+#include "walk/plan.h"
 
 #define NAME_LIMIT 255 /* NAME_MAX */
 /* Components of one letter fill PATH_MAX with half as many; the rest is for crossings of mounts. */
@@ -15,25 +15,20 @@
 /* Enough for the names of the file systems below. */
 #define TYPE_NAME_MAX 32
 
-enum dentry_field { PARENT, NAME, NAME_LEN, INODE, OPERATIONS, SUPER_BLOCK, HASHED, DENTRY_FIELDS };
-
-static const struct hadal_field_request dentry_requests[DENTRY_FIELDS] = {
-	[PARENT] = {"dentry", {"d_parent"}, false},     [NAME] = {"dentry", {"d_name.name"}, false},
-	[NAME_LEN] = {"dentry", {"d_name.len"}, false}, [INODE] = {"dentry", {"d_inode"}, false},
-	[OPERATIONS] = {"dentry", {"d_op"}, false},     [SUPER_BLOCK] = {"dentry", {"d_sb"}, false},
-	[HASHED] = {"dentry", {"d_hash.pprev"}, false},
-};
-
-enum mount_field { VFSMOUNT, MOUNT_ROOT, MOUNT_PARENT, MOUNTPOINT, MOUNT_FIELDS };
-
-static const struct hadal_field_request mount_requests[MOUNT_FIELDS] = {
-	[VFSMOUNT] = {"mount", {"mnt"}, false},
-	[MOUNT_ROOT] = {"mount", {"mnt.mnt_root"}, false},
-	[MOUNT_PARENT] = {"mount", {"mnt_parent"}, false},
-	[MOUNTPOINT] = {"mount", {"mnt_mountpoint"}, false},
-};
-
-enum other_field {
+enum need {
+	DENTRY,
+	MOUNT,
+	PARENT,
+	NAME,
+	NAME_LEN,
+	INODE,
+	OPERATIONS,
+	SUPER_BLOCK,
+	HASHED,
+	VFSMOUNT,
+	MOUNT_ROOT,
+	MOUNT_PARENT,
+	MOUNTPOINT,
 	FILE_PATH,
 	PATH_MOUNT,
 	PATH_DENTRY,
@@ -44,29 +39,39 @@ enum other_field {
 	INODE_PRIVATE,
 	NAMESPACE_OPERATIONS,
 	NAMESPACE_NAME,
-	OTHER_FIELDS
+	NEEDS
 };
 
-static const struct hadal_field_request other_requests[OTHER_FIELDS] = {
-	[FILE_PATH] = {"file", {"f_path"}, false},
-	[PATH_MOUNT] = {"path", {"mnt"}, false},
-	[PATH_DENTRY] = {"path", {"dentry"}, false},
-	[SUPER_TYPE] = {"super_block", {"s_type"}, false},
-	[TYPE_NAME] = {"file_system_type", {"name"}, false},
-	[MAKES_NAME] = {"dentry_operations", {"d_dname"}, false},
-	[INODE_NUMBER] = {"inode", {"i_ino"}, false},
-	[INODE_PRIVATE] = {"inode", {"i_private"}, false},
-	[NAMESPACE_OPERATIONS] = {"ns_common", {"ops"}, true},
-	[NAMESPACE_NAME] = {"proc_ns_operations", {"name"}, true},
+static const struct hadal_need needs[NEEDS] = {
+	[DENTRY] = {HADAL_OBJECT("dentry")},
+	[MOUNT] = {HADAL_OBJECT("mount")},
+	[PARENT] = {HADAL_MEMBER("dentry", "d_parent")},
+	[NAME] = {HADAL_MEMBER("dentry", "d_name.name")},
+	[NAME_LEN] = {HADAL_MEMBER("dentry", "d_name.len")},
+	[INODE] = {HADAL_MEMBER("dentry", "d_inode")},
+	[OPERATIONS] = {HADAL_MEMBER("dentry", "d_op")},
+	[SUPER_BLOCK] = {HADAL_MEMBER("dentry", "d_sb")},
+	[HASHED] = {HADAL_MEMBER("dentry", "d_hash.pprev")},
+	[VFSMOUNT] = {HADAL_MEMBER("mount", "mnt")},
+	[MOUNT_ROOT] = {HADAL_MEMBER("mount", "mnt.mnt_root")},
+	[MOUNT_PARENT] = {HADAL_MEMBER("mount", "mnt_parent")},
+	[MOUNTPOINT] = {HADAL_MEMBER("mount", "mnt_mountpoint")},
+	[FILE_PATH] = {HADAL_MEMBER("file", "f_path")},
+	[PATH_MOUNT] = {HADAL_MEMBER("path", "mnt")},
+	[PATH_DENTRY] = {HADAL_MEMBER("path", "dentry")},
+	[SUPER_TYPE] = {HADAL_MEMBER("super_block", "s_type")},
+	[TYPE_NAME] = {HADAL_MEMBER("file_system_type", "name")},
+	[MAKES_NAME] = {HADAL_MEMBER("dentry_operations", "d_dname")},
+	[INODE_NUMBER] = {HADAL_MEMBER("inode", "i_ino")},
+	[INODE_PRIVATE] = {HADAL_MEMBER("inode", "i_private")},
+	[NAMESPACE_OPERATIONS] = {HADAL_MEMBER("ns_common", "ops"), HADAL_OPTIONAL},
+	[NAMESPACE_NAME] = {HADAL_MEMBER("proc_ns_operations", "name"), HADAL_OPTIONAL},
 };
 
 struct hadal_paths {
-	struct hadal_space *space;
-	struct hadal_field dentry_fields[DENTRY_FIELDS];
-	struct hadal_field mount_fields[MOUNT_FIELDS];
-	struct hadal_field other[OTHER_FIELDS];
-	struct hadal_object dentry;
-	struct hadal_object mount;
+	struct hadal_plan plan;
+	struct hadal_object *dentry;
+	struct hadal_object *mount;
 };
 
 /* A path in the making, filled from its end. */
@@ -85,22 +90,16 @@ static int prepend(struct text *text, const char *piece, size_t len)
 	return 0;
 }
 
-static uint64_t other_value(const struct hadal_paths *paths, enum other_field field,
-			    uint64_t address)
-{
-	return hadal_field_read(paths->space, &paths->other[field], address);
-}
-
 /* Reads the name of the dentry at hand. Returns its length. */
 static ssize_t read_name(const struct hadal_paths *paths, char name[NAME_LIMIT])
 {
-	uint64_t len = hadal_object_value(&paths->dentry, NAME_LEN);
+	uint64_t len = hadal_object_value(paths->dentry, NAME_LEN);
 	int error;
 
 	if (len > NAME_LIMIT)
 		return -EINVAL;
-	error = hadal_space_read_exact(paths->space, hadal_object_value(&paths->dentry, NAME), name,
-				       len);
+	error = hadal_space_read_exact(paths->plan.space, hadal_object_value(paths->dentry, NAME),
+				       name, len);
 	return error ? error : (ssize_t)len;
 }
 
@@ -117,12 +116,12 @@ static int prepend_name(const struct hadal_paths *paths, struct text *text)
 /* From a mount's root to the place where it is mounted. Returns 1 when it is mounted nowhere. */
 static int leave_mount(const struct hadal_paths *paths, uint64_t *mount, uint64_t *dentry)
 {
-	uint64_t parent = hadal_object_value(&paths->mount, MOUNT_PARENT);
+	uint64_t parent = hadal_object_value(paths->mount, MOUNT_PARENT);
 
 	if (parent == *mount)
 		return 1;
 	*mount = parent;
-	*dentry = hadal_object_value(&paths->mount, MOUNTPOINT);
+	*dentry = hadal_object_value(paths->mount, MOUNTPOINT);
 	return 0;
 }
 
@@ -131,22 +130,22 @@ static int walk_up(struct hadal_paths *paths, uint64_t mount, uint64_t dentry, s
 {
 	char *end = text->at;
 
-	if (mount && hadal_object_read(&paths->mount, mount))
+	if (mount && hadal_object_read(paths->mount, mount))
 		return -EFAULT;
 	for (int i = 0; i < STEP_LIMIT; i++) {
 		uint64_t parent;
 		int result;
 
-		if (mount && dentry == hadal_object_value(&paths->mount, MOUNT_ROOT)) {
+		if (mount && dentry == hadal_object_value(paths->mount, MOUNT_ROOT)) {
 			if (leave_mount(paths, &mount, &dentry))
 				return text->at == end ? prepend(text, "/", 1) : 0;
-			if (hadal_object_read(&paths->mount, mount))
+			if (hadal_object_read(paths->mount, mount))
 				return -EFAULT;
 			continue;
 		}
-		if (hadal_object_read(&paths->dentry, dentry))
+		if (hadal_object_read(paths->dentry, dentry))
 			return -EFAULT;
-		parent = hadal_object_value(&paths->dentry, PARENT);
+		parent = hadal_object_value(paths->dentry, PARENT);
 		/* A file system's own root; through a mount it is reached only by escaping from it.
 		 */
 		if (parent == dentry)
@@ -162,11 +161,11 @@ static int walk_up(struct hadal_paths *paths, uint64_t mount, uint64_t dentry, s
 /* "net", "pid" and so on, of the namespace that an inode of nsfs stands for. */
 static void namespace_name(const struct hadal_paths *paths, uint64_t inode, char *name, size_t size)
 {
-	uint64_t common = other_value(paths, INODE_PRIVATE, inode);
-	uint64_t operations = other_value(paths, NAMESPACE_OPERATIONS, common);
-	uint64_t at = other_value(paths, NAMESPACE_NAME, operations);
+	uint64_t common = hadal_plan_read(&paths->plan, INODE_PRIVATE, inode);
+	uint64_t operations = hadal_plan_read(&paths->plan, NAMESPACE_OPERATIONS, common);
+	uint64_t at = hadal_plan_read(&paths->plan, NAMESPACE_NAME, operations);
 
-	if (hadal_space_read_string(paths->space, at, name, size) <= 0)
+	if (hadal_space_read_string(paths->plan.space, at, name, size) <= 0)
 		snprintf(name, size, "?");
 }
 
@@ -176,17 +175,18 @@ static void namespace_name(const struct hadal_paths *paths, uint64_t inode, char
  */
 static int prepend_made_name(const struct hadal_paths *paths, struct text *text)
 {
-	uint64_t inode = hadal_object_value(&paths->dentry, INODE);
-	uint64_t number = other_value(paths, INODE_NUMBER, inode);
-	uint64_t type =
-		other_value(paths, SUPER_TYPE, hadal_object_value(&paths->dentry, SUPER_BLOCK));
+	uint64_t inode = hadal_object_value(paths->dentry, INODE);
+	uint64_t number = hadal_plan_read(&paths->plan, INODE_NUMBER, inode);
+	uint64_t type = hadal_plan_read(&paths->plan, SUPER_TYPE,
+					hadal_object_value(paths->dentry, SUPER_BLOCK));
 	char type_name[TYPE_NAME_MAX], name[NAME_LIMIT], made[NAME_LIMIT + TYPE_NAME_MAX];
 	ssize_t name_len = read_name(paths, name);
 	int len;
 
 	if (name_len < 0)
 		return name_len;
-	if (hadal_space_read_string(paths->space, other_value(paths, TYPE_NAME, type), type_name,
+	if (hadal_space_read_string(paths->plan.space,
+				    hadal_plan_read(&paths->plan, TYPE_NAME, type), type_name,
 				    sizeof(type_name)) <= 0)
 		return -EFAULT;
 	if (!strcmp(type_name, "pipefs")) {
@@ -208,25 +208,25 @@ static int prepend_made_name(const struct hadal_paths *paths, struct text *text)
 
 static bool is_mount_root(const struct hadal_paths *paths, uint64_t mount, uint64_t dentry)
 {
-	return hadal_field_read(paths->space, &paths->mount_fields[MOUNT_ROOT], mount) == dentry;
+	return hadal_plan_read(&paths->plan, MOUNT_ROOT, mount) == dentry;
 }
 
 static int make_text(struct hadal_paths *paths, uint64_t vfsmount, uint64_t dentry,
 		     struct text *text)
 {
-	uint64_t mount = vfsmount ? vfsmount - paths->mount_fields[VFSMOUNT].offset : 0;
+	uint64_t mount = vfsmount ? vfsmount - hadal_plan_offset(&paths->plan, VFSMOUNT) : 0;
 	uint64_t operations;
 	bool is_root;
-	int result = hadal_object_read(&paths->dentry, dentry);
+	int result = hadal_object_read(paths->dentry, dentry);
 
 	if (result)
 		return result;
-	is_root = hadal_object_value(&paths->dentry, PARENT) == dentry;
-	operations = hadal_object_value(&paths->dentry, OPERATIONS);
-	if (operations && other_value(paths, MAKES_NAME, operations) &&
+	is_root = hadal_object_value(paths->dentry, PARENT) == dentry;
+	operations = hadal_object_value(paths->dentry, OPERATIONS);
+	if (operations && hadal_plan_read(&paths->plan, MAKES_NAME, operations) &&
 	    !(is_root && is_mount_root(paths, mount, dentry)))
 		return prepend_made_name(paths, text);
-	if (!is_root && !hadal_object_value(&paths->dentry, HASHED))
+	if (!is_root && !hadal_object_value(paths->dentry, HASHED))
 		prepend(text, " (deleted)", strlen(" (deleted)"));
 	return walk_up(paths, mount, dentry, text);
 }
@@ -245,7 +245,7 @@ ssize_t hadal_path_text(struct hadal_paths *paths, uint64_t vfsmount, uint64_t d
 		result = make_text(paths, vfsmount, dentry, &text);
 		if (!result)
 			break;
-		hadal_space_flush(paths->space);
+		hadal_space_flush(paths->plan.space);
 	}
 	if (result)
 		*--text.at = '?';
@@ -256,39 +256,18 @@ ssize_t hadal_path_text(struct hadal_paths *paths, uint64_t vfsmount, uint64_t d
 
 ssize_t hadal_path_at(struct hadal_paths *paths, uint64_t path, char text[HADAL_PATH_MAX])
 {
-	uint64_t vfsmount = other_value(paths, PATH_MOUNT, path);
+	uint64_t vfsmount = hadal_plan_read(&paths->plan, PATH_MOUNT, path);
 
 	if (vfsmount)
-		return hadal_path_text(paths, vfsmount, other_value(paths, PATH_DENTRY, path),
-				       text);
+		return hadal_path_text(paths, vfsmount,
+				       hadal_plan_read(&paths->plan, PATH_DENTRY, path), text);
 	strcpy(text, "?");
 	return -EFAULT;
 }
 
 ssize_t hadal_path_of_file(struct hadal_paths *paths, uint64_t file, char text[HADAL_PATH_MAX])
 {
-	return hadal_path_at(paths, file + paths->other[FILE_PATH].offset, text);
-}
-
-static int open_paths(struct hadal_paths *paths, struct hadal_kernel *kernel,
-		      struct hadal_error *error)
-{
-	int result = hadal_kernel_fields(kernel, dentry_requests, DENTRY_FIELDS,
-					 paths->dentry_fields, error);
-
-	if (!result)
-		result = hadal_kernel_fields(kernel, mount_requests, MOUNT_FIELDS,
-					     paths->mount_fields, error);
-	if (!result)
-		result = hadal_kernel_fields(kernel, other_requests, OTHER_FIELDS, paths->other,
-					     error);
-	if (!result)
-		result = hadal_object_init(&paths->dentry, paths->space, paths->dentry_fields,
-					   DENTRY_FIELDS, "struct dentry", error);
-	if (!result)
-		result = hadal_object_init(&paths->mount, paths->space, paths->mount_fields,
-					   MOUNT_FIELDS, "struct mount", error);
-	return result;
+	return hadal_path_at(paths, file + hadal_plan_offset(&paths->plan, FILE_PATH), text);
 }
 
 struct hadal_paths *hadal_paths_open(struct hadal_kernel *kernel, struct hadal_error *error)
@@ -299,9 +278,11 @@ struct hadal_paths *hadal_paths_open(struct hadal_kernel *kernel, struct hadal_e
 		hadal_fail(error, ENOMEM, "Out of memory");
 		return NULL;
 	}
-	paths->space = hadal_kernel_space(kernel);
-	if (!open_paths(paths, kernel, error))
+	if (!hadal_plan_open(&paths->plan, kernel, needs, NEEDS, error)) {
+		paths->dentry = &paths->plan.objects[DENTRY];
+		paths->mount = &paths->plan.objects[MOUNT];
 		return paths;
+	}
 	hadal_paths_close(paths);
 	return NULL;
 }
@@ -310,7 +291,6 @@ void hadal_paths_close(struct hadal_paths *paths)
 {
 	if (!paths)
 		return;
-	hadal_object_free(&paths->dentry);
-	hadal_object_free(&paths->mount);
+	hadal_plan_close(&paths->plan);
 	free(paths);
 }

@@ -9,7 +9,7 @@
 
 #include "walk/address_map.h"
 #include "walk/chain.h"
-#include "walk/object.h"
+#include "walk/plan.h"
 
 /* More namespaces than a machine has. */
 #define NAMESPACE_LIMIT (1u << 18)
@@ -20,7 +20,14 @@
 /* A table that is being replaced by a larger one, and that by another before it is done. */
 #define RESIZE_LIMIT 4
 
-enum field {
+enum need {
+	NAMESPACES,
+	UDP,
+	UDPLITE,
+	RAW,
+	RAW6,
+	UNIX,
+	NETLINK,
 	SOCK_NODE,
 	NET_LIST,
 	NET_TCP,         /* 5.10 to 5.16, and from 6.1 on */
@@ -50,58 +57,52 @@ enum field {
 	BUCKETS_NESTED,
 	BUCKETS_FIRST,
 	BUCKETS_FUTURE,
-	FIELDS
+	NEEDS
 };
 
-static const struct hadal_field_request requests[FIELDS] = {
-	[SOCK_NODE] = {"sock", {"__sk_common.skc_node"}, false},
-	[NET_LIST] = {"net", {"list"}, false},
-	[NET_TCP] = {"net", {"ipv4.tcp_death_row.hashinfo"}, true},
-	[NET_TCP_POINTER] = {"net", {"ipv4.tcp_death_row"}, false},
-	[TCP_TABLE] = {"inet_timewait_death_row", {"hashinfo"}, false},
-	[NET_UDP] = {"net", {"ipv4.udp_table"}, true},
-	[NET_UNIX] = {"net", {"unx.table.buckets"}, true},
-	[NET_PACKET] = {"net", {"packet.sklist"}, true},
-	[TCP_BUCKETS] = {"inet_hashinfo", {"ehash"}, false},
-	[TCP_MASK] = {"inet_hashinfo", {"ehash_mask"}, false},
-	[TCP_BUCKET] = {"inet_ehash_bucket", {"."}, false},
-	[TCP_CHAIN] = {"inet_ehash_bucket", {"chain"}, false},
-	[LISTENING] = {"inet_hashinfo", {"listening_hash"}, true},
-	[LISTENING_BUCKETS] = {"inet_hashinfo", {"lhash2"}, false},
-	[LISTENING_MASK] = {"inet_hashinfo", {"lhash2_mask"}, false},
-	[LISTENING_BUCKET] = {"inet_listen_hashbucket", {"."}, false},
-	[LISTENING_CHAIN] = {"inet_listen_hashbucket", {"nulls_head"}, false},
-	[UDP_BUCKETS] = {"udp_table", {"hash"}, false},
-	[UDP_MASK] = {"udp_table", {"mask"}, false},
-	[UDP_BUCKET] = {"udp_hslot", {"."}, false},
-	[UDP_CHAIN] = {"udp_hslot", {"head"}, false},
-	[RAW_BUCKETS] = {"raw_hashinfo", {"ht"}, true},
-	[NETLINK_TABLE] = {"netlink_table", {"."}, true},
-	[NETLINK_BUCKETS] = {"netlink_table", {"hash.tbl"}, true},
-	[NETLINK_NODE] = {"netlink_sock", {"node"}, true},
-	[BUCKETS_COUNT] = {"bucket_table", {"size"}, true},
-	[BUCKETS_NESTED] = {"bucket_table", {"nest"}, true},
+/* Not all kernels have all kinds of sockets, but all have the list of namespaces. */
+static const struct hadal_need needs[NEEDS] = {
+	[NAMESPACES] = {HADAL_SYMBOL("net_namespace_list")},
+	[UDP] = {HADAL_SYMBOL("udp_table"), HADAL_WITHOUT(NET_UDP)},
+	[UDPLITE] = {HADAL_SYMBOL("udplite_table"), HADAL_OPTIONAL},
+	[RAW] = {HADAL_SYMBOL("raw_v4_hashinfo"), HADAL_OPTIONAL},
+	[RAW6] = {HADAL_SYMBOL("raw_v6_hashinfo"), HADAL_OPTIONAL},
+	[UNIX] = {HADAL_SYMBOL("unix_socket_table"), HADAL_WITHOUT(NET_UNIX), HADAL_OPTIONAL},
+	[NETLINK] = {HADAL_SYMBOL("nl_table"), HADAL_OPTIONAL},
+	[SOCK_NODE] = {HADAL_MEMBER("sock", "__sk_common.skc_node")},
+	[NET_LIST] = {HADAL_MEMBER("net", "list")},
+	[NET_TCP] = {HADAL_MEMBER("net", "ipv4.tcp_death_row.hashinfo"), HADAL_OPTIONAL},
+	[NET_TCP_POINTER] = {HADAL_MEMBER("net", "ipv4.tcp_death_row"), HADAL_WITHOUT(NET_TCP)},
+	[TCP_TABLE] = {HADAL_MEMBER("inet_timewait_death_row", "hashinfo"), HADAL_WITHOUT(NET_TCP)},
+	[NET_UDP] = {HADAL_MEMBER("net", "ipv4.udp_table"), HADAL_OPTIONAL},
+	[NET_UNIX] = {HADAL_MEMBER("net", "unx.table.buckets"), HADAL_OPTIONAL},
+	[NET_PACKET] = {HADAL_MEMBER("net", "packet.sklist"), HADAL_OPTIONAL},
+	[TCP_BUCKETS] = {HADAL_MEMBER("inet_hashinfo", "ehash")},
+	[TCP_MASK] = {HADAL_MEMBER("inet_hashinfo", "ehash_mask")},
+	[TCP_BUCKET] = {HADAL_MEMBER("inet_ehash_bucket", ".")},
+	[TCP_CHAIN] = {HADAL_MEMBER("inet_ehash_bucket", "chain")},
+	[LISTENING] = {HADAL_MEMBER("inet_hashinfo", "listening_hash"), HADAL_OPTIONAL},
+	[LISTENING_BUCKETS] = {HADAL_MEMBER("inet_hashinfo", "lhash2"), HADAL_WITHOUT(LISTENING)},
+	[LISTENING_MASK] = {HADAL_MEMBER("inet_hashinfo", "lhash2_mask"), HADAL_WITHOUT(LISTENING)},
+	[LISTENING_BUCKET] = {HADAL_MEMBER("inet_listen_hashbucket", ".")},
+	[LISTENING_CHAIN] = {HADAL_MEMBER("inet_listen_hashbucket", "nulls_head")},
+	[UDP_BUCKETS] = {HADAL_MEMBER("udp_table", "hash")},
+	[UDP_MASK] = {HADAL_MEMBER("udp_table", "mask")},
+	[UDP_BUCKET] = {HADAL_MEMBER("udp_hslot", ".")},
+	[UDP_CHAIN] = {HADAL_MEMBER("udp_hslot", "head")},
+	[RAW_BUCKETS] = {HADAL_MEMBER("raw_hashinfo", "ht"), HADAL_OPTIONAL},
+	[NETLINK_TABLE] = {HADAL_MEMBER("netlink_table", "."), HADAL_OPTIONAL},
+	[NETLINK_BUCKETS] = {HADAL_MEMBER("netlink_table", "hash.tbl"), HADAL_OPTIONAL},
+	[NETLINK_NODE] = {HADAL_MEMBER("netlink_sock", "node"), HADAL_OPTIONAL},
+	[BUCKETS_COUNT] = {HADAL_MEMBER("bucket_table", "size"), HADAL_OPTIONAL},
+	[BUCKETS_NESTED] = {HADAL_MEMBER("bucket_table", "nest"), HADAL_OPTIONAL},
 	/* They are behind the structure. */
-	[BUCKETS_FIRST] = {"bucket_table", {"."}, true},
-	[BUCKETS_FUTURE] = {"bucket_table", {"future_tbl"}, true},
-};
-
-enum symbol { NAMESPACES, UDP, UDPLITE, RAW, RAW6, UNIX, NETLINK, SYMBOLS };
-
-static const char *const symbol_names[SYMBOLS] = {
-	[NAMESPACES] = "net_namespace_list",
-	[UDP] = "udp_table",
-	[UDPLITE] = "udplite_table",
-	[RAW] = "raw_v4_hashinfo",
-	[RAW6] = "raw_v6_hashinfo",
-	[UNIX] = "unix_socket_table",
-	[NETLINK] = "nl_table",
+	[BUCKETS_FIRST] = {HADAL_MEMBER("bucket_table", "."), HADAL_OPTIONAL},
+	[BUCKETS_FUTURE] = {HADAL_MEMBER("bucket_table", "future_tbl"), HADAL_OPTIONAL},
 };
 
 struct tables {
-	struct hadal_space *space;
-	struct hadal_field fields[FIELDS];
-	uint64_t symbols[SYMBOLS];
+	struct hadal_plan plan;
 	struct hadal_address_map walked; /* tables that several namespaces may share */
 	hadal_socket_visit visit;
 	void *ctx;
@@ -111,11 +112,6 @@ struct tables {
 	uint32_t node_offset; /* in its sockets */
 };
 
-static uint64_t value(const struct tables *tables, enum field field, uint64_t address)
-{
-	return hadal_field_read(tables->space, &tables->fields[field], address);
-}
-
 static int visit_node(void *ctx, uint64_t node)
 {
 	const struct tables *tables = ctx;
@@ -123,12 +119,12 @@ static int visit_node(void *ctx, uint64_t node)
 	return tables->visit(tables->ctx, tables->family, node - tables->node_offset);
 }
 
-static int walk_table(struct tables *tables, uint16_t family, enum field node,
+static int walk_table(struct tables *tables, uint16_t family, enum need node,
 		      const struct hadal_hash_table *table)
 {
 	tables->family = family;
-	tables->node_offset = tables->fields[node].offset;
-	return hadal_hash_table_walk(tables->space, table, visit_node, tables, tables->lost);
+	tables->node_offset = hadal_plan_offset(&tables->plan, node);
+	return hadal_hash_table_walk(tables->plan.space, table, visit_node, tables, tables->lost);
 }
 
 /* Is this a table that is there and was not walked yet? */
@@ -139,26 +135,26 @@ static bool is_new(struct tables *tables, uint64_t table)
 
 static int walk_tcp(struct tables *tables, uint64_t info)
 {
-	const struct hadal_field *fields = tables->fields;
+	const struct hadal_plan *plan = &tables->plan;
 	struct hadal_hash_table connected = {
-		.buckets = value(tables, TCP_BUCKETS, info),
-		.count = value(tables, TCP_MASK, info) + 1,
-		.bucket_size = fields[TCP_BUCKET].size,
-		.head_offset = fields[TCP_CHAIN].offset,
+		.buckets = hadal_plan_read(&tables->plan, TCP_BUCKETS, info),
+		.count = hadal_plan_read(&tables->plan, TCP_MASK, info) + 1,
+		.bucket_size = hadal_plan_size(plan, TCP_BUCKET),
+		.head_offset = hadal_plan_offset(plan, TCP_CHAIN),
 	};
 	struct hadal_hash_table listening = {
-		.buckets = info + fields[LISTENING].offset,
-		.count = fields[LISTENING].count,
-		.bucket_size = fields[LISTENING_BUCKET].size,
-		.head_offset = fields[LISTENING_CHAIN].offset,
+		.buckets = info + hadal_plan_offset(plan, LISTENING),
+		.count = plan->fields[LISTENING].count,
+		.bucket_size = hadal_plan_size(plan, LISTENING_BUCKET),
+		.head_offset = hadal_plan_offset(plan, LISTENING_CHAIN),
 	};
 	int result;
 
 	if (!is_new(tables, info))
 		return 0;
-	if (!fields[LISTENING].size) {
-		listening.buckets = value(tables, LISTENING_BUCKETS, info);
-		listening.count = value(tables, LISTENING_MASK, info) + 1;
+	if (!hadal_plan_has(plan, LISTENING)) {
+		listening.buckets = hadal_plan_read(&tables->plan, LISTENING_BUCKETS, info);
+		listening.count = hadal_plan_read(&tables->plan, LISTENING_MASK, info) + 1;
 	}
 	result = walk_table(tables, AF_INET, SOCK_NODE, &listening);
 	return result ? result : walk_table(tables, AF_INET, SOCK_NODE, &connected);
@@ -167,10 +163,10 @@ static int walk_tcp(struct tables *tables, uint64_t info)
 static int walk_udp(struct tables *tables, uint64_t table)
 {
 	struct hadal_hash_table hash = {
-		.buckets = value(tables, UDP_BUCKETS, table),
-		.count = value(tables, UDP_MASK, table) + 1,
-		.bucket_size = tables->fields[UDP_BUCKET].size,
-		.head_offset = tables->fields[UDP_CHAIN].offset,
+		.buckets = hadal_plan_read(&tables->plan, UDP_BUCKETS, table),
+		.count = hadal_plan_read(&tables->plan, UDP_MASK, table) + 1,
+		.bucket_size = hadal_plan_size(&tables->plan, UDP_BUCKET),
+		.head_offset = hadal_plan_offset(&tables->plan, UDP_CHAIN),
 	};
 
 	return is_new(tables, table) ? walk_table(tables, AF_INET, SOCK_NODE, &hash) : 0;
@@ -186,7 +182,7 @@ static int walk_array(struct tables *tables, uint16_t family, uint64_t buckets, 
 
 static int walk_raw(struct tables *tables, uint64_t info)
 {
-	const struct hadal_field *buckets = &tables->fields[RAW_BUCKETS];
+	const struct hadal_field *buckets = &tables->plan.fields[RAW_BUCKETS];
 
 	if (!info || !buckets->size)
 		return 0;
@@ -197,13 +193,13 @@ static int walk_raw(struct tables *tables, uint64_t info)
 static int walk_netlink_table(struct tables *tables, uint64_t table)
 {
 	struct hadal_hash_table hash = {
-		.buckets = table + tables->fields[BUCKETS_FIRST].size,
-		.count = value(tables, BUCKETS_COUNT, table),
+		.buckets = table + hadal_plan_size(&tables->plan, BUCKETS_FIRST),
+		.count = hadal_plan_read(&tables->plan, BUCKETS_COUNT, table),
 		.bucket_size = sizeof(uint64_t),
 		.bit_locks_chain = true,
 	};
 
-	if (value(tables, BUCKETS_NESTED, table)) {
+	if (hadal_plan_read(&tables->plan, BUCKETS_NESTED, table)) {
 		(*tables->lost)++;
 		return 0;
 	}
@@ -215,15 +211,16 @@ static int walk_netlink(struct tables *tables)
 	uint64_t protocol, table;
 	int result = 0;
 
-	if (!tables->symbols[NETLINK] || !tables->fields[NETLINK_NODE].size ||
-	    hadal_space_read_u64(tables->space, tables->symbols[NETLINK], &protocol))
+	if (!tables->plan.symbols[NETLINK] || !hadal_plan_has(&tables->plan, NETLINK_NODE) ||
+	    hadal_space_read_u64(tables->plan.space, tables->plan.symbols[NETLINK], &protocol))
 		return 0;
 	for (unsigned int i = 0; !result && i < NETLINK_PROTOCOLS; i++) {
-		table = value(tables, NETLINK_BUCKETS,
-			      protocol + i * tables->fields[NETLINK_TABLE].size);
+		table = hadal_plan_read(&tables->plan, NETLINK_BUCKETS,
+					protocol +
+						i * hadal_plan_size(&tables->plan, NETLINK_TABLE));
 		for (int j = 0; !result && table && j < RESIZE_LIMIT; j++) {
 			result = walk_netlink_table(tables, table);
-			table = value(tables, BUCKETS_FUTURE, table);
+			table = hadal_plan_read(&tables->plan, BUCKETS_FUTURE, table);
 		}
 	}
 	return result;
@@ -231,27 +228,30 @@ static int walk_netlink(struct tables *tables)
 
 static uint64_t tcp_table(const struct tables *tables, uint64_t net)
 {
-	if (tables->fields[NET_TCP].size)
-		return value(tables, NET_TCP, net);
-	return value(tables, TCP_TABLE, value(tables, NET_TCP_POINTER, net));
+	if (hadal_plan_has(&tables->plan, NET_TCP))
+		return hadal_plan_read(&tables->plan, NET_TCP, net);
+	return hadal_plan_read(&tables->plan, TCP_TABLE,
+			       hadal_plan_read(&tables->plan, NET_TCP_POINTER, net));
 }
 
 static int visit_namespace(void *ctx, uint64_t node, struct hadal_links *links)
 {
 	struct tables *tables = ctx;
-	const struct hadal_field *fields = tables->fields;
-	uint64_t net = node - fields[NET_LIST].offset;
+	const struct hadal_plan *plan = &tables->plan;
+	uint64_t net = node - hadal_plan_offset(plan, NET_LIST);
 	int result;
 
-	if (hadal_space_read_exact(tables->space, node, links, sizeof(*links)))
+	if (hadal_space_read_exact(tables->plan.space, node, links, sizeof(*links)))
 		return -EFAULT;
 	result = walk_tcp(tables, tcp_table(tables, net));
 	if (!result)
-		result = walk_udp(tables, value(tables, NET_UDP, net));
+		result = walk_udp(tables, hadal_plan_read(&tables->plan, NET_UDP, net));
 	if (!result)
-		result = walk_array(tables, AF_UNIX, value(tables, NET_UNIX, net), UNIX_BUCKETS);
-	if (!result && fields[NET_PACKET].size)
-		result = walk_array(tables, AF_PACKET, net + fields[NET_PACKET].offset, 1);
+		result = walk_array(tables, AF_UNIX, hadal_plan_read(&tables->plan, NET_UNIX, net),
+				    UNIX_BUCKETS);
+	if (!result && hadal_plan_has(plan, NET_PACKET))
+		result =
+			walk_array(tables, AF_PACKET, net + hadal_plan_offset(plan, NET_PACKET), 1);
 	return result;
 }
 
@@ -259,20 +259,20 @@ static int walk_all(struct tables *tables, struct hadal_error *error)
 {
 	int result = 0;
 
-	if (!tables->fields[NET_UDP].size)
-		result = walk_udp(tables, tables->symbols[UDP]);
+	if (!hadal_plan_has(&tables->plan, NET_UDP))
+		result = walk_udp(tables, tables->plan.symbols[UDP]);
 	if (!result)
-		result = walk_udp(tables, tables->symbols[UDPLITE]);
+		result = walk_udp(tables, tables->plan.symbols[UDPLITE]);
 	if (!result)
-		result = walk_raw(tables, tables->symbols[RAW]);
+		result = walk_raw(tables, tables->plan.symbols[RAW]);
 	if (!result)
-		result = walk_raw(tables, tables->symbols[RAW6]);
-	if (!result && !tables->fields[NET_UNIX].size)
-		result = walk_array(tables, AF_UNIX, tables->symbols[UNIX], UNIX_BUCKETS);
+		result = walk_raw(tables, tables->plan.symbols[RAW6]);
+	if (!result && !hadal_plan_has(&tables->plan, NET_UNIX))
+		result = walk_array(tables, AF_UNIX, tables->plan.symbols[UNIX], UNIX_BUCKETS);
 	if (!result)
 		result = walk_netlink(tables);
 	if (!result)
-		result = hadal_list_walk(tables->space, tables->symbols[NAMESPACES],
+		result = hadal_list_walk(tables->plan.space, tables->plan.symbols[NAMESPACES],
 					 NAMESPACE_LIMIT, visit_namespace, tables, tables->lost);
 	if (result < 0)
 		return hadal_fail(error, -result, "Cannot read the list of network namespaces: %s",
@@ -280,47 +280,20 @@ static int walk_all(struct tables *tables, struct hadal_error *error)
 	return result;
 }
 
-/* Not all kernels have all kinds of sockets, but all have the list of namespaces. */
-static int find_symbols(struct tables *tables, struct hadal_kernel *kernel,
-			struct hadal_error *error)
-{
-	struct hadal_lookup lookups[SYMBOLS];
-	enum symbol symbols[SYMBOLS];
-	size_t count = 0;
-
-	for (int i = 0; i < SYMBOLS; i++) {
-		if ((i == UDP && tables->fields[NET_UDP].size) ||
-		    (i == UNIX && tables->fields[NET_UNIX].size))
-			continue;
-		symbols[count] = i;
-		lookups[count++] = (struct hadal_lookup){.name = symbol_names[i]};
-	}
-	hadal_kernel_lookup(kernel, lookups, count, NULL);
-	for (size_t i = 0; i < count; i++)
-		tables->symbols[symbols[i]] = lookups[i].address;
-	if (!tables->symbols[NAMESPACES])
-		return hadal_fail(error, ENOENT, "This kernel has no symbol %s",
-				  symbol_names[NAMESPACES]);
-	return 0;
-}
-
 int hadal_socket_tables_walk(struct hadal_kernel *kernel, hadal_socket_visit visit, void *ctx,
 			     size_t *lost, struct hadal_error *error)
 {
 	struct tables tables = {
-		.space = hadal_kernel_space(kernel),
 		.visit = visit,
 		.ctx = ctx,
 		.lost = lost,
 	};
-	int result = hadal_kernel_fields(kernel, requests, FIELDS, tables.fields, error);
+	int result = hadal_plan_open(&tables.plan, kernel, needs, NEEDS, error);
 
 	if (!result)
-		result = find_symbols(&tables, kernel, error);
-	if (result)
-		return result;
-	result = walk_all(&tables, error);
+		result = walk_all(&tables, error);
 	hadal_address_map_free(&tables.walked);
+	hadal_plan_close(&tables.plan);
 	return result;
 }
 

@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: MIT
 #include "process/arguments.h"
 
-#include "walk/object.h"
+#include "walk/plan.h"
 
-enum argument_field { START, END, FIELDS };
+enum need { START, END, NEEDS };
 
-static const struct hadal_field_request requests[FIELDS] = {
-	[START] = {"mm_struct", {"arg_start"}, false},
-	[END] = {"mm_struct", {"arg_end"}, false},
+static const struct hadal_need needs[NEEDS] = {
+	[START] = {HADAL_MEMBER("mm_struct", "arg_start")},
+	[END] = {HADAL_MEMBER("mm_struct", "arg_end")},
 };
 
 int hadal_arguments_open(struct hadal_arguments *arguments, struct hadal_kernel *kernel,
 			 struct hadal_error *error)
 {
-	struct hadal_field fields[FIELDS];
-	int result = hadal_kernel_fields(kernel, requests, FIELDS, fields, error);
+	struct hadal_plan plan;
+	int result = hadal_plan_open(&plan, kernel, needs, NEEDS, error);
 
 	if (!result)
-		*arguments = (struct hadal_arguments){kernel, fields[START], fields[END]};
+		*arguments = (struct hadal_arguments){kernel, plan.fields[START], plan.fields[END]};
+	hadal_plan_close(&plan);
 	return result;
 }
 

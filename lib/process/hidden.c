@@ -89,7 +89,7 @@ static int met_thread(struct check *check, uint64_t task, uint8_t where)
 
 	if (check->threads || !task || hadal_address_map_find(&check->tasks, task))
 		return met(check, task, where);
-	leader = hadal_field_read(check->reader.space, &check->reader.fields[GROUP_LEADER], task);
+	leader = hadal_plan_read(&check->reader.plan, GROUP_LEADER, task);
 	return met(check, leader, leader == task ? where : HADAL_IN_FAMILY);
 }
 
@@ -139,7 +139,7 @@ static int check_list(struct check *check)
 static int collect_once(struct check *check, uint64_t head, uint64_t link,
 			struct hadal_address_map *tasks)
 {
-	struct hadal_space *space = check->reader.space;
+	struct hadal_space *space = check->reader.plan.space;
 	struct hadal_links before, links;
 	uint64_t node = head;
 
@@ -177,10 +177,11 @@ static int visit_member(void *ctx, uint64_t node, struct hadal_links *links)
 }
 
 /* Adds the tasks of a list, all of them if it holds still for a moment. Returns 0 or -ENOMEM. */
-static int collect(struct check *check, uint64_t head, enum task_field link,
+static int collect(struct check *check, uint64_t head, enum process_need link,
 		   struct hadal_address_map *tasks)
 {
-	struct members members = {check->reader.space, check->reader.fields[link].offset, tasks};
+	struct members members = {check->reader.plan.space,
+				  hadal_plan_offset(&check->reader.plan, link), tasks};
 	int result = -EAGAIN;
 	size_t lost = 0;
 
@@ -195,7 +196,7 @@ static int collect(struct check *check, uint64_t head, enum task_field link,
 /* Is it still, or again, the task that it was? */
 static void examine(struct check *check, struct suspect *suspect)
 {
-	const struct hadal_object *task = &check->reader.task;
+	const struct hadal_object *task = check->reader.task;
 	bool known = suspect->pid;
 
 	if (suspect->gone)
@@ -215,7 +216,7 @@ static void examine(struct check *check, struct suspect *suspect)
 
 static void examine_all(struct check *check)
 {
-	hadal_space_flush(check->reader.space);
+	hadal_space_flush(check->reader.plan.space);
 	for (size_t i = 0; i < check->suspects.count; i++)
 		examine(check, &check->suspects.items[i]);
 }
@@ -230,9 +231,9 @@ static int find_in_process(struct check *check, struct suspect *suspect)
 
 	if (process_reader_read(reader, suspect->task))
 		return 0;
-	signal = hadal_object_value(&reader->task, SIGNAL);
-	result = collect(check, signal + reader->fields[SIGNAL_THREAD_HEAD].offset, THREAD_NODE,
-			 &threads);
+	signal = hadal_object_value(reader->task, SIGNAL);
+	result = collect(check, signal + hadal_plan_offset(&reader->plan, SIGNAL_THREAD_HEAD),
+			 THREAD_NODE, &threads);
 	if (hadal_address_map_find(&threads, suspect->task))
 		suspect->found |= HADAL_IN_LIST;
 	hadal_address_map_free(&threads);
@@ -242,7 +243,9 @@ static int find_in_process(struct check *check, struct suspect *suspect)
 static int find_in_lists(struct check *check)
 {
 	struct hadal_address_map tasks = {0};
-	int result = collect(check, check->reader.init_task + check->reader.fields[TASKS].offset,
+	int result = collect(check,
+			     check->reader.plan.symbols[INIT_TASK] +
+				     hadal_plan_offset(&check->reader.plan, TASKS),
 			     TASKS, &tasks);
 
 	for (size_t i = 0; i < check->suspects.count && !result; i++) {
@@ -261,7 +264,7 @@ static int find_in_lists(struct check *check)
 
 static void find_in_pids(struct check *check)
 {
-	hadal_space_flush(check->reader.space);
+	hadal_space_flush(check->reader.plan.space);
 	for (size_t i = 0; i < check->suspects.count; i++) {
 		struct suspect *suspect = &check->suspects.items[i];
 		struct hadal_pid pid;

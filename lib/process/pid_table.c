@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "walk/plan.h"
+
 /* MAX_PID_NS_LEVEL, and more namespaces than are looked into. */
 #define LEVEL_MAX      32u
 #define NAMESPACES_MAX 65536u
@@ -20,45 +22,42 @@
 #define XA_MAX_SHIFT  60u
 #define XA_SLOTS_MAX  64u
 
-enum pid_field { PID_LEVEL, PID_TASKS, PID_FIELDS };
-
-static const struct hadal_field_request pid_requests[PID_FIELDS] = {
-	[PID_LEVEL] = {"pid", {"level"}, false},
-	[PID_TASKS] = {"pid", {"tasks"}, false},
-};
-
-enum node_field { NODE_SHIFT, NODE_SLOTS, NODE_FIELDS };
-
-static const struct hadal_field_request node_requests[NODE_FIELDS] = {
-	[NODE_SHIFT] = {"xa_node", {"shift"}, false},
-	[NODE_SLOTS] = {"xa_node", {"slots"}, false},
-};
-
-enum other_field {
-	NAMESPACE_HEAD,
+enum need {
+	FIRST_NAMESPACE,
+	PID,
+	PID_LEVEL,
+	PID_TASKS,
 	PID_NUMBERS, /* an array, in some kernels without a length */
+	NODE,
+	NODE_SHIFT,
+	NODE_SLOTS,
+	NAMESPACE_HEAD,
 	UPID,
 	UPID_NAMESPACE,
 	TASK_PID_LINKS,
-	OTHER_FIELDS
+	NEEDS
 };
 
-static const struct hadal_field_request other_requests[OTHER_FIELDS] = {
-	[NAMESPACE_HEAD] = {"pid_namespace", {"idr.idr_rt.xa_head"}, false},
-	[PID_NUMBERS] = {"pid", {"numbers"}, false},
-	[UPID] = {"upid", {"."}, false},
-	[UPID_NAMESPACE] = {"upid", {"ns"}, false},
-	[TASK_PID_LINKS] = {"task_struct", {"pid_links"}, false},
+static const struct hadal_need needs[NEEDS] = {
+	[FIRST_NAMESPACE] = {HADAL_SYMBOL("init_pid_ns")},
+	[PID] = {HADAL_OBJECT("pid")},
+	[PID_LEVEL] = {HADAL_MEMBER("pid", "level")},
+	[PID_TASKS] = {HADAL_MEMBER("pid", "tasks")},
+	[PID_NUMBERS] = {HADAL_MEMBER("pid", "numbers")},
+	[NODE] = {HADAL_OBJECT("xa_node")},
+	[NODE_SHIFT] = {HADAL_MEMBER("xa_node", "shift")},
+	[NODE_SLOTS] = {HADAL_MEMBER("xa_node", "slots")},
+	[NAMESPACE_HEAD] = {HADAL_MEMBER("pid_namespace", "idr.idr_rt.xa_head")},
+	[UPID] = {HADAL_MEMBER("upid", ".")},
+	[UPID_NAMESPACE] = {HADAL_MEMBER("upid", "ns")},
+	[TASK_PID_LINKS] = {HADAL_MEMBER("task_struct", "pid_links")},
 };
 
 struct hadal_pid_table {
-	struct hadal_space *space;
+	struct hadal_plan plan;
 	uint64_t first; /* address of the first namespace */
-	struct hadal_field pid_fields[PID_FIELDS];
-	struct hadal_field node_fields[NODE_FIELDS];
-	struct hadal_field other[OTHER_FIELDS];
-	struct hadal_object pid;
-	struct hadal_object node;
+	struct hadal_object *pid;
+	struct hadal_object *node;
 };
 
 struct table_walk {
@@ -83,37 +82,37 @@ static bool is_node(uint64_t entry)
 static int read_node(struct hadal_pid_table *table, uint64_t entry, uint64_t below,
 		     uint64_t slots[XA_SLOTS_MAX], uint64_t *shift)
 {
-	size_t count = table->node_fields[NODE_SLOTS].size / sizeof(*slots);
-	int error = hadal_object_read(&table->node, entry - XA_INTERNAL);
+	size_t count = hadal_plan_size(&table->plan, NODE_SLOTS) / sizeof(*slots);
+	int error = hadal_object_read(table->node, entry - XA_INTERNAL);
 
 	if (error)
 		return error;
-	*shift = hadal_object_value(&table->node, NODE_SHIFT);
+	*shift = hadal_object_value(table->node, NODE_SHIFT);
 	if (!count || count > XA_SLOTS_MAX || *shift >= below)
 		return -EINVAL;
-	memcpy(slots, hadal_object_member(&table->node, NODE_SLOTS), count * sizeof(*slots));
+	memcpy(slots, hadal_object_member(table->node, NODE_SLOTS), count * sizeof(*slots));
 	return count;
 }
 
 /* The task that a list of the pid begins with. */
 static uint64_t task_of(const struct hadal_pid_table *table, unsigned type)
 {
-	const struct hadal_field *links = &table->other[TASK_PID_LINKS];
+	const struct hadal_field *links = &table->plan.fields[TASK_PID_LINKS];
 	uint64_t first;
 
 	memcpy(&first,
-	       (const uint8_t *)hadal_object_member(&table->pid, PID_TASKS) + type * sizeof(first),
+	       (const uint8_t *)hadal_object_member(table->pid, PID_TASKS) + type * sizeof(first),
 	       sizeof(first));
 	return first ? first - links->offset - type * (links->size / links->count) : 0;
 }
 
 static int read_pid(struct hadal_pid_table *table, uint64_t address, struct hadal_pid *pid)
 {
-	int error = hadal_is_node(address) ? hadal_object_read(&table->pid, address) : -EINVAL;
+	int error = hadal_is_node(address) ? hadal_object_read(table->pid, address) : -EINVAL;
 
 	if (error)
 		return error;
-	if (hadal_object_value(&table->pid, PID_LEVEL) > LEVEL_MAX)
+	if (hadal_object_value(table->pid, PID_LEVEL) > LEVEL_MAX)
 		return -EINVAL;
 	*pid = (struct hadal_pid){address, task_of(table, PIDTYPE_PID),
 				  task_of(table, PIDTYPE_TGID)};
@@ -123,13 +122,13 @@ static int read_pid(struct hadal_pid_table *table, uint64_t address, struct hada
 /* Remembers the namespaces below the first one that a pid is in. */
 static int add_namespaces(struct table_walk *walk, uint64_t pid)
 {
-	const struct hadal_field *other = walk->table->other;
-	uint64_t level = hadal_object_value(&walk->table->pid, PID_LEVEL);
+	const struct hadal_plan *plan = &walk->table->plan;
+	uint64_t level = hadal_object_value(walk->table->pid, PID_LEVEL);
 
 	for (uint64_t i = 1; i <= level && walk->below.count < NAMESPACES_MAX; i++) {
-		uint64_t namespace =
-			hadal_field_read(walk->table->space, &other[UPID_NAMESPACE],
-					 pid + other[PID_NUMBERS].offset + i * other[UPID].size);
+		uint64_t namespace = hadal_plan_read(plan, UPID_NAMESPACE,
+						     pid + hadal_plan_offset(plan, PID_NUMBERS) +
+							     i * hadal_plan_size(plan, UPID));
 		uint64_t *place;
 
 		if (!hadal_is_node(namespace) || !hadal_address_map_add(&walk->seen, namespace, 0))
@@ -182,7 +181,7 @@ static int walk_entry(struct table_walk *walk, uint64_t entry, uint64_t below)
 static int walk_namespace(struct table_walk *walk, uint64_t namespace)
 {
 	const struct hadal_pid_table *table = walk->table;
-	uint64_t head = hadal_field_read(table->space, &table->other[NAMESPACE_HEAD], namespace);
+	uint64_t head = hadal_plan_read(&table->plan, NAMESPACE_HEAD, namespace);
 
 	if (is_node(head))
 		return walk_entry(walk, head, XA_MAX_SHIFT + 1);
@@ -206,8 +205,7 @@ int hadal_pid_table_walk(struct hadal_pid_table *table, hadal_pid_visit visit, v
 
 int hadal_pid_table_find(struct hadal_pid_table *table, uint64_t number, struct hadal_pid *pid)
 {
-	uint64_t entry =
-		hadal_field_read(table->space, &table->other[NAMESPACE_HEAD], table->first);
+	uint64_t entry = hadal_plan_read(&table->plan, NAMESPACE_HEAD, table->first);
 	uint64_t slots[XA_SLOTS_MAX], shift = XA_MAX_SHIFT + 1;
 
 	while (is_node(entry)) {
@@ -226,32 +224,20 @@ int hadal_pid_table_find(struct hadal_pid_table *table, uint64_t number, struct 
 static int prepare(struct hadal_pid_table *table, struct hadal_kernel *kernel,
 		   struct hadal_error *error)
 {
-	const struct hadal_field *links = &table->other[TASK_PID_LINKS];
-	struct hadal_lookup first = {.name = "init_pid_ns"};
-	int result = hadal_kernel_lookup(kernel, &first, 1, error);
+	int result = hadal_plan_open(&table->plan, kernel, needs, NEEDS, error);
+	const struct hadal_field *links;
 
-	if (!result)
-		result = hadal_kernel_fields(kernel, pid_requests, PID_FIELDS, table->pid_fields,
-					     error);
-	if (!result)
-		result = hadal_kernel_fields(kernel, node_requests, NODE_FIELDS, table->node_fields,
-					     error);
-	if (!result)
-		result = hadal_kernel_fields(kernel, other_requests, OTHER_FIELDS, table->other,
-					     error);
 	if (result)
 		return result;
+	links = &table->plan.fields[TASK_PID_LINKS];
 	if (links->count <= PIDTYPE_TGID || links->size / links->count < sizeof(uint64_t) ||
-	    table->pid_fields[PID_TASKS].size < 2 * sizeof(uint64_t))
+	    hadal_plan_size(&table->plan, PID_TASKS) < 2 * sizeof(uint64_t))
 		return hadal_fail(error, EINVAL,
 				  "This kernel's type information describes no sound struct pid");
-	table->first = first.address;
-	result = hadal_object_init(&table->pid, table->space, table->pid_fields, PID_FIELDS,
-				   "struct pid", error);
-	if (!result)
-		result = hadal_object_init(&table->node, table->space, table->node_fields,
-					   NODE_FIELDS, "struct xa_node", error);
-	return result;
+	table->first = table->plan.symbols[FIRST_NAMESPACE];
+	table->pid = &table->plan.objects[PID];
+	table->node = &table->plan.objects[NODE];
+	return 0;
 }
 
 struct hadal_pid_table *hadal_pid_table_open(struct hadal_kernel *kernel, struct hadal_error *error)
@@ -262,7 +248,6 @@ struct hadal_pid_table *hadal_pid_table_open(struct hadal_kernel *kernel, struct
 		hadal_fail(error, ENOMEM, "Out of memory");
 		return NULL;
 	}
-	table->space = hadal_kernel_space(kernel);
 	if (!prepare(table, kernel, error))
 		return table;
 	hadal_pid_table_close(table);
@@ -273,7 +258,6 @@ void hadal_pid_table_close(struct hadal_pid_table *table)
 {
 	if (!table)
 		return;
-	hadal_object_free(&table->pid);
-	hadal_object_free(&table->node);
+	hadal_plan_close(&table->plan);
 	free(table);
 }

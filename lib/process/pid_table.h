@@ -4,7 +4,6 @@
 
 #include "walk/address_map.h"
 #include "kernel/kernel.h"
-#include "walk/object.h"
 
 /* PID_MAX_LIMIT of 64-bit Linux; there are no more tasks. */
 #define HADAL_PID_LIMIT (4u << 20)

@@ -11,7 +11,7 @@
 struct collector {
 	struct process_reader reader;
 	/* Which member links the list that is walked: TASKS or THREAD_NODE. */
-	enum task_field link;
+	enum process_need link;
 	struct hadal_process_list *list;
 	size_t capacity;
 };
@@ -20,9 +20,10 @@ static int visit_task(void *ctx, uint64_t node, struct hadal_links *links)
 {
 	struct collector *collector = ctx;
 	struct process_reader *reader = &collector->reader;
-	const struct hadal_object *task = &reader->task;
+	const struct hadal_object *task = reader->task;
 	struct hadal_process *process;
-	int error = process_reader_read(reader, node - reader->fields[collector->link].offset);
+	int error = process_reader_read(reader,
+					node - hadal_plan_offset(&reader->plan, collector->link));
 
 	if (error)
 		return error;
@@ -54,10 +55,11 @@ static int add_threads(struct collector *collector)
 		if (list->items[i].threads <= 1)
 			continue;
 		result = process_reader_read(reader, list->items[i].task);
-		signal = result ? 0 : hadal_object_value(&reader->task, SIGNAL);
+		signal = result ? 0 : hadal_object_value(reader->task, SIGNAL);
 		if (signal)
 			result = hadal_list_walk(
-				reader->space, signal + reader->fields[SIGNAL_THREAD_HEAD].offset,
+				reader->plan.space,
+				signal + hadal_plan_offset(&reader->plan, SIGNAL_THREAD_HEAD),
 				HADAL_PID_LIMIT, visit_task, collector, &list->lost);
 		if (result == ENOMEM || result == -ENOMEM)
 			return -ENOMEM;
@@ -79,8 +81,10 @@ int hadal_processes(struct hadal_kernel *kernel, bool threads, struct hadal_proc
 		process_reader_close(reader);
 		return result;
 	}
-	hadal_space_flush(reader->space);
-	result = hadal_list_walk(reader->space, reader->init_task + reader->fields[TASKS].offset,
+	hadal_space_flush(reader->plan.space);
+	result = hadal_list_walk(reader->plan.space,
+				 reader->plan.symbols[INIT_TASK] +
+					 hadal_plan_offset(&reader->plan, TASKS),
 				 HADAL_PID_LIMIT, visit_task, &collector, &list->lost);
 	if (!result && threads)
 		result = add_threads(&collector);

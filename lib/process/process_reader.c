@@ -9,40 +9,40 @@
 #define TASK_REPORT 0x7fu
 #define TASK_IDLE   0x402u
 
-static const struct hadal_field_request requests[PROCESS_FIELDS] = {
-	[TASKS] = {"task_struct", {"tasks"}, false},
-	[THREAD_NODE] = {"task_struct", {"thread_node"}, false},
-	[PID] = {"task_struct", {"pid"}, false},
-	[TGID] = {"task_struct", {"tgid"}, false},
-	[COMM] = {"task_struct", {"comm"}, false},
-	[STATE] = {"task_struct", {"__state", "state" /* before 5.14 */}, false},
-	[EXIT_STATE] = {"task_struct", {"exit_state"}, false},
-	[FLAGS] = {"task_struct", {"flags"}, false},
-	[REAL_PARENT] = {"task_struct", {"real_parent"}, false},
-	[CRED] = {"task_struct", {"cred"}, false},
-	[MM] = {"task_struct", {"mm"}, false},
-	[SIGNAL] = {"task_struct", {"signal"}, false},
-	[START_TIME] = {"task_struct", {"start_boottime", "start_time"}, true},
-	[GROUP_LEADER] = {"task_struct", {"group_leader"}, false},
-	[CHILDREN] = {"task_struct", {"children"}, false},
-	[SIBLING] = {"task_struct", {"sibling"}, false},
-	[MM_PGD] = {"mm_struct", {"pgd"}, false},
-	[SIGNAL_THREADS] = {"signal_struct", {"nr_threads"}, false},
-	[SIGNAL_THREAD_HEAD] = {"signal_struct", {"thread_head"}, false},
-};
-
-static const struct hadal_field_request cred_requests[CRED_FIELDS] = {
-	[CRED_UID] = {"cred", {"uid"}, false},
-	[CRED_EUID] = {"cred", {"euid"}, false},
-	[CRED_GID] = {"cred", {"gid"}, false},
+static const struct hadal_need needs[PROCESS_NEEDS] = {
+	[INIT_TASK] = {HADAL_SYMBOL("init_task")},
+	[TASK] = {HADAL_OBJECT("task_struct")},
+	[TASKS] = {HADAL_LIST_HEAD("task_struct", "tasks")},
+	[THREAD_NODE] = {HADAL_LIST_HEAD("task_struct", "thread_node")},
+	[PID] = {HADAL_MEMBER("task_struct", "pid")},
+	[TGID] = {HADAL_MEMBER("task_struct", "tgid")},
+	[COMM] = {HADAL_MEMBER("task_struct", "comm")},
+	[STATE] = {HADAL_MEMBER("task_struct", "__state", "state")},
+	[EXIT_STATE] = {HADAL_MEMBER("task_struct", "exit_state")},
+	[FLAGS] = {HADAL_MEMBER("task_struct", "flags")},
+	[REAL_PARENT] = {HADAL_MEMBER("task_struct", "real_parent")},
+	[CRED] = {HADAL_MEMBER("task_struct", "cred")},
+	[MM] = {HADAL_MEMBER("task_struct", "mm")},
+	[SIGNAL] = {HADAL_MEMBER("task_struct", "signal")},
+	[START_TIME] = {HADAL_MEMBER("task_struct", "start_boottime", "start_time"),
+			HADAL_OPTIONAL},
+	[GROUP_LEADER] = {HADAL_MEMBER("task_struct", "group_leader")},
+	[CHILDREN] = {HADAL_MEMBER("task_struct", "children")},
+	[SIBLING] = {HADAL_MEMBER("task_struct", "sibling")},
+	[MM_PGD] = {HADAL_MEMBER("mm_struct", "pgd")},
+	[SIGNAL_THREADS] = {HADAL_MEMBER("signal_struct", "nr_threads")},
+	[SIGNAL_THREAD_HEAD] = {HADAL_MEMBER("signal_struct", "thread_head")},
+	[CREDENTIALS] = {HADAL_OBJECT("cred")},
+	[CRED_UID] = {HADAL_MEMBER("cred", "uid")},
+	[CRED_EUID] = {HADAL_MEMBER("cred", "euid")},
+	[CRED_GID] = {HADAL_MEMBER("cred", "gid")},
 };
 
 /* A member of a structure that the task points to, by its member pointer. */
-static uint64_t pointed_value(const struct process_reader *reader, enum task_field pointer,
-			      enum task_field field)
+static uint64_t pointed_value(const struct process_reader *reader, enum process_need pointer,
+			      enum process_need field)
 {
-	return hadal_field_read(reader->space, &reader->fields[field],
-				hadal_object_value(&reader->task, pointer));
+	return hadal_plan_read(&reader->plan, field, hadal_object_value(reader->task, pointer));
 }
 
 static char state_letter(uint32_t state, uint32_t exit_state)
@@ -57,7 +57,7 @@ static char state_letter(uint32_t state, uint32_t exit_state)
 
 int process_reader_read(struct process_reader *reader, uint64_t address)
 {
-	struct hadal_object *task = &reader->task;
+	struct hadal_object *task = reader->task;
 	char comm[HADAL_COMM_MAX];
 	int error = hadal_object_read(task, address);
 
@@ -71,17 +71,17 @@ int process_reader_read(struct process_reader *reader, uint64_t address)
 }
 
 /* The task that a list of siblings goes on with, which has its head in their parent. */
-static uint64_t relative(const struct process_reader *reader, enum task_field link, uint64_t head)
+static uint64_t relative(const struct process_reader *reader, enum process_need link, uint64_t head)
 {
-	uint64_t next = hadal_object_links(&reader->task, link).next;
+	uint64_t next = hadal_object_links(reader->task, link).next;
 
-	return next && next != head ? next - reader->fields[SIBLING].offset : 0;
+	return next && next != head ? next - hadal_plan_offset(&reader->plan, SIBLING) : 0;
 }
 
 static void describe_cred(struct process_reader *reader, struct hadal_process *process)
 {
-	struct hadal_object *cred = &reader->cred;
-	uint64_t address = hadal_object_value(&reader->task, CRED);
+	struct hadal_object *cred = reader->cred;
+	uint64_t address = hadal_object_value(reader->task, CRED);
 
 	if (!address || hadal_object_read(cred, address))
 		return;
@@ -92,15 +92,14 @@ static void describe_cred(struct process_reader *reader, struct hadal_process *p
 
 void process_reader_describe(struct process_reader *reader, struct hadal_process *process)
 {
-	const struct hadal_object *task = &reader->task;
+	const struct hadal_object *task = reader->task;
 	uint64_t pgd = pointed_value(reader, MM, MM_PGD);
 
 	*process = (struct hadal_process){
 		.task = task->address,
 		.pid = hadal_object_value(task, PID),
 		.tgid = hadal_object_value(task, TGID),
-		.parent = hadal_field_read(reader->space, &reader->fields[TGID],
-					   hadal_object_value(task, REAL_PARENT)),
+		.parent = pointed_value(reader, REAL_PARENT, TGID),
 		.threads = pointed_value(reader, SIGNAL, SIGNAL_THREADS),
 		.state = state_letter(hadal_object_value(task, STATE),
 				      hadal_object_value(task, EXIT_STATE)),
@@ -108,50 +107,28 @@ void process_reader_describe(struct process_reader *reader, struct hadal_process
 		.start_time = hadal_object_value(task, START_TIME),
 		.mm = hadal_object_value(task, MM),
 		.leader = hadal_object_value(task, GROUP_LEADER),
-		.child =
-			relative(reader, CHILDREN, task->address + reader->fields[CHILDREN].offset),
+		.child = relative(reader, CHILDREN, hadal_object_at(task, CHILDREN)),
 		.sibling = relative(reader, SIBLING,
 				    hadal_object_value(task, REAL_PARENT) +
-					    reader->fields[CHILDREN].offset),
+					    hadal_plan_offset(&reader->plan, CHILDREN)),
 	};
 	hadal_object_string(task, COMM, process->comm, sizeof(process->comm));
 	describe_cred(reader, process);
-	if (!pgd || hadal_space_address(reader->space, pgd, &process->page_table))
+	if (!pgd || hadal_space_address(reader->plan.space, pgd, &process->page_table))
 		process->page_table = 0;
 }
 
 int process_reader_open(struct process_reader *reader, struct hadal_kernel *kernel,
 			struct hadal_error *error)
 {
-	struct hadal_lookup init_task = {.name = "init_task"};
-	int result = hadal_kernel_lookup(kernel, &init_task, 1, error);
+	int result = hadal_plan_open(&reader->plan, kernel, needs, PROCESS_NEEDS, error);
 
-	*reader = (struct process_reader){
-		.space = hadal_kernel_space(kernel),
-		.init_task = init_task.address,
-	};
-	if (!result)
-		result = hadal_kernel_fields(kernel, requests, PROCESS_FIELDS, reader->fields,
-					     error);
-	if (!result)
-		result = hadal_kernel_fields(kernel, cred_requests, CRED_FIELDS,
-					     reader->cred_fields, error);
-	if (result)
-		return result;
-	if (reader->fields[TASKS].size != sizeof(struct hadal_links) ||
-	    reader->fields[THREAD_NODE].size != sizeof(struct hadal_links))
-		return hadal_fail(error, EINVAL,
-				  "This kernel's type information describes no sound task_struct");
-	result = hadal_object_init(&reader->cred, reader->space, reader->cred_fields, CRED_FIELDS,
-				   "struct cred", error);
-	if (result)
-		return result;
-	return hadal_object_init(&reader->task, reader->space, reader->fields, TASK_FIELDS,
-				 "struct task_struct", error);
+	reader->task = &reader->plan.objects[TASK];
+	reader->cred = &reader->plan.objects[CREDENTIALS];
+	return result;
 }
 
 void process_reader_close(struct process_reader *reader)
 {
-	hadal_object_free(&reader->task);
-	hadal_object_free(&reader->cred);
+	hadal_plan_close(&reader->plan);
 }

@@ -3,11 +3,13 @@
 #ifndef HADAL_LIB_PROCESS_PROCESS_READER_H
 #define HADAL_LIB_PROCESS_PROCESS_READER_H
 
-#include "walk/object.h"
 #include "process/pid_table.h"
 #include "process/process.h"
+#include "walk/plan.h"
 
-enum task_field {
+enum process_need {
+	INIT_TASK,
+	TASK,
 	TASKS,
 	THREAD_NODE,
 	PID,
@@ -24,22 +26,20 @@ enum task_field {
 	GROUP_LEADER,
 	CHILDREN,
 	SIBLING,
-	TASK_FIELDS,
-	MM_PGD = TASK_FIELDS,
+	MM_PGD,
 	SIGNAL_THREADS,
 	SIGNAL_THREAD_HEAD,
-	PROCESS_FIELDS
+	CREDENTIALS,
+	CRED_UID,
+	CRED_EUID,
+	CRED_GID,
+	PROCESS_NEEDS
 };
 
-enum cred_field { CRED_UID, CRED_EUID, CRED_GID, CRED_FIELDS };
-
 struct process_reader {
-	struct hadal_space *space;
-	uint64_t init_task;
-	struct hadal_field fields[PROCESS_FIELDS];
-	struct hadal_field cred_fields[CRED_FIELDS];
-	struct hadal_object task;
-	struct hadal_object cred;
+	struct hadal_plan plan;
+	struct hadal_object *task;
+	struct hadal_object *cred;
 };
 
 /* Returns 0 or a negative errno with a sentence in error; close it in either case. */

@@ -5,6 +5,7 @@
 
 #include "profile/profile.h"
 #include "profile/symbols.h"
+#include "walk/plan.h"
 
 static bool plain(const char *text, const char *others)
 {
@@ -39,28 +40,26 @@ int hadal_profile_system_map(struct hadal_kernel *kernel, FILE *out, struct hada
 	return 0;
 }
 
-int hadal_profile_libvmi(struct hadal_kernel *kernel, const char *domain, const char *system_map,
-			 FILE *out, struct hadal_error *error)
-{
-	static const struct hadal_field_request requests[] = {
-		{.type = "task_struct", .paths = {"comm"}},
-		{.type = "task_struct", .paths = {"tasks"}},
-		{.type = "task_struct", .paths = {"mm"}},
-		{.type = "task_struct", .paths = {"pid"}},
-		{.type = "mm_struct", .paths = {"pgd"}},
-	};
-	static const char *const keys[] = {"linux_name", "linux_tasks", "linux_mm", "linux_pid",
-					   "linux_pgd"};
-	const size_t count = sizeof(keys) / sizeof(keys[0]);
-	const struct hadal_kernel_info *info = hadal_kernel_info(kernel);
-	struct hadal_lookup init_task = {.name = "init_task"};
-	struct hadal_field fields[sizeof(keys) / sizeof(keys[0])];
-	int result = hadal_kernel_fields(kernel, requests, count, fields, error);
+enum need { NAME, TASKS, MM, PID, PGD, MEMBERS, INIT_TASK = MEMBERS, NEEDS };
 
-	if (!result)
-		result = hadal_kernel_lookup(kernel, &init_task, 1, error);
-	if (result)
-		return result;
+static const struct hadal_need needs[NEEDS] = {
+	[NAME] = {HADAL_MEMBER("task_struct", "comm")},
+	[TASKS] = {HADAL_MEMBER("task_struct", "tasks")},
+	[MM] = {HADAL_MEMBER("task_struct", "mm")},
+	[PID] = {HADAL_MEMBER("task_struct", "pid")},
+	[PGD] = {HADAL_MEMBER("mm_struct", "pgd")},
+	[INIT_TASK] = {HADAL_SYMBOL("init_task")},
+};
+
+static void write_domain(const struct hadal_plan *plan, const char *domain, const char *system_map,
+			 FILE *out)
+{
+	static const char *const keys[MEMBERS] = {
+		[NAME] = "linux_name", [TASKS] = "linux_tasks", [MM] = "linux_mm",
+		[PID] = "linux_pid",   [PGD] = "linux_pgd",
+	};
+	const struct hadal_kernel_info *info = hadal_kernel_info(plan->kernel);
+
 	fprintf(out,
 		"# %s\n# linux_init_task and kpgd hold until the machine restarts. From the first "
 		"LibVMI also\n# learns how far KASLR has moved the kernel: %#" PRIx64
@@ -69,9 +68,20 @@ int hadal_profile_libvmi(struct hadal_kernel *kernel, const char *domain, const 
 	if (system_map)
 		fprintf(out, "\tsysmap = \"%s\";\n", system_map);
 	fprintf(out, "\tlinux_init_task = %#" PRIx64 ";\n\tkpgd = %#" PRIx64 ";\n",
-		init_task.address, info->where.root);
-	for (size_t i = 0; i < count; i++)
-		fprintf(out, "\t%s = %#" PRIx32 ";\n", keys[i], fields[i].offset);
+		plan->symbols[INIT_TASK], info->where.root);
+	for (size_t i = 0; i < MEMBERS; i++)
+		fprintf(out, "\t%s = %#" PRIx32 ";\n", keys[i], hadal_plan_offset(plan, i));
 	fputs("}\n", out);
-	return 0;
+}
+
+int hadal_profile_libvmi(struct hadal_kernel *kernel, const char *domain, const char *system_map,
+			 FILE *out, struct hadal_error *error)
+{
+	struct hadal_plan plan;
+	int result = hadal_plan_open(&plan, kernel, needs, NEEDS, error);
+
+	if (!result)
+		write_domain(&plan, domain, system_map, out);
+	hadal_plan_close(&plan);
+	return result;
 }

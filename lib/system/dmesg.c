@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "walk/object.h"
+#include "walk/plan.h"
 
 /* Far more than anybody boots with: log_buf_len=4G has 2^27 descriptors. */
 #define MAX_COUNT_BITS 27u
@@ -29,29 +29,23 @@ enum desc_state { RESERVED, COMMITTED, FINALIZED, REUSABLE };
 #define CALLER_IS_CPU  0x80000000u
 #define FLAG_CONTINUES 8u
 
-enum ring_field { COUNT_BITS, DESCS, INFOS, HEAD, TAIL, DATA_BITS, DATA, RING_FIELDS };
-
-static const struct hadal_field_request ring_requests[RING_FIELDS] = {
-	[COUNT_BITS] = {"printk_ringbuffer", {"desc_ring.count_bits"}, false},
-	[DESCS] = {"printk_ringbuffer", {"desc_ring.descs"}, false},
-	[INFOS] = {"printk_ringbuffer", {"desc_ring.infos"}, false},
-	[HEAD] = {"printk_ringbuffer", {"desc_ring.head_id.counter"}, false},
-	[TAIL] = {"printk_ringbuffer", {"desc_ring.tail_id.counter"}, false},
-	[DATA_BITS] = {"printk_ringbuffer", {"text_data_ring.size_bits"}, false},
-	[DATA] = {"printk_ringbuffer", {"text_data_ring.data"}, false},
-};
-
-enum desc_field { DESC, STATE, BEGIN, NEXT, DESC_FIELDS };
-
-static const struct hadal_field_request desc_requests[DESC_FIELDS] = {
-	[DESC] = {"prb_desc", {"."}, false},
-	[STATE] = {"prb_desc", {"state_var.counter"}, false},
-	[BEGIN] = {"prb_desc", {"text_blk_lpos.begin"}, false},
-	[NEXT] = {"prb_desc", {"text_blk_lpos.next"}, false},
-};
-
-enum info_field {
+enum need {
+	PRB,
+	RING,
+	COUNT_BITS,
+	DESCS,
+	INFOS,
+	HEAD,
+	TAIL,
+	DATA_BITS,
+	DATA,
+	DESC,
+	DESC_ALL,
+	STATE,
+	BEGIN,
+	NEXT,
 	INFO,
+	INFO_ALL,
 	SEQUENCE,
 	TIME,
 	TEXT_LEN,
@@ -61,30 +55,43 @@ enum info_field {
 	CALLER,
 	SUBSYSTEM,
 	DEVICE,
-	INFO_FIELDS
+	NEEDS
 };
 
-static const struct hadal_field_request info_requests[INFO_FIELDS] = {
-	[INFO] = {"printk_info", {"."}, false},
-	[SEQUENCE] = {"printk_info", {"seq"}, false},
-	[TIME] = {"printk_info", {"ts_nsec"}, false},
-	[TEXT_LEN] = {"printk_info", {"text_len"}, false},
-	[FACILITY] = {"printk_info", {"facility"}, false},
-	[FLAGS] = {"printk_info", {"flags"}, false},
-	[LEVEL] = {"printk_info", {"level"}, false},
-	[CALLER] = {"printk_info", {"caller_id"}, false},
-	[SUBSYSTEM] = {"printk_info", {"dev_info.subsystem"}, false},
-	[DEVICE] = {"printk_info", {"dev_info.device"}, false},
+/* Descriptors and infos are read whole, since the length is also the way to the next. */
+static const struct hadal_need needs[NEEDS] = {
+	[PRB] = {HADAL_SYMBOL("prb")},
+	[RING] = {HADAL_OBJECT("printk_ringbuffer")},
+	[COUNT_BITS] = {HADAL_MEMBER("printk_ringbuffer", "desc_ring.count_bits")},
+	[DESCS] = {HADAL_MEMBER("printk_ringbuffer", "desc_ring.descs")},
+	[INFOS] = {HADAL_MEMBER("printk_ringbuffer", "desc_ring.infos")},
+	[HEAD] = {HADAL_MEMBER("printk_ringbuffer", "desc_ring.head_id.counter")},
+	[TAIL] = {HADAL_MEMBER("printk_ringbuffer", "desc_ring.tail_id.counter")},
+	[DATA_BITS] = {HADAL_MEMBER("printk_ringbuffer", "text_data_ring.size_bits")},
+	[DATA] = {HADAL_MEMBER("printk_ringbuffer", "text_data_ring.data")},
+	[DESC] = {HADAL_OBJECT("prb_desc")},
+	[DESC_ALL] = {HADAL_MEMBER("prb_desc", ".")},
+	[STATE] = {HADAL_MEMBER("prb_desc", "state_var.counter")},
+	[BEGIN] = {HADAL_MEMBER("prb_desc", "text_blk_lpos.begin")},
+	[NEXT] = {HADAL_MEMBER("prb_desc", "text_blk_lpos.next")},
+	[INFO] = {HADAL_OBJECT("printk_info")},
+	[INFO_ALL] = {HADAL_MEMBER("printk_info", ".")},
+	[SEQUENCE] = {HADAL_MEMBER("printk_info", "seq")},
+	[TIME] = {HADAL_MEMBER("printk_info", "ts_nsec")},
+	[TEXT_LEN] = {HADAL_MEMBER("printk_info", "text_len")},
+	[FACILITY] = {HADAL_MEMBER("printk_info", "facility")},
+	[FLAGS] = {HADAL_MEMBER("printk_info", "flags")},
+	[LEVEL] = {HADAL_MEMBER("printk_info", "level")},
+	[CALLER] = {HADAL_MEMBER("printk_info", "caller_id")},
+	[SUBSYSTEM] = {HADAL_MEMBER("printk_info", "dev_info.subsystem")},
+	[DEVICE] = {HADAL_MEMBER("printk_info", "dev_info.device")},
 };
 
 struct dmesg_reader {
-	struct hadal_space *space;
-	struct hadal_field ring_fields[RING_FIELDS];
-	struct hadal_field desc_fields[DESC_FIELDS];
-	struct hadal_field info_fields[INFO_FIELDS];
-	struct hadal_object ring;
-	struct hadal_object desc;
-	struct hadal_object info;
+	struct hadal_plan plan;
+	struct hadal_object *ring;
+	struct hadal_object *desc;
+	struct hadal_object *info;
 	uint64_t count;     /* of descriptors, a power of two */
 	uint64_t data_size; /* of the ring of texts in bytes, a power of two */
 	/* Texts do not overlap, so all of them together are no longer than their ring. */
@@ -128,10 +135,10 @@ static int find_block(const struct dmesg_reader *reader, uint64_t begin, uint64_
 /* Reads the text of the record whose descriptor and info were read. */
 static int read_text(struct dmesg_reader *reader, uint64_t id, struct pending *pending)
 {
-	uint64_t begin = hadal_object_value(&reader->desc, BEGIN);
-	uint64_t next = hadal_object_value(&reader->desc, NEXT);
-	uint64_t len = hadal_object_value(&reader->info, TEXT_LEN);
-	uint64_t data = hadal_object_value(&reader->ring, DATA);
+	uint64_t begin = hadal_object_value(reader->desc, BEGIN);
+	uint64_t next = hadal_object_value(reader->desc, NEXT);
+	uint64_t len = hadal_object_value(reader->info, TEXT_LEN);
+	uint64_t data = hadal_object_value(reader->ring, DATA);
 	uint64_t offset, size, block_id;
 	int error;
 
@@ -141,7 +148,7 @@ static int read_text(struct dmesg_reader *reader, uint64_t id, struct pending *p
 	}
 	error = find_block(reader, begin, next, &offset, &size);
 	if (!error)
-		error = hadal_space_read_u64(reader->space, data + offset, &block_id);
+		error = hadal_space_read_u64(reader->plan.space, data + offset, &block_id);
 	if (error)
 		return error;
 	if (len > size - BLOCK_HEADER)
@@ -154,8 +161,8 @@ static int read_text(struct dmesg_reader *reader, uint64_t id, struct pending *p
 		return -ENOMEM;
 	pending->text[len] = '\0';
 	pending->record.text_len = len;
-	error = hadal_space_read_exact(reader->space, data + offset + BLOCK_HEADER, pending->text,
-				       len);
+	error = hadal_space_read_exact(reader->plan.space, data + offset + BLOCK_HEADER,
+				       pending->text, len);
 	if (error)
 		free(pending->text);
 	return error;
@@ -184,11 +191,11 @@ static int read_record(struct dmesg_reader *reader, uint64_t id, struct pending 
 	uint64_t index = id & (reader->count - 1);
 	int error;
 
-	pending->desc = hadal_object_value(&reader->ring, DESCS) + index * reader->desc.len;
-	error = hadal_object_read(&reader->desc, pending->desc);
+	pending->desc = hadal_object_value(reader->ring, DESCS) + index * reader->desc->len;
+	error = hadal_object_read(reader->desc, pending->desc);
 	if (error)
 		return error;
-	pending->state = hadal_object_value(&reader->desc, STATE);
+	pending->state = hadal_object_value(reader->desc, STATE);
 	if ((pending->state & ID_MASK) != id)
 		return -EINVAL;
 	switch (pending->state >> STATE_SHIFT) {
@@ -197,11 +204,11 @@ static int read_record(struct dmesg_reader *reader, uint64_t id, struct pending 
 	case RESERVED:
 		return -EAGAIN;
 	}
-	error = hadal_object_read(&reader->info, hadal_object_value(&reader->ring, INFOS) +
-							 index * reader->info.len);
+	error = hadal_object_read(reader->info, hadal_object_value(reader->ring, INFOS) +
+							index * reader->info->len);
 	if (error)
 		return error;
-	describe(&reader->info, &pending->record);
+	describe(reader->info, &pending->record);
 	/*
 	 * The first record has the id -count, in kernels so far of 32 bits, and ids and sequence
 	 * numbers go up together: an info with another number is that of no or another record.
@@ -215,11 +222,10 @@ static int read_record(struct dmesg_reader *reader, uint64_t id, struct pending 
 /* Hands over those that are still what they were when they were read. */
 static void deliver(struct dmesg_reader *reader, struct pending *batch, size_t count)
 {
-	hadal_space_flush(reader->space);
+	hadal_space_flush(reader->plan.space);
 	for (size_t i = 0; i < count; i++) {
 		struct pending *pending = &batch[i];
-		uint64_t state =
-			hadal_field_read(reader->space, &reader->desc_fields[STATE], pending->desc);
+		uint64_t state = hadal_plan_read(&reader->plan, STATE, pending->desc);
 
 		pending->record.text = pending->text;
 		/* A committed record may be finalized meanwhile. */
@@ -234,8 +240,8 @@ static void deliver(struct dmesg_reader *reader, struct pending *batch, size_t c
 
 static int read_records(struct dmesg_reader *reader)
 {
-	uint64_t tail = hadal_object_value(&reader->ring, TAIL) & ID_MASK;
-	uint64_t left = ((hadal_object_value(&reader->ring, HEAD) - tail) & ID_MASK) + 1;
+	uint64_t tail = hadal_object_value(reader->ring, TAIL) & ID_MASK;
+	uint64_t left = ((hadal_object_value(reader->ring, HEAD) - tail) & ID_MASK) + 1;
 	struct pending *batch = malloc(BATCH * sizeof(*batch));
 	size_t count = 0;
 	int result = 0;
@@ -264,16 +270,22 @@ static int read_records(struct dmesg_reader *reader)
 }
 
 /* Reads the ring itself; what it says bounds everything that follows. */
-static int open_ring(struct dmesg_reader *reader, uint64_t address, struct hadal_error *error)
+static int open_ring(struct dmesg_reader *reader, struct hadal_error *error)
 {
-	uint64_t count_bits, data_bits;
+	uint64_t ring, count_bits, data_bits;
 
-	if (hadal_object_read(&reader->ring, address))
+	reader->ring = &reader->plan.objects[RING];
+	reader->desc = &reader->plan.objects[DESC];
+	reader->info = &reader->plan.objects[INFO];
+	hadal_space_flush(reader->plan.space);
+	if (hadal_space_read_u64(reader->plan.space, reader->plan.symbols[PRB], &ring))
+		return hadal_fail(error, EFAULT, "Cannot read the symbol prb");
+	if (hadal_object_read(reader->ring, ring))
 		return hadal_fail(error, EFAULT,
 				  "The kernel's log is not where its symbol prb "
 				  "leads");
-	count_bits = hadal_object_value(&reader->ring, COUNT_BITS);
-	data_bits = hadal_object_value(&reader->ring, DATA_BITS);
+	count_bits = hadal_object_value(reader->ring, COUNT_BITS);
+	data_bits = hadal_object_value(reader->ring, DATA_BITS);
 	if (count_bits > MAX_COUNT_BITS || data_bits > MAX_DATA_BITS)
 		return hadal_fail(error, EINVAL,
 				  "The kernel's log is damaged: it claims to have "
@@ -284,58 +296,17 @@ static int open_ring(struct dmesg_reader *reader, uint64_t address, struct hadal
 	return 0;
 }
 
-static int prepare_reader(struct dmesg_reader *reader, struct hadal_kernel *kernel,
-			  struct hadal_error *error)
-{
-	int result =
-		hadal_kernel_fields(kernel, ring_requests, RING_FIELDS, reader->ring_fields, error);
-
-	if (!result)
-		result = hadal_kernel_fields(kernel, desc_requests, DESC_FIELDS,
-					     reader->desc_fields, error);
-	if (!result)
-		result = hadal_kernel_fields(kernel, info_requests, INFO_FIELDS,
-					     reader->info_fields, error);
-	if (!result)
-		result = hadal_object_init(&reader->ring, reader->space, reader->ring_fields,
-					   RING_FIELDS, "struct printk_ringbuffer", error);
-	if (!result)
-		result = hadal_object_init(&reader->desc, reader->space, reader->desc_fields,
-					   DESC_FIELDS, "struct prb_desc", error);
-	if (!result)
-		result = hadal_object_init(&reader->info, reader->space, reader->info_fields,
-					   INFO_FIELDS, "struct printk_info", error);
-	return result;
-}
-
 int hadal_dmesg(struct hadal_kernel *kernel, hadal_dmesg_visit visit, void *ctx, size_t *lost,
 		struct hadal_error *error)
 {
-	struct dmesg_reader reader = {
-		.space = hadal_kernel_space(kernel),
-		.visit = visit,
-		.ctx = ctx,
-		.lost = lost,
-	};
-	struct hadal_lookup prb = {.name = "prb"};
-	uint64_t ring;
-	int result;
+	struct dmesg_reader reader = {.visit = visit, .ctx = ctx, .lost = lost};
+	int result = hadal_plan_open(&reader.plan, kernel, needs, NEEDS, error);
 
 	*lost = 0;
-	result = hadal_kernel_lookup(kernel, &prb, 1, error);
 	if (!result)
-		result = prepare_reader(&reader, kernel, error);
-	if (!result) {
-		hadal_space_flush(reader.space);
-		if (hadal_space_read_u64(reader.space, prb.address, &ring))
-			result = hadal_fail(error, EFAULT, "Cannot read the symbol prb");
-	}
-	if (!result)
-		result = open_ring(&reader, ring, error);
+		result = open_ring(&reader, error);
 	if (!result && read_records(&reader))
 		result = hadal_fail(error, ENOMEM, "Out of memory");
-	hadal_object_free(&reader.ring);
-	hadal_object_free(&reader.desc);
-	hadal_object_free(&reader.info);
+	hadal_plan_close(&reader.plan);
 	return result;
 }

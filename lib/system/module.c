@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "walk/object.h"
+#include "walk/plan.h"
 
 /* Bounds the walk of a damaged list; the 1.5 GiB of module space hold fewer pages. */
 #define MODULE_LIMIT 400000u
@@ -14,53 +14,55 @@
 /* Linux counts one reference more than there are users (MODULE_REF_BASE). */
 #define REFERENCE_BASE 1
 
-enum module_field {
+enum need {
+	MODULES,
+	MODULE,
 	LIST,
 	NAME,
 	STATE,
 	REFERENCES,
-	/* Up to 6.3: one layout for what stays and one for what is freed after the start. */
-	CORE_BASE,
-	CORE_SIZE,
-	INIT_SIZE,
-	/* From 6.4 on: an array of parts, of which the first is the text. */
-	PARTS,
+	PARTS, /* from 6.4 on: an array, of which the first is the text */
 	PART_BASE,
 	PART_SIZE,
-	FIELDS
+	CORE_BASE, /* up to 6.3: one layout for what stays, one for what is freed after the start */
+	CORE_SIZE,
+	INIT_SIZE,
+	NEEDS
 };
 
-static const struct hadal_field_request requests[FIELDS] = {
-	[LIST] = {"module", {"list"}, false},
-	[NAME] = {"module", {"name"}, false},
-	[STATE] = {"module", {"state"}, false},
-	[REFERENCES] = {"module", {"refcnt"}, true},
-	[CORE_BASE] = {"module", {"core_layout.base"}, true},
-	[CORE_SIZE] = {"module", {"core_layout.size"}, true},
-	[INIT_SIZE] = {"module", {"init_layout.size"}, true},
-	[PARTS] = {"module", {"mem"}, true},
-	[PART_BASE] = {"module", {"mem[0].base"}, true},
-	[PART_SIZE] = {"module", {"mem[0].size"}, true},
+static const struct hadal_need needs[NEEDS] = {
+	[MODULES] = {HADAL_SYMBOL("modules")},
+	[MODULE] = {HADAL_OBJECT("module")},
+	[LIST] = {HADAL_LIST_HEAD("module", "list")},
+	[NAME] = {HADAL_MEMBER("module", "name")},
+	[STATE] = {HADAL_MEMBER("module", "state")},
+	[REFERENCES] = {HADAL_MEMBER("module", "refcnt"), HADAL_OPTIONAL},
+	[PARTS] = {HADAL_MEMBER("module", "mem"), HADAL_OPTIONAL},
+	[PART_BASE] = {HADAL_MEMBER("module", "mem[0].base"), HADAL_WITH(PARTS)},
+	[PART_SIZE] = {HADAL_MEMBER("module", "mem[0].size"), HADAL_WITH(PARTS)},
+	[CORE_BASE] = {HADAL_MEMBER("module", "core_layout.base"), HADAL_WITHOUT(PARTS)},
+	[CORE_SIZE] = {HADAL_MEMBER("module", "core_layout.size"), HADAL_WITHOUT(PARTS)},
+	[INIT_SIZE] = {HADAL_MEMBER("module", "init_layout.size"), HADAL_WITHOUT(PARTS)},
 };
 
 struct module_reader {
-	struct hadal_field fields[FIELDS];
-	struct hadal_object module;
+	struct hadal_plan plan;
+	struct hadal_object *module;
 	struct hadal_module_list *list;
 	size_t capacity;
 };
 
 static uint64_t module_size(const struct module_reader *reader)
 {
-	const struct hadal_object *module = &reader->module;
-	const struct hadal_field *parts = &reader->fields[PARTS];
+	const struct hadal_object *module = reader->module;
+	const struct hadal_field *parts = &reader->plan.fields[PARTS];
 	uint64_t size = 0;
 
 	if (!parts->size)
 		return hadal_object_value(module, CORE_SIZE) +
 		       hadal_object_value(module, INIT_SIZE);
 	for (uint32_t i = 0; i < parts->count; i++) {
-		struct hadal_field part = reader->fields[PART_SIZE];
+		struct hadal_field part = reader->plan.fields[PART_SIZE];
 
 		part.offset += i * (parts->size / parts->count);
 		size += hadal_field_value(&part, module->copy, module->start, module->len);
@@ -71,10 +73,10 @@ static uint64_t module_size(const struct module_reader *reader)
 static int visit_module(void *ctx, uint64_t node, struct hadal_links *links)
 {
 	struct module_reader *reader = ctx;
-	struct hadal_object *module = &reader->module;
+	struct hadal_object *module = reader->module;
 	char name[HADAL_MODULE_NAME_MAX];
 	struct hadal_module *item;
-	int error = hadal_object_read(module, node - reader->fields[LIST].offset);
+	int error = hadal_object_read(module, node - hadal_plan_offset(&reader->plan, LIST));
 
 	if (error)
 		return error;
@@ -87,8 +89,8 @@ static int visit_module(void *ctx, uint64_t node, struct hadal_links *links)
 		return ENOMEM;
 	*item = (struct hadal_module){
 		.address = module->address,
-		.base = hadal_object_value(module,
-					   reader->fields[PARTS].size ? PART_BASE : CORE_BASE),
+		.base = hadal_object_value(
+			module, hadal_plan_has(&reader->plan, PARTS) ? PART_BASE : CORE_BASE),
 		.size = module_size(reader),
 		.references = (int32_t)hadal_object_value(module, REFERENCES) - REFERENCE_BASE,
 		.state = hadal_object_value(module, STATE),
@@ -97,51 +99,37 @@ static int visit_module(void *ctx, uint64_t node, struct hadal_links *links)
 	return 0;
 }
 
-/* The fields must be ones that the code above can read. */
-static int check_fields(const struct hadal_field *fields, struct hadal_error *error)
+static int read_modules(struct module_reader *reader, struct hadal_error *error)
 {
-	const struct hadal_field *parts = &fields[PARTS];
+	const struct hadal_plan *plan = &reader->plan;
+	const struct hadal_field *parts = &plan->fields[PARTS];
+	int result;
 
-	if (!parts->size && !fields[CORE_BASE].size)
-		return hadal_fail(
-			error, ENOENT,
-			"This kernel's struct module has neither core_layout nor mem; its "
-			"version is not one that Hadal knows");
-	if ((parts->size && (!parts->count || parts->count > MAX_PARTS)) ||
-	    fields[LIST].size != sizeof(struct hadal_links))
+	if (parts->size && (!parts->count || parts->count > MAX_PARTS))
 		return hadal_fail(
 			error, EINVAL,
 			"This kernel's type information describes no sound struct module");
+	reader->module = &plan->objects[MODULE];
+	hadal_space_flush(plan->space);
+	result = hadal_list_walk(plan->space, plan->symbols[MODULES], MODULE_LIMIT, visit_module,
+				 reader, &reader->list->lost);
+	if (result)
+		return hadal_fail(error, abs(result), "Cannot read the list of modules: %s",
+				  strerror(abs(result)));
 	return 0;
 }
 
 int hadal_modules(struct hadal_kernel *kernel, struct hadal_module_list *list,
 		  struct hadal_error *error)
 {
-	struct hadal_space *space = hadal_kernel_space(kernel);
 	struct module_reader reader = {.list = list};
-	struct hadal_lookup modules = {.name = "modules"};
-	int result;
+	int result = hadal_plan_open(&reader.plan, kernel, needs, NEEDS, error);
 
 	*list = (struct hadal_module_list){0};
-	result = hadal_kernel_lookup(kernel, &modules, 1, error);
 	if (!result)
-		result = hadal_kernel_fields(kernel, requests, FIELDS, reader.fields, error);
-	if (!result)
-		result = check_fields(reader.fields, error);
-	if (!result)
-		result = hadal_object_init(&reader.module, space, reader.fields, FIELDS,
-					   "struct module", error);
-	if (result)
-		return result;
-	hadal_space_flush(space);
-	result = hadal_list_walk(space, modules.address, MODULE_LIMIT, visit_module, &reader,
-				 &list->lost);
-	hadal_object_free(&reader.module);
-	if (result)
-		return hadal_fail(error, abs(result), "Cannot read the list of modules: %s",
-				  strerror(abs(result)));
-	return 0;
+		result = read_modules(&reader, error);
+	hadal_plan_close(&reader.plan);
+	return result;
 }
 
 void hadal_modules_free(struct hadal_module_list *list)

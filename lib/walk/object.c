@@ -1,45 +1,9 @@
 // SPDX-License-Identifier: MIT
+/* Objects of the kernel, read in one piece. */
 #include "walk/object.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-
-int hadal_object_init(struct hadal_object *object, struct hadal_space *space,
-		      const struct hadal_field *fields, size_t field_count, const char *what,
-		      struct hadal_error *error)
-{
-	uint64_t start = UINT64_MAX, end = 0;
-
-	for (size_t i = 0; i < field_count; i++) {
-		uint64_t field_end = fields[i].offset + (uint64_t)hadal_field_bytes(&fields[i]);
-
-		if (!fields[i].size)
-			continue;
-		if (fields[i].offset < start)
-			start = fields[i].offset;
-		if (field_end > end)
-			end = field_end;
-	}
-	if (start >= end || end - start > HADAL_OBJECT_MAX)
-		return hadal_fail(error, EINVAL,
-				  "This kernel's type information describes no sound %s", what);
-	*object = (struct hadal_object){
-		.space = space,
-		.fields = fields,
-		.field_count = field_count,
-		.start = start,
-		.len = end - start,
-		.copy = malloc(end - start),
-	};
-	return object->copy ? 0 : hadal_fail(error, ENOMEM, "Out of memory");
-}
-
-void hadal_object_free(struct hadal_object *object)
-{
-	free(object->copy);
-	*object = (struct hadal_object){0};
-}
 
 int hadal_object_read(struct hadal_object *object, uint64_t address)
 {

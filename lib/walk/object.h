@@ -8,13 +8,12 @@
 
 /*
  * Reads the kernel's objects of one structure, each in one piece, so that the members of a copy
- * belong together. Readers number the members they need in an enum, and resolve them with
- * hadal_kernel_fields; indexes below are into that array.
+ * belong together. It is part of a plan (walk/plan.h); fields below are numbers of its needs, and
+ * must be of this structure.
  */
 struct hadal_object {
 	struct hadal_space *space;
 	const struct hadal_field *fields;
-	size_t field_count;
 	size_t start; /* of the part read, in bytes from the object's address */
 	size_t len;
 	uint64_t address; /* of the object that copy is of */
@@ -23,17 +22,6 @@ struct hadal_object {
 
 /* The part of a structure that holds its members is at most this long, in bytes. */
 #define HADAL_OBJECT_MAX (64u << 10)
-
-/*
- * Prepares to read objects with these members, all of the same structure; those of size 0 do not
- * exist. fields must outlive the object. what: the structure's name, for the sentence. Returns 0,
- * -EINVAL (the members lie absurdly far apart) or -ENOMEM.
- */
-int hadal_object_init(struct hadal_object *object, struct hadal_space *space,
-		      const struct hadal_field *fields, size_t field_count, const char *what,
-		      struct hadal_error *error);
-/* Also for an object all zeros. */
-void hadal_object_free(struct hadal_object *object);
 
 /* Reads the object at an address. Returns 0 or a negative errno; the copy is then not to be used.
  */

@@ -5,22 +5,21 @@
 
 #include "walk/address_map.h"
 #include "walk/list.h"
-#include "walk/object.h"
+#include "walk/plan.h"
 
 /* A red-black tree of 2^32 nodes is not higher. */
 #define MAX_HEIGHT 64
 
-enum field { ROOT, LEFT, RIGHT, FIELDS };
+enum need { ROOT, LEFT, RIGHT, NEEDS };
 
-static const struct hadal_field_request requests[FIELDS] = {
-	[ROOT] = {"rb_root", {"rb_node"}, false},
-	[LEFT] = {"rb_node", {"rb_left"}, false},
-	[RIGHT] = {"rb_node", {"rb_right"}, false},
+static const struct hadal_need needs[NEEDS] = {
+	[ROOT] = {HADAL_MEMBER("rb_root", "rb_node")},
+	[LEFT] = {HADAL_MEMBER("rb_node", "rb_left")},
+	[RIGHT] = {HADAL_MEMBER("rb_node", "rb_right")},
 };
 
 struct tree_walk {
-	struct hadal_space *space;
-	struct hadal_field fields[FIELDS];
+	struct hadal_plan plan;
 	struct hadal_address_map seen;
 	size_t limit;
 	hadal_tree_visit visit;
@@ -29,11 +28,12 @@ struct tree_walk {
 };
 
 /* A child, or the root of all; 0 when there is none, and when it cannot be followed. */
-static uint64_t follow(struct tree_walk *walk, enum field field, uint64_t address)
+static uint64_t follow(struct tree_walk *walk, enum need field, uint64_t address)
 {
 	uint64_t node;
 
-	if (hadal_space_read_u64(walk->space, address + walk->fields[field].offset, &node) ||
+	if (hadal_space_read_u64(walk->plan.space, address + hadal_plan_offset(&walk->plan, field),
+				 &node) ||
 	    (node && !hadal_is_node(node))) {
 		(*walk->lost)++;
 		return 0;
@@ -83,17 +83,19 @@ int hadal_tree_walk(struct hadal_kernel *kernel, uint64_t root, size_t limit,
 		    hadal_tree_visit visit, void *ctx, size_t *lost, struct hadal_error *error)
 {
 	struct tree_walk walk = {
-		.space = hadal_kernel_space(kernel),
 		.limit = limit,
 		.visit = visit,
 		.ctx = ctx,
 		.lost = lost,
 	};
-	int result = hadal_kernel_fields(kernel, requests, FIELDS, walk.fields, error);
+	int result = hadal_plan_open(&walk.plan, kernel, needs, NEEDS, error);
 
-	if (result)
-		return result;
-	result = walk_tree(&walk, root);
+	if (!result) {
+		result = walk_tree(&walk, root);
+		if (result < 0)
+			hadal_fail(error, ENOMEM, "Out of memory");
+	}
 	hadal_address_map_free(&walk.seen);
-	return result < 0 ? hadal_fail(error, ENOMEM, "Out of memory") : result;
+	hadal_plan_close(&walk.plan);
+	return result;
 }
