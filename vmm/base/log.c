@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The log: lines into a ring that outlives the image's running. */
 #include <stdarg.h>
 #include <stdbool.h>
 #include <hadal/boot.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The pages that show others, or may at any time: a hash table by address. */
 #include "base/page_set.h"
 #include <stddef.h>
 #include "base/errno.h"

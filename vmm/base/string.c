@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The four functions that the compiler may call on its own. */
 #include <stdint.h>
 #include "base/string.h"
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Spin locks whose waiters serve other CPUs. */
 #include "cpus/lock.h"
 #include "cpus/request.h"
 #include "x86/cpu.h"

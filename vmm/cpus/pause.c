@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vCPUs that are held for a while, so that their registers can be set. */
 #include "cpus/lock.h"
 #include "base/log.h"
 #include "paging/memory.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* What one vCPU asks of the others, and how it waits for them. */
 #include "cpus/lock.h"
 #include "base/log.h"
 #include "paging/memory.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The base handlers and their table: what bare hardware would have done. */
 #include "exit/base.h"
 #include "exit/hidden_write.h"
 #include "base/log.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Writes to hidden memory, left out as if they had been done. */
 #include "exit/hidden_write.h"
 #include "base/insn.h"
 #include "x86/cpu.h"

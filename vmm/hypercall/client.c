@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Address spaces whose programs extensions answer: who they are, and what is theirs. */
 #include "cpus/lock.h"
 #include "hypercall/client.h"
 #include "base/errno.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The table of hypercalls, and those that need no file of their own. */
 #include "exit/base.h"
 #include "hypercall/client.h"
 #include "hypercall/hypercall.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* All RAM of the guest in one place, for a reader that maps it once. */
 #include "hypercall/window.h"
 #include "base/errno.h"
 #include "cpus/lock.h"

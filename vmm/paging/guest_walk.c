@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The guest's own page tables, walked as its processor would. */
 #include "paging/guest_walk.h"
 #include "base/errno.h"
 #include "paging/pagetable.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Memory types of physical addresses from the values of the MTRRs. */
 #include "paging/mtrr.h"
 #include <stdbool.h>
 

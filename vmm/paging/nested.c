@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The guest-physical map: the identity, but for pages that show others or nothing. */
 #include "paging/nested.h"
 #include "base/errno.h"
 

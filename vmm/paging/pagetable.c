@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Page tables of all formats: map, look up, split, merge, unmap. */
 #include "paging/pagetable.h"
 #include "base/errno.h"
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Pages for page tables, from what the loader gave at start. */
 #include "paging/pt_pool.h"
 #include "base/bits.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Offsets into struct vcpu for entry.S; svm.c asserts them. */
+/* Offsets into struct vcpu for entry.S; vendor.c asserts them. */
 #ifndef HADAL_SVM_OFFSETS_H
 #define HADAL_SVM_OFFSETS_H
 

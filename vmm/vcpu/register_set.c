@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Setting registers of the vCPU that runs here, and taking that back. */
 #include "base/log.h"
 #include "paging/memory.h"
 #include "vcpu/register_check.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* What a processor's VT-x can do, and the controls that Hadal makes of it. */
 #include <stddef.h>
 #include "base/bits.h"
 #include "x86/cpu.h"

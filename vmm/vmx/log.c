@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Why the processor refused to enter the guest, for the log. */
 #include "base/bits.h"
 #include "base/log.h"
 #include "vmx/vmx.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where entry.S finds members of struct vcpu; vmx_exit.c checks them. */
+/* Where entry.S finds members of struct vcpu; exit.c checks them. */
 #ifndef HADAL_VMX_OFFSETS_H
 #define HADAL_VMX_OFFSETS_H
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Exit reasons by number, and what they are to the rest of the image. */
 #include "vmx/reasons.h"
 
 const struct vmx_reason vmx_reasons[REASON_COUNT] = {

@@ -50,10 +50,10 @@ void vmx_resume(void);
    negative one when the processor refused. */
 int vmx_launch(struct vcpu *vcpu);
 
-/* vmx_setup.c: fill a fresh VMCS that is current. */
+/* setup.c: fill a fresh VMCS that is current. */
 void vmx_setup(struct vcpu *vcpu);
 
-/* vmx_exit.c: called by entry.S. */
+/* exit.c: called by entry.S. */
 void vmx_clear_shadow(struct vcpu *vcpu);
 void vmx_handle_exit(struct vcpu *vcpu);
 bool vmx_first_exit(struct vcpu *vcpu);
@@ -61,10 +61,10 @@ void vmx_attend(struct vcpu *vcpu);
 void vmx_encode(struct vcpu *vcpu);
 _Noreturn void vmx_entry_failed(struct vcpu *vcpu);
 
-/* vmx_log.c: why the processor refused to enter the guest. */
+/* log.c: why the processor refused to enter the guest. */
 void vmx_log_entry_failure(struct vcpu *vcpu);
 
-/* vmx_vcpu.c */
+/* vcpu.c */
 uint64_t vmx_get(struct vcpu *vcpu, enum vcpu_reg reg);
 bool vmx_in_kernel(struct vcpu *vcpu);
 void vmx_set(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value);
@@ -75,7 +75,7 @@ void vmx_set_segment(struct vcpu *vcpu, enum vcpu_segment segment,
 void vmx_flush_virtual(struct vcpu *vcpu);
 void vmx_flush_nested(struct vcpu *vcpu);
 
-/* vmx_event.c: interrupts, NMIs, INIT and what blocks them. */
+/* event.c: interrupts, NMIs, INIT and what blocks them. */
 void vmx_wake(struct vcpu *vcpu);
 bool vmx_needs_if(struct vcpu *vcpu);
 void vmx_pend_single_step(struct vcpu *vcpu);
@@ -93,7 +93,7 @@ void vmx_start_from_sipi(struct vcpu *vcpu, uint8_t vector);
 void vmx_intercept_msr(uint32_t msr, bool read, bool write);
 uint64_t vmx_msr_bitmap_physical(void);
 
-/* vmx_intercept.c */
+/* intercept.c */
 int vmx_intercept(struct vcpu *vcpu, enum hadal_exit_kind kind, bool on);
 void vmx_intercept_exceptions(struct vcpu *vcpu, uint32_t vectors);
 uint64_t vmx_efer_allowed(void);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The local APIC: who this CPU is, and an NMI to another one. */
 #include <hadal/boot.h>
 #include "x86/apic.h"
 #include "x86/cpu.h"

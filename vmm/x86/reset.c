@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* A reset of the machine, as a triple fault would do it. */
 #include "x86/cpu.h"
 #include "x86/reset.h"
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Registers as the JSON that clients of Bareflank read. */
 #include "ext/bareflank/registers.h"
 
 /* Two digits at a time. */

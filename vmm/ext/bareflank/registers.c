@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The names under which clients of Bareflank know registers. */
 #include "ext/bareflank/registers.h"
 
 #define BYTES(member) sizeof(((struct hadal_regs *)0)->member)
