@@ -7,7 +7,7 @@
 online=/sys/devices/system/cpu/cpu1/online
 
 cpus() {
-	hadal status --json | sed -n 's/.*"cpu_running": *\([0-9]*\).*/\1/p'
+	hadal status --json | field cpu_running -
 }
 
 for i in 1 2 3 4 5; do

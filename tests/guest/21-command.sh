@@ -15,7 +15,7 @@ exits() {
 exits 1 hadal regs
 grep -q 'sudo hadal start' /tmp/err || fail "no advice without Hadal: $(cat /tmp/err)"
 exits 1 hadal status --json
-grep -q '"running":false' /tmp/out || fail "status --json: $(cat /tmp/out)"
+equal "running in JSON" "$(field running /tmp/out)" false
 exits 0 hadal stop
 exits 2 hadal
 exits 2 hadal nonsense
@@ -36,7 +36,7 @@ exits 0 hadal regs -c 1
 grep -q '^CPU 1 ' /tmp/out || fail "regs: $(cat /tmp/out)"
 exits 1 hadal regs -c 255
 exits 0 hadal regs --json
-lstar=$(sed -n 's/.*"lstar":"\(.*\)".*/\1/p' /tmp/out | head -n 1)
+lstar=$(field lstar /tmp/out cpu=0)
 
 # The kernel's banner, by its virtual and by its physical address.
 banner=0x$(sed -n 's/ . linux_banner$//p' /proc/kallsyms)
@@ -47,7 +47,7 @@ physical=$(sed -n 's/.* is at physical \(0x[0-9a-f]*\) .*/\1/p' /tmp/out)
 exits 0 hadal read "$physical" 13 -o /tmp/banner
 equal "the banner read by $physical" "$(cat /tmp/banner)" "Linux version"
 exits 0 hadal read "$physical" 5 --json
-grep -q '"data":"4c696e7578"' /tmp/out || fail "read --json: $(cat /tmp/out)"
+equal "the banner in JSON" "$(field data /tmp/out)" 4c696e7578
 exits 0 hadal translate "$lstar"
 tail -n 1 /tmp/out | grep -q -- '-x-)\|r-x-)' || fail "the kernel's entry: $(cat /tmp/out)"
 exits 1 hadal translate 0x1000
@@ -58,7 +58,7 @@ grep -q 'not RAM.*--mmio' /tmp/err || fail "read of a device: $(cat /tmp/err)"
 exits 0 hadal read "$physical" 5 --raw
 exits 0 hadal write "$physical" 'AB cd 00 ff 42'
 exits 0 hadal read "$physical" 5 --json
-grep -q '"data":"abcd00ff42"' /tmp/out || fail "read after write: $(cat /tmp/out)"
+equal "what was written" "$(field data /tmp/out)" abcd00ff42
 printf Linux | hadal write --virtual "$banner" >/dev/null || fail "write from standard input"
 grep -q '^Linux version' /proc/version || fail "the banner is damaged"
 

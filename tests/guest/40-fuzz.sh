@@ -5,7 +5,7 @@
 # should not: not the kernel, not Hadal, not memory beside their buffers.
 . lib.sh
 
-[ -e /dev/hadal_test ] || insmod /bin/hadal_test.ko || fail "hadal_test.ko cannot be loaded"
+need_module hadal_test
 test_fuzz 50000 || fail "test_fuzz: see above"
 test_fuzz_ioctl 10000 || fail "test_fuzz_ioctl: see above"
 hadal status >/dev/null || fail "Hadal does not run any more"

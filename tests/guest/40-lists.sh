@@ -14,7 +14,7 @@ kernel_processes() {
 }
 processes_below() {
 	hadal ps --json >/tmp/ps.json || fail "hadal ps: $(cat /tmp/ps.json)"
-	sed -n 's/^{"pid": *\([0-9]*\).*"name": *"\([^"]*\)".*/\1 \2/p' /tmp/ps.json | sort
+	field 'pid name' /tmp/ps.json | sort
 }
 
 base=$(sed -n '/ T _text$/{s/ .*//p;q}' /proc/kallsyms)
@@ -61,6 +61,6 @@ while [ $round -le 3 ]; do
 	[ ! -s /tmp/invented ] || fail "seen from below only: $(cat /tmp/invented)"
 	round=$((round + 1))
 done
-grep -q -F 'odd) R 1 (\"' /tmp/ps.json || fail "the odd name is not shown as it is: $(tail -n 4 /tmp/ps.json)"
+equal "the odd name" "$(field name /tmp/ps.json pid=$named)" 'odd) R 1 ("'
 umount /proc/$hidden
 kill $hidden $named

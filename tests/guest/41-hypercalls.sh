@@ -3,7 +3,7 @@
 # Every hypercall from ring 0, with each of its errors.
 . lib.sh
 
-[ -e /dev/hadal_test ] || insmod /bin/hadal_test.ko || fail "hadal_test.ko cannot be loaded"
+need_module hadal_test
 test_hypercalls || fail "test_hypercalls: see above"
 test_hypercalls_memory || fail "test_hypercalls_memory: see above"
 hadal status | grep -q 'running' || fail "Hadal does not run any more: $(hadal status)"

@@ -3,8 +3,8 @@
 . lib.sh
 
 hadal stop --unload >/dev/null 2>&1
-[ -e /dev/hadal_test ] || insmod /bin/hadal_test.ko || fail "hadal_test.ko cannot be loaded"
-insmod /bin/hadal_examples.ko || fail "hadal_examples.ko cannot be loaded"
+need_module hadal_test
+need_module hadal_examples
 for start in first second; do
 	hadal start >/dev/null || fail "the examples' image does not start"
 	test_extensions || fail "test_extensions after the $start start: see above"

@@ -3,8 +3,9 @@
 . lib.sh
 
 hadal stop --unload >/dev/null 2>&1
-[ -e /dev/hadal_test ] || insmod /bin/hadal_test.ko || fail "hadal_test.ko cannot be loaded"
-insmod /bin/hadal_examples.ko && hadal start >/dev/null || fail "the examples' image does not start"
+need_module hadal_test
+need_module hadal_examples
+hadal start >/dev/null || fail "the examples' image does not start"
 test_faults || { hadal log | tail -n 20; fail "test_faults: see above"; }
 hadal log >/tmp/log
 for fault in 'fault 14' 'fault 8' 'fault 13' 'fault 6'; do

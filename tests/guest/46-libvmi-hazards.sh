@@ -6,7 +6,10 @@
 . lib.sh
 
 hadal exec -- sleep 1000 &
-until hadal clients | grep -q sleep; do sleep 0.1; done
+is_client() {
+	hadal clients | grep -q " $1 "
+}
+wait_for 30 "the client" is_client sleep
 test_libvmi_hazards outsider || fail "a program that was not let in: see above"
 kill $!
 test_ram sh -c 'hadal exec -- test_libvmi_hazards && hadal exec -- test_libvmi_moves "$1"' \

@@ -70,16 +70,20 @@ ends 126 -- /tmp
 
 # The program ends and what it has started goes on; then one of these is killed.
 rm -f /tmp/late
-ends 0 -- sh -c '(while [ ! -e /tmp/late ]; do sleep 0.1; done; test_exec; echo $? >/tmp/status
+ends 0 -- sh -c '(for i in $(seq 600); do [ ! -e /tmp/late ] || break; sleep 0.1; done; test_exec; echo $? >/tmp/status
 	exec sleep 1000) &'
 hadal clients | grep -q ' sh ' || fail "no shell: $(hadal clients)"
 : >/tmp/late
-until [ -s /tmp/status ] && hadal clients | grep -q ' sleep '; do
-	sleep 0.1
-done
+late_sleeps() {
+	[ -s /tmp/status ] && hadal clients | grep -q ' sleep '
+}
+wait_for 60 "the late program" late_sleeps
 equal "status of the late program" "$(cat /tmp/status)" 0
 kill -9 "$(hadal clients | sed -n 's/^ *\([0-9]*\)  sleep .*/\1/p')"
-sleep 0.2
+no_client() {
+	[ "$(hadal clients | wc -l)" = 1 ]
+}
+wait_for 10 "the end of the killed client" no_client
 
 test_exec
 equal "status outside" $? 3

@@ -15,11 +15,11 @@ hadal stop >/dev/null || fail "hadal stop"
 
 hadal start >/dev/null || fail "hadal start"
 hadal regs --cpu 1 --set DR0=0x1000,dr1=8192 || fail "hadal regs --set"
-equal "DR0" "$(hadal regs -c 1 --json | tr -d ' \n' | sed 's/.*"dr0":"\([^"]*\)".*/\1/')" 0x1000
+equal "DR0" "$(hadal regs -c 1 --json | field dr0 -)" 0x1000
 hadal regs -c 1 -s dr0=0,dr1=0 || fail "hadal regs --set to 0"
 fails hadal regs -c 1 -s dr0=1,cr8=16
 grep -q 'would refuse the value of cr8' /tmp/fails.out || fail "no reason: $(cat /tmp/fails.out)"
-equal "DR0 after a refusal" "$(hadal regs -c 1 --json | tr -d ' \n' | sed 's/.*"dr0":"\([^"]*\)".*/\1/')" 0
+equal "DR0 after a refusal" "$(hadal regs -c 1 --json | field dr0 -)" 0
 for wrong in dr0 dr0= =1 dr0=1,dr0=2 nothing=1 fs=1 fs.bas=1 cs.selector=65536 dr0=x dr0=1, ''; do
 	fails hadal regs -c 1 -s "$wrong"
 done

@@ -4,8 +4,9 @@
 . lib.sh
 
 hadal stop --unload >/dev/null 2>&1
-[ -e /dev/hadal_test ] || insmod /bin/hadal_test.ko || fail "hadal_test.ko cannot be loaded"
-insmod /bin/hadal_examples.ko && hadal start >/dev/null || fail "the examples' image does not start"
+need_module hadal_test
+need_module hadal_examples
+hadal start >/dev/null || fail "the examples' image does not start"
 test_fuzz_regs "${COUNT:-500}" || { hadal log | tail -n 40; fail "test_fuzz_regs: see above"; }
 hadal log | grep -q 'the registers that were set last are as before' || fail "nothing was undone"
 hadal stop --unload >/dev/null || fail "no stop afterwards"

@@ -7,8 +7,9 @@
 hadal types list_head >/tmp/out || fail "no struct list_head"
 equal "struct list_head" "$(tr -s ' \t\n' ' ' </tmp/out)" "struct list_head { struct list_head *next; /* 0 8 */ struct list_head *prev; /* 8 8 */ /* size: 16, members: 2 */ }; "
 hadal types --json list_head >/tmp/json
-grep -q '"kind":"struct","name":"list_head","size":16,"members":\[{"name":"next","offset":0,"size":8,' /tmp/json ||
-	fail "the JSON is $(cat /tmp/json)"
+equal "the type in JSON" "$(field 'kind name size' /tmp/json)" "struct list_head 16"
+equal "its members in JSON" "$(field members /tmp/json | field 'name offset size' -)" "next 0 8
+prev 8 8"
 
 # The offset of a member leads to the name of the first process.
 offset=$(hadal types struct task_struct | sed -n 's,^.char comm\[16\]; .*/\* *\([0-9]*\) *16 \*/$,\1,p')
@@ -46,11 +47,11 @@ done
 grep -q '= "hadal"' /tmp/out || fail "no CPU runs the command: $(cat /tmp/out)"
 shows 'per_cpu(runqueues, 1).cpu' 1
 # The task of this shell, by the address that ps tells, says what /proc says.
-task=$(hadal ps --json | sed -n "s/.*\"pid\":$$,.*\"task\":\"\(0x[0-9a-f]*\)\".*/\1/p")
+task=$(hadal ps --json | field task - pid=$$)
 shows "((struct task_struct *)$task)->tgid" $$
 shows "((struct task_struct *)$task)->real_parent->tgid" "$(cut -d ' ' -f 4 $self)"
 hadal show --json "((struct task_struct *)$task)->comm" >/tmp/json
-grep -q "\"value\":\"$(cat /proc/$$/comm)\"" /tmp/json || fail "the JSON is $(cat /tmp/json)"
+equal "the name of this process in JSON" "$(field value /tmp/json)" "$(cat /proc/$$/comm)"
 
 for wrong in runqueues 'init_task.nothing' '*(struct cred *)8' '(' 'jiffies'; do
 	fails hadal show "$wrong"

@@ -18,6 +18,7 @@ missing=$(grep -F -x -v -f /tmp/seen /tmp/expected)
 hadal dmesg --level err >/tmp/errors
 grep -q 'hadal test: ??\[31mred' /tmp/errors || fail "errors are: $(cat /tmp/errors)"
 grep -q 'hadal test: one' /tmp/errors && fail "--level err shows a warning"
-hadal dmesg --json | grep '"text":"hadal test: one\\ntwo\\tthree"' | grep -q '"level":"warn"' ||
-	fail "$(hadal dmesg --json | grep 'hadal test')"
+text='hadal test: one
+two	three'
+equal "the record in JSON" "$(hadal dmesg --json | field 'level text' - "text=$text")" "warn $text"
 fails hadal dmesg --level wrong

@@ -11,13 +11,13 @@ mounted() {
 	grep -q " $dir fuse.hadal " /proc/mounts
 }
 
+no_window() {
+	! grep -q 'Hadal memory window' /proc/iomem
+}
+
 # gone WHAT: the daemon has ended, with the window.
 gone() {
-	for i in $(seq 50); do
-		grep -q 'Hadal memory window' /proc/iomem || return 0
-		sleep 0.1
-	done
-	fail "the window outlives $1"
+	wait_for 5 "the end of the window after $1" no_window
 }
 
 hadal mount $dir >/tmp/out 2>&1 || fail "$(cat /tmp/out)"
@@ -62,10 +62,7 @@ gone umount
 
 # By a signal, in the foreground, and with shared mappings.
 hadal mount --foreground --cached $dir >/tmp/out 2>&1 &
-for i in $(seq 100); do
-	mounted && break
-	sleep 0.1
-done
+wait_for 10 "the mount in the foreground" mounted
 test_mount $dir/memory.raw shared >/tmp/out || fail "--cached: $(cat /tmp/out)"
 kill -TERM $!
 wait $! || fail "SIGTERM: status $?"

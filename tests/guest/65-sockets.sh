@@ -39,7 +39,7 @@ bytes() {
 
 # A listening socket taken out of its chain, as a rootkit would do it.
 hadal sockets --json >/tmp/json
-sock=$(sed -n 's/.*"local_port":1007,"peer":"0.0.0.0".*"sock":"\(0x[0-9a-f]*\)".*/\1/p' /tmp/json)
+sock=$(field 'state sock' /tmp/json local_port=1007 | sed -n 's/^LISTEN //p')
 node="((struct sock *)$sock)->__sk_common.skc_node"
 link=$(pointer "$node.pprev")
 kept=$(hadal read --virtual "$link" 8 --raw | od -A n -t x1 | tr -d ' ')

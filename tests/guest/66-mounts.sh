@@ -7,7 +7,7 @@ in_scene
 
 unshare -m sleep 1000 &
 other=$!
-while [ "$(readlink /proc/$other/ns/mnt)" = "$(readlink /proc/self/ns/mnt)" ]; do sleep 0.1; done
+wait_for 30 "another mount namespace" in_other_namespace mnt $other
 
 # Options that only some file systems have are not seen from below.
 known() {
@@ -20,29 +20,20 @@ known() {
 		print
 	}'
 }
-# as_mountinfo: JSON as the lines of mountinfo
+# as_mountinfo FILE: JSON as the lines of mountinfo
 as_mountinfo() {
-	sed 's/"/|/g' | awk -F '|' '{
-		for (i = 2; i < NF; i += 2) {
-			value = $(i + 1)
-			gsub(/[:,}]/, "", value)
-			got[$i] = value
-			if (value == "") { # it is a string
-				got[$i] = $(i + 2)
-				i += 2
-			}
-		}
-		peers = got["shared"] + 0 ? "shared:" got["shared"] " " : ""
-		peers = peers (got["master"] + 0 ? "master:" got["master"] " " : "")
-		peers = peers (got["unbindable"] == "true" ? "unbindable " : "")
-		print got["id"], got["parent"], got["major"] ":" got["minor"], got["root"], got["path"],
-			got["options"], peers "- " got["type"], got["source"], got["super_options"]
-	}'
+	field 'id parent major:minor root path options|shared|master|unbindable|- type source super_options' "$1" |
+		awk -F '|' '{
+			peers = $2 + 0 ? "shared:" $2 " " : ""
+			peers = peers ($3 + 0 ? "master:" $3 " " : "")
+			peers = peers ($4 == "true" ? "unbindable " : "")
+			print $1 " " peers $5
+		}'
 }
 for pid in $other 1; do
 	hadal mounts --json $pid >/tmp/json 2>/tmp/err || fail "$(cat /tmp/err)"
 	[ ! -s /tmp/err ] || fail "mounts says: $(cat /tmp/err)"
-	as_mountinfo </tmp/json >/tmp/got
+	as_mountinfo /tmp/json >/tmp/got
 	known /proc/$pid/mountinfo >/tmp/expected
 	cmp -s /tmp/got /tmp/expected || fail "process $pid: $(diff /tmp/got /tmp/expected)"
 done

@@ -10,7 +10,7 @@ for pid in $(cat /proc/$INNER/task/$INNER/children); do first=$pid; done
 [ -n "$first" ] || fail "process $INNER has no child"
 unshare -m -u sleep 1000 &
 other=$!
-while [ "$(readlink /proc/$other/ns/uts)" = "$(readlink /proc/self/ns/uts)" ]; do sleep 0.1; done
+wait_for 30 "another UTS namespace" in_other_namespace uts $other
 
 hadal ps --json >/tmp/json || fail "no processes"
 hadal ps --namespaces >/tmp/ps || fail "no processes"
@@ -22,7 +22,7 @@ of_proc 1 >/tmp/usual
 equal "the number of kinds" "$(wc -l </tmp/usual)" 8
 for pid in 1 2 $SCENE $INNER $first $other; do
 	of_proc $pid >/tmp/expected
-	sed -n "s/^{\"pid\":$pid,.*\"namespaces\":{\([^}]*\)}.*/\1/p" /tmp/json | tr -d '"' | tr , '\n' | sort >/tmp/got
+	field namespaces /tmp/json pid=$pid | tr -d '{"} ' | tr , '\n' | sort >/tmp/got
 	cmp -s /tmp/got /tmp/expected || fail "process $pid: $(diff /tmp/got /tmp/expected)"
 	[ $pid = 1 ] || grep -v -x -F -f /tmp/usual /tmp/expected >/tmp/differing
 	[ $pid != 1 ] || cp /tmp/expected /tmp/differing

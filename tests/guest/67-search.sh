@@ -51,7 +51,7 @@ if [ -n "$everywhere" ]; then
 fi
 equal "the count" "$(hadal find --count --pid $planter "$hex")" 1
 hadal find --json --pid $planter "$hex" >/tmp/out
-grep -q "\"address\":\"$address\",\"physical\":\"$first\",\"length\":16,\"data\":\"$hex\"}" /tmp/out || fail "$(cat /tmp/out)"
+equal "what is found in JSON" "$(field 'address physical length data' /tmp/out)" "$address $first 16 $hex"
 hadal find -C 16 --pid $planter "$hex" | tail -n +2 | cut -c 19-57 | tr -d ' \n' | grep -q "$hex" ||
 	fail "the context: $(hadal find -C 16 --pid $planter "$hex")"
 
@@ -63,7 +63,7 @@ hadal find --pid $planter --regex 'hadal:[0-9a-f]{8}' | grep -q "^$(wide16 "$tex
 hadal strings --pid $planter -e all -n 14 | grep "  hadal:$id\$" | sed 's/ .*//' | sort >/tmp/got
 for place in $text $wide; do wide16 "$place"; echo; done | sort >/tmp/expected
 cmp -s /tmp/got /tmp/expected || fail "strings: $(cat /tmp/got), expected: $(cat /tmp/expected)"
-hadal strings --json --pid $planter --limit 1 | grep -q '^{"address":"0x.*"encoding":"ascii","text":".*"}$' ||
+hadal strings --json --pid $planter --limit 1 | field 'encoding address text' - | grep -q '^ascii 0x[0-9a-f]* .' ||
 	fail "$(hadal strings --json --pid $planter --limit 1)"
 
 # The kernel's own words, at the address it has for them; init_task is the first of its list.

@@ -53,8 +53,8 @@ cmp -s /tmp/out /tmp/probed || fail "the text is not as before: $(cat /tmp/probe
 
 # By address, by name and offset, in Intel's syntax, and as JSON, it is the same instruction.
 equal "an offset" "$(hadal disas $function+$offset 1)" "$(hadal disas $line --count 1)"
-hadal disas --json $function 3 | tail -n 1 | grep -q "^{\"address\":\"$line\",\"symbol\":\"$function+.*\"bytes\":\"" ||
-	fail "$(hadal disas --json $function 3)"
+equal "its address, name and bytes in JSON" "$(hadal disas --json $function 3 | field 'address symbol bytes' - | tail -n 1)" \
+	"$line $function+$(printf '%#x' $offset) $(sed -n '3s/^[^:]*:  \([0-9a-f ]*\)	.*/\1/p' /tmp/out | tr -d ' ')"
 hadal disas --syntax intel $function 3 | grep -q '	mov	r' || fail "$(hadal disas --syntax intel $function 3)"
 physical=$(hadal translate $line | sed -n 's/.* is at physical \(0x[0-9a-f]*\) .*/\1/p')
 equal "the same by its physical address" "$(hadal disas --physical $physical 1 | cut -f 2-)" \
