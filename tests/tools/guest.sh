@@ -9,7 +9,7 @@ mark=$1
 offset=$2
 said=/tmp/said
 
-# "PID NAME" of each process, names as the task has them (see tests/guest/40-lists.sh).
+# "PID NAME" of each process, names as the task has them (see tests/guest/62-lists.sh).
 processes() {
 	cat /proc/[0-9]*/stat 2>/dev/null | sed -n 's/^\([0-9]*\) (\(.*\)) . .*/\1 \2/p' |
 		sed 's,^\([0-9]* kworker/[^-+]*\)[-+].*,\1,' | sed 's/^\([0-9]* .\{15\}\).*/\1/'
