@@ -1,46 +1,49 @@
 // SPDX-License-Identifier: MIT
+/* hadal allow */
 #include "cli.h"
 
 #include <limits.h>
 
-static error_t parse(int key, char *text, struct argp_state *state)
-{
-	uint64_t *pid = state->input;
+#include "parse.h"
 
-	switch (key) {
-	case ARGP_KEY_ARG:
-		if (state->arg_num)
-			argp_usage(state);
-		*pid = cli_argument(state, "PID", text);
-		if (!*pid || *pid > INT_MAX)
-			argp_error(state, "PID is the number of a process, and not '%s'", text);
-		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_usage(state);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp argp = {
-	.parser = parse,
-	.args_doc = "PID",
-	.doc = "Let a running process introspect this system, as 'hadal exec' does for a new one.",
+struct options {
+	uint64_t pid;
+	struct cli_where where;
 };
 
-int cmd_allow(int argc, char **argv)
+static const char *set_pid(void *data, const char *text)
 {
+	struct options *options = data;
+
+	if (parse_number(text, &options->pid) || !options->pid || options->pid > INT_MAX)
+		return "the number of a process";
+	return NULL;
+}
+
+static int run(void *data)
+{
+	const struct options *options = data;
 	struct hadal_error error;
 	struct hadal *hadal;
-	uint64_t pid = 0;
 	int result;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &pid);
 	hadal = cli_open();
 	if (!hadal)
 		return CLI_FAILURE;
-	result = hadal_admit(hadal, pid, 0, &error) ? cli_fail(&error) : CLI_OK;
+	result = hadal_admit(hadal, options->pid, 0, &error) ? cli_fail(&error) : CLI_OK;
 	hadal_close(hadal);
 	return result;
 }
+
+static const struct cli_argument arguments[] = {CLI_ARGUMENT_SET("PID", set_pid), {0}};
+
+const struct cli_command command_allow = {
+	.name = "allow",
+	.group = CLI_GROUP_CLIENTS,
+	.summary = "let a running process introspect",
+	.about = "Let a running process introspect this system, as 'hadal exec' does for a "
+		 "new one.",
+	.arguments = arguments,
+	CLI_OPTIONS_AT(where),
+	.run = run,
+};

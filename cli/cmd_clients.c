@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: MIT
+/* hadal clients */
 #include "cli.h"
 
 #include <inttypes.h>
 
-static const struct argp argp = {
-	.children = cli_json_options,
-	.doc = "List the programs that may introspect this system.\v"
-	       "MAPPED is how many of a program's pages show other memory now, MAPS how many it "
-	       "has "
-	       "mapped since it was let in.",
+struct options {
+	struct cli_where where;
 };
 
 static void print_table(const struct hadal_client_info *clients, int count)
@@ -22,8 +19,6 @@ static void print_table(const struct hadal_client_info *clients, int count)
 
 static void print_json(const struct hadal_client_info *clients, int count)
 {
-	struct json_object *list = json_object_new_array();
-
 	for (int i = 0; i < count; i++) {
 		struct json_object *one = json_object_new_object();
 
@@ -33,20 +28,18 @@ static void print_json(const struct hadal_client_info *clients, int count)
 		json_object_object_add(one, "mapped",
 				       json_object_new_int64(clients[i].state.mapped));
 		json_object_object_add(one, "maps", json_object_new_int64(clients[i].state.maps));
-		json_object_array_add(list, one);
+		cli_print_json(one);
 	}
-	cli_print_json(list);
 }
 
-int cmd_clients(int argc, char **argv)
+static int run(void *data)
 {
+	const struct options *options = data;
 	static struct hadal_client_info clients[HADAL_MAX_CLIENTS];
 	struct hadal_error error;
 	struct hadal *hadal;
-	bool json = false;
 	int count;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &json);
 	hadal = cli_open();
 	if (!hadal)
 		return CLI_FAILURE;
@@ -54,9 +47,21 @@ int cmd_clients(int argc, char **argv)
 	hadal_close(hadal);
 	if (count < 0)
 		return cli_fail(&error);
-	if (json)
+	if (options->where.json)
 		print_json(clients, count);
 	else
 		print_table(clients, count);
 	return CLI_OK;
 }
+
+const struct cli_command command_clients = {
+	.name = "clients",
+	.group = CLI_GROUP_CLIENTS,
+	.summary = "list the programs that may introspect",
+	.about = "List the programs that may introspect this system.",
+	.more = "MAPPED is how many of a program's pages show other memory now, MAPS how "
+		"many it has mapped since it was let in.",
+	.takes = CLI_TAKES_JSON,
+	CLI_OPTIONS_AT(where),
+	.run = run,
+};

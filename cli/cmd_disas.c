@@ -15,85 +15,18 @@
 /* No function of a kernel is as long; text that is not code may seem to be. */
 #define FUNCTION_MAX (64u << 10)
 
-enum {
-	KEY_SYNTAX = CLI_KEY_COMMAND,
-};
-
 struct options {
-	struct cli_target target;
-	char *where;
+	struct cli_where where;
+	const char *address;
 	uint64_t count; /* 0: not given */
-	enum hadal_syntax syntax;
+	int syntax;     /* which of att and intel */
 	bool bytes;
-};
-
-static void parse_argument(struct argp_state *state, struct options *options, char *text)
-{
-	if (state->arg_num == 0)
-		options->where = text;
-	else if (state->arg_num == 1)
-		options->count = cli_argument(state, "COUNT", text);
-	else
-		argp_error(state, "too many arguments");
-}
-
-static error_t parse(int key, char *text, struct argp_state *state)
-{
-	struct options *options = state->input;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &options->target;
-		return 0;
-	case 'c':
-		options->count = cli_argument(state, "COUNT", text);
-		return 0;
-	case 'b':
-		options->bytes = true;
-		return 0;
-	case KEY_SYNTAX:
-		if (strcmp(text, "att") && strcmp(text, "intel"))
-			argp_error(state, "SYNTAX is att or intel, and not '%s'", text);
-		options->syntax = *text == 'a' ? HADAL_SYNTAX_ATT : HADAL_SYNTAX_INTEL;
-		return 0;
-	case ARGP_KEY_ARG:
-		parse_argument(state, options, text);
-		return 0;
-	case ARGP_KEY_END:
-		if (!options->where)
-			argp_error(state, "WHERE is needed");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp argp = {
-	.options =
-		(const struct argp_option[]){
-			{"count", 'c', "COUNT", 0, "The same as the argument COUNT", 0},
-			{"bytes", 'b', NULL, 0, "Print the bytes of each instruction too", 0},
-			{"syntax", KEY_SYNTAX, "SYNTAX", 0,
-			 "att (default, as in gdb and crash) or intel", 0},
-			{0},
-		},
-	.parser = parse,
-	.children = cli_target_options,
-	.args_doc = "WHERE [COUNT]",
-	.doc = "Disassemble text as it is in memory, with what the kernel has patched in it while "
-	       "running.\v"
-	       "WHERE is a symbol of the kernel, symbol+offset or an address. Prints COUNT "
-	       "instructions; without it all of a function whose name is WHERE, else 16.\n"
-	       "  hadal disas schedule\n"
-	       "  hadal disas do_syscall_64+0x20 5\n"
-	       "  hadal disas --pid 133 0x401000 20\n\n"
-	       "With --json, one object a line.",
 };
 
 /* Text to disassemble, and what addresses in it are called. */
 struct listing {
 	const struct options *options;
-	struct cli_target_source *source;
+	struct cli_target *source;
 	struct hadal_symbolizer *symbolizer; /* NULL: addresses have no names */
 	struct hadal_disassembler *disassembler;
 	uint64_t address, end; /* end: of the function; 0: not known */
@@ -128,16 +61,19 @@ static uint64_t first_symbol(struct hadal_kallsyms *symbols, const char *name, s
 	return address;
 }
 
-static int find_symbol(struct listing *listing, char *name, struct hadal_error *error)
+static int find_symbol(struct listing *listing, const char *text, struct hadal_error *error)
 {
+	char name[HADAL_SYMBOL_NAME_MAX + 32];
 	struct hadal_kernel *kernel = listing->source->kernel.kernel;
 	struct hadal_kallsyms *symbols = hadal_kernel_symbols(kernel, error);
-	char *plus = strchr(name, '+');
+	char *plus;
 	uint64_t offset = 0;
 	size_t count;
 
 	if (!symbols)
 		return -ENOENT;
+	snprintf(name, sizeof(name), "%s", text);
+	plus = strchr(name, '+');
 	if (plus && parse_number(plus + 1, &offset))
 		return hadal_fail(error, EINVAL, "The offset in '%s' is no number", name);
 	if (plus)
@@ -161,17 +97,12 @@ static int find_symbol(struct listing *listing, char *name, struct hadal_error *
 /* Makes sure that there are bytes for an instruction, as many as can be read. */
 static bool fill(struct listing *listing, uint64_t address)
 {
-	struct cli_target_source *source = listing->source;
-	struct hadal_memory *memory = &source->kernel.source.memory;
 	ssize_t got;
 
 	if (address >= listing->at && address - listing->at < listing->len &&
 	    listing->len - (address - listing->at) >= HADAL_INSTRUCTION_MAX)
 		return true;
-	got = source->space
-		      ? hadal_space_read(source->space, address, listing->bytes,
-					 sizeof(listing->bytes))
-		      : hadal_memory_read(memory, address, listing->bytes, sizeof(listing->bytes));
+	got = cli_target_read(listing->source, address, listing->bytes, sizeof(listing->bytes));
 	listing->at = address;
 	listing->len = got < 0 ? 0 : got;
 	return got > 0;
@@ -240,7 +171,7 @@ static void print_json(const struct listing *listing, const struct hadal_instruc
 		cli_json_hex(object, "target", instruction->target);
 	if (instruction->has_target && name_of(listing, instruction->target, name, sizeof(name)))
 		json_object_object_add(object, "target_symbol", json_object_new_string(name));
-	cli_print_json_line(object);
+	cli_print_json(object);
 }
 
 /* A function ends before the padding between it and the next. */
@@ -268,7 +199,7 @@ static int print_listing(struct listing *listing, struct hadal_error *error)
 		result = next_instruction(listing, at, &instruction, error);
 		if (result)
 			break;
-		if (listing->options->target.view.json)
+		if (listing->options->where.json)
 			print_json(listing, &instruction);
 		else
 			print_text(listing, &instruction);
@@ -280,36 +211,37 @@ static int print_listing(struct listing *listing, struct hadal_error *error)
 static int disassemble(struct listing *listing, struct hadal_error *error)
 {
 	const struct options *options = listing->options;
-	bool named = options->target.kind == CLI_TARGET_KERNEL;
-	int result = 0;
+	struct cli_target *target = listing->source;
+	int result;
 
-	if (parse_number(options->where, &listing->address))
-		result = named ? find_symbol(listing, options->where, error)
-			       : hadal_fail(error, EINVAL,
-					    "WHERE is a number there, decimal or 0x..., and not "
-					    "'%s'",
-					    options->where);
+	if (options->where.space == CLI_SPACE_KERNEL && cli_address_is_symbol(options->address))
+		result = find_symbol(listing, options->address, error);
+	else
+		result = cli_address(target, &options->where, options->address, &listing->address,
+				     error);
 	if (result)
 		return result;
-	if (named) {
+	if (options->where.space == CLI_SPACE_KERNEL) {
 		listing->symbolizer = hadal_symbolizer_new(listing->source->kernel.kernel, error);
 		if (!listing->symbolizer)
 			return -ENOENT;
 	}
-	listing->disassembler = hadal_disassembler_new(options->syntax, error);
+	listing->disassembler = hadal_disassembler_new(
+		options->syntax ? HADAL_SYNTAX_INTEL : HADAL_SYNTAX_ATT, error);
 	return listing->disassembler ? print_listing(listing, error) : -ENOMEM;
 }
 
-int cmd_disas(int argc, char **argv)
+static int run(void *data)
 {
-	struct options options = {.target.kind = CLI_TARGET_KERNEL};
-	struct cli_target_source source;
-	struct listing listing = {.options = &options, .source = &source};
+	struct options *options = data;
+	struct cli_target source;
+	struct listing listing = {.options = options, .source = &source};
 	struct hadal_error error;
 	int result;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &options);
-	if (!cli_target_open(&source, &options.target, false))
+	if (options->where.space == CLI_SPACE_DEFAULT)
+		options->where.space = CLI_SPACE_KERNEL;
+	if (!cli_target_open(&source, &options->where, false))
 		return CLI_FAILURE;
 	result = disassemble(&listing, &error);
 	if (result)
@@ -319,3 +251,35 @@ int cmd_disas(int argc, char **argv)
 	cli_target_close(&source);
 	return result ? CLI_FAILURE : CLI_OK;
 }
+
+static const struct cli_option options_table[] = {
+	CLI_OPTION_NUMBER('c', "count", "COUNT", "The same as the argument COUNT", count, 0, 0),
+	CLI_OPTION_FLAG('b', "bytes", "Print the bytes of each instruction too", bytes),
+	CLI_OPTION_WORD(0, "syntax", "SYNTAX", "att (default, as in gdb and crash) or intel",
+			syntax, "att|intel"),
+	{0},
+};
+
+static const struct cli_argument arguments[] = {CLI_ARGUMENT("ADDRESS", CLI_TEXT, address),
+						CLI_ARGUMENT_OPTIONAL("COUNT", CLI_NUMBER, count),
+						{0}};
+
+const struct cli_command command_disas = {
+	.name = "disas",
+	.group = CLI_GROUP_KERNEL,
+	.summary = "disassemble the kernel's or a process's text",
+	.about = "Disassemble text as it is in memory, with what the kernel has patched in it "
+		 "while running.",
+	.more = "ADDRESS is a symbol of the kernel, symbol+offset or an address. Prints COUNT "
+		"instructions; without it all of a function whose name ADDRESS is, else 16.\n"
+		"  hadal disas schedule\n"
+		"  hadal disas do_syscall_64+0x20 5\n"
+		"  hadal disas --pid 133 0x401000 20\n"
+		"\n"
+		"With --json, one object a line.",
+	.options = options_table,
+	.arguments = arguments,
+	.takes = CLI_TAKES_VIEW | CLI_TAKES_WHERE,
+	CLI_OPTIONS_AT(where),
+	.run = run,
+};

@@ -14,52 +14,28 @@ static const char *const levels[] = {"emerg", "alert",  "crit", "err",
 
 struct options {
 	unsigned levels; /* a bit for each that is wanted; 0: all */
-	struct cli_view view;
+	struct cli_where where;
 };
 
-static void parse_levels(struct argp_state *state, char *text, struct options *options)
+static const char *set_levels(void *data, const char *text)
 {
-	char *rest;
+	struct options *options = data;
+	size_t len;
 
-	for (char *name = strtok_r(text, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
+	for (;; text += len + 1) {
 		size_t level = 0;
 
-		while (level < LEVELS && strcmp(name, levels[level]))
+		len = strcspn(text, ",");
+		while (level < LEVELS &&
+		       (strlen(levels[level]) != len || strncmp(text, levels[level], len)))
 			level++;
 		if (level == LEVELS)
-			argp_error(state, "there is no level '%s'", name);
+			return "emerg, alert, crit, err, warn, notice, info or debug, and commas";
 		options->levels |= 1u << level;
+		if (!text[len])
+			return NULL;
 	}
 }
-
-static error_t parse(int key, char *text, struct argp_state *state)
-{
-	struct options *options = state->input;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &options->view;
-		return 0;
-	case 'l':
-		parse_levels(state, text, options);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp argp = {
-	.options =
-		(const struct argp_option[]){
-			{"level", 'l', "LEVEL,...", 0,
-			 "Only these: emerg, alert, crit, err, warn, notice, info, debug", 0},
-			{0},
-		},
-	.parser = parse,
-	.children = cli_view_options,
-	.doc = "Print the kernel's log from its own memory, with seconds after boot.\v"
-	       "With --json, one record a line.",
-};
 
 /* Lines and columns stay. */
 static void make_text_printable(char *text)
@@ -105,7 +81,7 @@ static void print_json(const struct hadal_dmesg_record *record, char *text)
 	if (*device)
 		json_object_object_add(object, "device", json_object_new_string(device));
 	json_object_object_add(object, "text", json_object_new_string(text));
-	cli_print_json_line(object);
+	cli_print_json(object);
 }
 
 static void print_record(void *ctx, const struct hadal_dmesg_record *record)
@@ -119,25 +95,24 @@ static void print_record(void *ctx, const struct hadal_dmesg_record *record)
 	if (!text)
 		return;
 	make_text_printable(text);
-	if (options->view.json)
+	if (options->where.json)
 		print_json(record, text);
 	else
 		print_lines(record, text);
 	free(text);
 }
 
-int cmd_dmesg(int argc, char **argv)
+static int run(void *data)
 {
-	struct options options = {0};
+	struct options *options = data;
 	struct cli_kernel source;
 	struct hadal_error error;
 	size_t lost;
 	int result;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &options);
-	if (!cli_kernel_open(&source, options.view.image))
+	if (!cli_kernel_open(&source, options->where.image))
 		return CLI_FAILURE;
-	result = hadal_dmesg(source.kernel, print_record, &options, &lost, &error);
+	result = hadal_dmesg(source.kernel, print_record, options, &lost, &error);
 	if (result)
 		cli_fail(&error);
 	else
@@ -145,3 +120,22 @@ int cmd_dmesg(int argc, char **argv)
 	cli_kernel_close(&source);
 	return result ? CLI_FAILURE : CLI_OK;
 }
+
+static const struct cli_option options_table[] = {
+	CLI_OPTION_SET('l', "level", "LEVEL,...",
+		       "Only these: emerg, alert, crit, err, warn, notice, info, debug",
+		       set_levels),
+	{0},
+};
+
+const struct cli_command command_dmesg = {
+	.name = "dmesg",
+	.group = CLI_GROUP_SYSTEM,
+	.summary = "print the kernel's log from its memory",
+	.about = "Print the kernel's log from its own memory, with seconds after boot.",
+	.more = "With --json, one record a line.",
+	.options = options_table,
+	.takes = CLI_TAKES_VIEW,
+	CLI_OPTIONS_AT(where),
+	.run = run,
+};

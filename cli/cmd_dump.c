@@ -12,64 +12,11 @@
 
 #define PIECE_BYTES (1u << 20)
 
-enum {
-	KEY_FORMAT = CLI_KEY_COMMAND,
-	KEY_ZSTD,
-};
-
 struct options {
 	const char *path;
-	const char *image;
-	enum dump_format format;
+	struct cli_where where;
+	int format; /* enum dump_format */
 	bool compress;
-};
-
-static error_t parse(int key, char *text, struct argp_state *state)
-{
-	struct options *options = state->input;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &options->image;
-		return 0;
-	case KEY_FORMAT:
-		if (!dump_format_parse(text, &options->format))
-			argp_error(state, "FORMAT is elf, lime or raw, and not '%s'", text);
-		return 0;
-	case KEY_ZSTD:
-		options->compress = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (options->path)
-			argp_error(state, "too many arguments");
-		options->path = text;
-		return 0;
-	case ARGP_KEY_END:
-		if (!options->path)
-			argp_error(state, "FILE is needed");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp argp = {
-	.options =
-		(const struct argp_option[]){
-			{"format", KEY_FORMAT, "FORMAT", 0,
-			 "elf (default): a core with VMCOREINFO for crash, drgn and gdb; lime: for "
-			 "volatility3; raw: the offset is the physical address",
-			 0},
-			{"zstd", KEY_ZSTD, NULL, 0, "Compress with zstd", 0},
-			{0},
-		},
-	.parser = parse,
-	.children = cli_image_options,
-	.args_doc = "FILE",
-	.doc = "Write this system's physical memory to FILE, or to standard output for '-'.\v"
-	       "Only RAM is read; the hypervisor's own pages are zeros. Pages of zeros become "
-	       "holes in a regular file. FILE appears only when it is whole. The system runs on "
-	       "meanwhile, so that what changes during the dump may not fit together.",
 };
 
 static volatile sig_atomic_t stop_signal;
@@ -152,19 +99,18 @@ static int dump(const struct options *options, struct hadal_view *view)
 	return CLI_OK;
 }
 
-int cmd_dump(int argc, char **argv)
+static int run(void *data)
 {
-	struct options options = {.format = DUMP_ELF};
+	struct options *options = data;
 	struct dump_source source;
 	struct hadal_view *view;
 	int result = CLI_FAILURE;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &options);
-	if (!dump_source_open(&source, options.image))
+	if (!dump_source_open(&source, options->where.image))
 		return CLI_FAILURE;
-	view = dump_source_view(&source, options.format);
+	view = dump_source_view(&source, options->format);
 	if (view)
-		result = dump(&options, view);
+		result = dump(options, view);
 	hadal_view_free(view);
 	dump_source_close(&source);
 	if (stop_signal) { /* the caller sees what ended this */
@@ -173,3 +119,30 @@ int cmd_dump(int argc, char **argv)
 	}
 	return result;
 }
+
+static const struct cli_option options_table[] = {
+	CLI_OPTION_WORD(0, "format", "FORMAT",
+			"elf (default): a core with VMCOREINFO for crash, drgn and gdb; lime: for "
+			"volatility3; raw: the offset is the physical address",
+			format, DUMP_FORMAT_WORDS),
+	CLI_OPTION_FLAG(0, "zstd", "Compress with zstd", compress),
+	{0},
+};
+
+static const struct cli_argument arguments[] = {CLI_ARGUMENT("FILE", CLI_TEXT, path), {0}};
+
+const struct cli_command command_dump = {
+	.name = "dump",
+	.group = CLI_GROUP_EVIDENCE,
+	.summary = "write physical memory to a file",
+	.about = "Write this system's physical memory to FILE, or to standard output for '-'.",
+	.more = "Only RAM is read; the hypervisor's own pages are zeros. Pages of zeros "
+		"become holes in a regular file. FILE appears only when it is whole. The "
+		"system runs on meanwhile, so that what changes during the dump may not fit "
+		"together.",
+	.options = options_table,
+	.arguments = arguments,
+	.takes = CLI_TAKES_IMAGE,
+	CLI_OPTIONS_AT(where),
+	.run = run,
+};

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: MIT
+/* hadal exec */
 #include "cli.h"
 
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { KEY_ONLY = CLI_KEY_COMMAND };
-
 struct options {
-	char **program;
-	uint32_t admits;
+	struct cli_rest program;
+	int admits;
+	struct cli_where where;
 };
 
-static int run(const struct options *options)
+static int admit_and_run(const struct options *options)
 {
-	char **argv = options->program;
+	char **argv = options->program.items;
 	struct hadal_error error;
 	struct hadal_info info;
 	struct hadal *hadal = cli_open_running(&info);
@@ -30,47 +30,41 @@ static int run(const struct options *options)
 	return code == ENOENT ? 127 : 126;
 }
 
-static error_t parse(int key, char *text, struct argp_state *state)
+static void set_defaults(void *data)
 {
-	struct options *options = state->input;
+	struct options *options = data;
 
-	(void)text;
-	switch (key) {
-	case KEY_ONLY:
-		options->admits = HADAL_ADMIT_NEXT;
-		return 0;
-	case ARGP_KEY_ARG:
-		options->program = &state->argv[state->next - 1];
-		state->next = state->argc;
-		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_usage(state);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	options->admits = HADAL_ADMIT_ALL;
 }
 
-static const struct argp argp = {
-	.options =
-		(const struct argp_option[]){
-			{"only", KEY_ONLY, NULL, 0, "Admit PROGRAM and what it forks alone", 0},
-			{0},
-		},
-	.parser = parse,
-	.args_doc = "[--] PROGRAM [ARGUMENT...]",
-	.doc = "Run a program that may introspect this system, such as LibVMI's tools or a script "
-	       "of them.\v"
-	       "It becomes this process. What it runs as root may introspect too. Exit status: the "
-	       "program's; 127 when there is none of that name, 126 when it cannot be run, 1 when "
-	       "Hadal is not running.\n\n"
-	       "Example: sudo hadal exec -- vmi-process-list dom0",
+static int run(void *data)
+{
+	return admit_and_run(data);
+}
+
+static const struct cli_option options_table[] = {
+	CLI_OPTION_CHOICE(0, "only", "Admit PROGRAM and what it forks alone", admits,
+			  HADAL_ADMIT_NEXT),
+	{0},
 };
 
-int cmd_exec(int argc, char **argv)
-{
-	struct options options = {.admits = HADAL_ADMIT_ALL};
+static const struct cli_argument arguments[] = {CLI_ARGUMENT("PROGRAM", CLI_REST, program), {0}};
 
-	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &options);
-	return run(&options);
-}
+const struct cli_command command_exec = {
+	.name = "exec",
+	.group = CLI_GROUP_CLIENTS,
+	.summary = "run a program that may introspect, such as LibVMI's",
+	.about = "Run a program that may introspect this system, such as LibVMI's tools or a "
+		 "script of them.",
+	.more = "It becomes this process. What it runs as root may introspect too. Exit "
+		"status: the program's; 127 when there is none of that name, 126 when it "
+		"cannot be run, 1 when Hadal is not running.\n"
+		"\n"
+		"Example: sudo hadal exec -- vmi-process-list dom0",
+	.options = options_table,
+	.arguments = arguments,
+	.takes = CLI_TAKES_COMMAND,
+	CLI_OPTIONS_AT(where),
+	.defaults = set_defaults,
+	.run = run,
+};

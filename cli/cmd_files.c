@@ -7,38 +7,7 @@
 #include <inttypes.h>
 
 struct options {
-	bool one; /* process only */
-	uint64_t pid;
-	struct cli_view view;
-};
-
-static error_t parse(int key, char *text, struct argp_state *state)
-{
-	struct options *options = state->input;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &options->view;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (options->one)
-			argp_usage(state);
-		options->one = true;
-		options->pid = cli_argument(state, "PID", text);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp argp = {
-	.parser = parse,
-	.children = cli_view_options,
-	.args_doc = "[PID]",
-	.doc = "List the open files of all processes, or of one, as the kernel's own memory has "
-	       "them. FD is the file descriptor, or exe for the program, cwd and root for the "
-	       "directories; paths are as in /proc/PID/fd.\v"
-	       "With --json, one object a line.",
+	struct cli_where where;
 };
 
 static const char *const use_names[] = {
@@ -90,7 +59,7 @@ static void print_json(const struct hadal_process *process, const struct hadal_f
 	json_object_object_add(object, "inode", json_object_new_uint64(file->inode));
 	cli_json_hex(object, "file", file->file);
 	json_object_object_add(object, "path", json_object_new_string(path));
-	cli_print_json_line(object);
+	cli_print_json(object);
 }
 
 static int print_file(void *ctx, const struct hadal_process *process, const struct hadal_file *file)
@@ -99,11 +68,16 @@ static int print_file(void *ctx, const struct hadal_process *process, const stru
 	char path[HADAL_PATH_MAX];
 
 	snprintf(path, sizeof(path), "%s", file->path);
-	if (options->view.json)
+	if (options->where.json)
 		print_json(process, file, path);
 	else
 		print_row(process, file, path);
 	return 0;
+}
+
+static bool only_one(const struct options *options)
+{
+	return options->where.space == CLI_SPACE_PROCESS;
 }
 
 /* Prints the files of the processes asked for. Returns how many processes these are. */
@@ -112,13 +86,13 @@ static size_t print_files(struct hadal_files *files, struct hadal_process_list *
 {
 	size_t lost = list->lost, shown = 0;
 
-	if (!options->view.json)
+	if (!options->where.json)
 		printf("%7s %-15s %4s %-2s %-6s %9s PATH\n", "PID", "NAME", "FD", "", "TYPE",
 		       "POSITION");
 	for (size_t i = 0; i < list->count; i++) {
 		struct hadal_process *process = &list->items[i];
 
-		if (options->one && process->tgid != (int64_t)options->pid)
+		if (only_one(options) && process->tgid != (int64_t)options->where.pid)
 			continue;
 		shown++;
 		cli_make_printable(process->comm);
@@ -135,17 +109,33 @@ static int list_files(struct hadal_kernel *kernel, void *ctx, struct hadal_error
 	struct hadal_process_list list = {0};
 	int result = files ? hadal_processes(kernel, false, &list, error) : -ENOENT;
 
-	if (!result && !print_files(files, &list, options) && options->one)
-		result = hadal_fail(error, ESRCH, "There is no process %" PRIu64, options->pid);
+	if (!result && !print_files(files, &list, options) && only_one(options))
+		result = hadal_fail(error, ESRCH, "There is no process %" PRIu64,
+				    options->where.pid);
 	hadal_processes_free(&list);
 	hadal_files_close(files);
 	return result;
 }
 
-int cmd_files(int argc, char **argv)
+static int run(void *data)
 {
-	struct options options = {0};
+	struct options *options = data;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &options);
-	return cli_kernel_run(options.view.image, list_files, &options);
+	return cli_kernel_run(options->where.image, list_files, options);
 }
+
+static const struct cli_argument arguments[] = {CLI_ARGUMENT_OPTIONAL("PID", CLI_PID, where), {0}};
+
+const struct cli_command command_files = {
+	.name = "files",
+	.group = CLI_GROUP_SYSTEM,
+	.summary = "list the open files of processes",
+	.about = "List the open files of all processes, or of one, as the kernel's own memory "
+		 "has them. FD is the file descriptor, or exe for the program, cwd and root "
+		 "for the directories; paths are as in /proc/PID/fd.",
+	.more = "With --json, one object a line.",
+	.arguments = arguments,
+	.takes = CLI_TAKES_VIEW | CLI_TAKES_PID,
+	CLI_OPTIONS_AT(where),
+	.run = run,
+};

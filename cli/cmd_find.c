@@ -13,99 +13,15 @@
 /* Of what matches a regular expression, that much is shown. */
 #define MATCH_MAX 256
 
-enum {
-	KEY_TEXT = CLI_KEY_COMMAND,
-	KEY_UTF16,
-	KEY_U32,
-	KEY_U64,
-	KEY_REGEX,
-	KEY_COUNT,
-};
+enum kind { KIND_HEX, KIND_TEXT, KIND_UTF16, KIND_U32, KIND_U64, KIND_REGEX };
 
 struct options {
 	struct search_options search;
-	int kind; /* 0: bytes in hexadecimal */
+	int kind; /* enum kind */
 	const char *text;
 	bool ignore_case;
 	bool count;
-	size_t context;
-};
-
-static void choose_kind(struct argp_state *state, struct options *options, int kind)
-{
-	if (options->kind)
-		argp_error(state, "only one of --text, --utf16, --u32, --u64 and --regex is "
-				  "possible");
-	options->kind = kind;
-}
-
-static error_t parse(int key, char *text, struct argp_state *state)
-{
-	struct options *options = state->input;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &options->search;
-		return 0;
-	case KEY_TEXT:
-	case KEY_UTF16:
-	case KEY_U32:
-	case KEY_U64:
-	case KEY_REGEX:
-		choose_kind(state, options, key);
-		return 0;
-	case 'i':
-		options->ignore_case = true;
-		return 0;
-	case KEY_COUNT:
-		options->count = true;
-		return 0;
-	case 'C':
-		options->context = cli_argument(state, "BYTES", text);
-		if (options->context > CONTEXT_MAX)
-			argp_error(state, "BYTES is at most %u", CONTEXT_MAX);
-		return 0;
-	case ARGP_KEY_ARG:
-		if (options->text)
-			argp_error(state, "too many arguments");
-		options->text = text;
-		return 0;
-	case ARGP_KEY_END:
-		if (!options->text)
-			argp_error(state, "PATTERN is needed");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp argp = {
-	.options =
-		(const struct argp_option[]){
-			{"text", KEY_TEXT, NULL, 0, "PATTERN is text", 0},
-			{"utf16", KEY_UTF16, NULL, 0, "PATTERN is text, in memory as UTF-16LE", 0},
-			{"u32", KEY_U32, NULL, 0, "PATTERN is a number of 4 bytes, aligned", 0},
-			{"u64", KEY_U64, NULL, 0, "PATTERN is a number of 8 bytes, aligned", 0},
-			{"regex", KEY_REGEX, NULL, 0,
-			 "PATTERN is an extended regular expression for strings in ASCII", 0},
-			{"ignore-case", 'i', NULL, 0, "Letters A to Z may be small or capital", 0},
-			{"context", 'C', "BYTES", 0,
-			 "Print so many bytes before and after, as a hex dump", 0},
-			{"count", KEY_COUNT, NULL, 0, "Print only how many there are", 0},
-			{0},
-		},
-	.parser = parse,
-	.children = search_options,
-	.args_doc = "PATTERN",
-	.doc = "Find bytes in physical memory, in a process's or in the kernel's, and print their "
-	       "address, and the physical address if that is another.\v"
-	       "PATTERN is pairs of hexadecimal digits, where ? stands for any digit:\n"
-	       "  hadal find 'de ad ?? ef'\n"
-	       "  hadal find --pid 133 --text password -C 32\n"
-	       "  hadal find --kernel --u64 0xffffffff82a1b2c0\n\n"
-	       "What lies across two pages is found when their addresses follow each other. Pages "
-	       "that only this command writes are left out. Exit status 1 when nothing is found. "
-	       "With --json, one object a line.",
+	uint64_t context; /* bytes */
 };
 
 struct finding {
@@ -152,7 +68,7 @@ static void print_hit(const struct finding *finding, uint64_t address, size_t le
 	char match[MATCH_MAX];
 
 	search_print_place(finding->search, address);
-	if (finding->options->kind == KEY_REGEX) {
+	if (finding->options->kind == KIND_REGEX) {
 		read_match(finding, address, len, match);
 		cli_make_printable(match);
 		printf("  %s", match);
@@ -170,14 +86,14 @@ static void print_hit_json(const struct finding *finding, uint64_t address, size
 
 	json_object_object_add(object, "length", json_object_new_uint64(len));
 	cli_json_bytes(object, "data", (const uint8_t *)match, got);
-	cli_print_json_line(object);
+	cli_print_json(object);
 }
 
 static int hit(void *ctx, uint64_t address, size_t len)
 {
 	const struct finding *finding = ctx;
 
-	if (finding->options->search.target.view.json && !finding->options->count)
+	if (finding->options->search.where.json && !finding->options->count)
 		print_hit_json(finding, address, len);
 	else if (!finding->options->count)
 		print_hit(finding, address, len);
@@ -197,10 +113,11 @@ static int make_number(const struct options *options, struct hadal_pattern *patt
 	uint64_t value;
 
 	if (parse_number(options->text, &value))
-		return hadal_fail(error, EINVAL,
-				  "PATTERN is a number, decimal or 0x..., and not '%.100s'",
-				  options->text);
-	return hadal_pattern_number(pattern, value, options->kind == KEY_U32 ? 4 : 8, error);
+		return hadal_fail(
+			error, EINVAL,
+			"invalid PATTERN '%.100s': expected a number such as 4096 or 0x1000",
+			options->text);
+	return hadal_pattern_number(pattern, value, options->kind == KIND_U32 ? 4 : 8, error);
 }
 
 static int make_regex(const struct options *options, regex_t *regex, struct hadal_error *error)
@@ -219,14 +136,14 @@ static int make_pattern(const struct options *options, struct hadal_pattern *pat
 			regex_t *regex, struct hadal_error *error)
 {
 	switch (options->kind) {
-	case KEY_TEXT:
+	case KIND_TEXT:
 		return hadal_pattern_text(pattern, options->text, options->ignore_case, error);
-	case KEY_UTF16:
+	case KIND_UTF16:
 		return hadal_pattern_utf16(pattern, options->text, options->ignore_case, error);
-	case KEY_U32:
-	case KEY_U64:
+	case KIND_U32:
+	case KIND_U64:
 		return make_number(options, pattern, error);
-	case KEY_REGEX:
+	case KIND_REGEX:
 		return make_regex(options, regex, error);
 	default:
 		return hadal_pattern_hex(pattern, options->text, error);
@@ -237,13 +154,13 @@ static void print_count(const struct options *options, uint64_t count)
 {
 	struct json_object *object;
 
-	if (!options->search.target.view.json) {
+	if (!options->search.where.json) {
 		printf("%" PRIu64 "\n", count);
 		return;
 	}
 	object = json_object_new_object();
 	json_object_object_add(object, "count", json_object_new_uint64(count));
-	cli_print_json_line(object);
+	cli_print_json(object);
 }
 
 static int find(const struct options *options, struct hadal_finder *finder)
@@ -264,28 +181,75 @@ static int find(const struct options *options, struct hadal_finder *finder)
 	return search.found ? result : CLI_FAILURE;
 }
 
-int cmd_find(int argc, char **argv)
+static const char *check(void *data)
 {
-	struct options options = {.search.target.kind = CLI_TARGET_PHYSICAL};
+	const struct options *options = data;
+
+	return search_check(&options->search);
+}
+
+static int run(void *data)
+{
+	struct options *options = data;
 	struct hadal_pattern pattern = {0};
 	struct hadal_finder finder = {0};
 	struct hadal_error error;
 	regex_t regex;
 	int result;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &options);
-	if (make_pattern(&options, &pattern, &regex, &error)) {
+	if (make_pattern(options, &pattern, &regex, &error)) {
 		cli_fail(&error);
 		return CLI_USAGE;
 	}
-	if (options.kind == KEY_REGEX)
+	if (options->kind == KIND_REGEX)
 		finder.regex = &regex;
 	else
 		finder.pattern = &pattern;
-	result = find(&options, &finder);
-	if (options.kind == KEY_REGEX)
+	result = find(options, &finder);
+	if (options->kind == KIND_REGEX)
 		regfree(&regex);
 	/* Or the next search would find it in memory that is free. */
 	explicit_bzero(&pattern, sizeof(pattern));
 	return result;
 }
+
+static const struct cli_option options_table[] = {
+	CLI_OPTION_CHOICE(0, "text", "PATTERN is text", kind, KIND_TEXT),
+	CLI_OPTION_CHOICE(0, "utf16", "PATTERN is text, in memory as UTF-16LE", kind, KIND_UTF16),
+	CLI_OPTION_CHOICE(0, "u32", "PATTERN is a number of 4 bytes, aligned", kind, KIND_U32),
+	CLI_OPTION_CHOICE(0, "u64", "PATTERN is a number of 8 bytes, aligned", kind, KIND_U64),
+	CLI_OPTION_CHOICE(0, "regex",
+			  "PATTERN is an extended regular expression for strings in ASCII", kind,
+			  KIND_REGEX),
+	CLI_OPTION_FLAG('i', "ignore-case", "Letters A to Z may be small or capital", ignore_case),
+	CLI_OPTION_NUMBER('C', "context", "BYTES",
+			  "Print so many bytes before and after, as a hex dump", context, 0,
+			  CONTEXT_MAX),
+	CLI_OPTION_FLAG(0, "count", "Print only how many there are", count),
+	SEARCH_OPTIONS,
+	{0},
+};
+
+static const struct cli_argument arguments[] = {CLI_ARGUMENT("PATTERN", CLI_TEXT, text), {0}};
+
+const struct cli_command command_find = {
+	.name = "find",
+	.group = CLI_GROUP_MEMORY,
+	.summary = "find bytes, text or numbers in memory",
+	.about = "Find bytes in physical memory, in a process's or in the kernel's, and print "
+		 "their address, and the physical address if that is another.",
+	.more = "PATTERN is pairs of hexadecimal digits, where ? stands for any digit:\n"
+		"  hadal find 'de ad ?? ef'\n"
+		"  hadal find --pid 133 --text password -C 32\n"
+		"  hadal find --kernel --u64 0xffffffff82a1b2c0\n"
+		"\n"
+		"What lies across two pages is found when their addresses follow each other. "
+		"Pages that only this command writes are left out. Exit status 1 when "
+		"nothing is found. With --json, one object a line.",
+	.options = options_table,
+	.arguments = arguments,
+	.takes = CLI_TAKES_VIEW | CLI_TAKES_WHERE,
+	CLI_OPTIONS_AT(search.where),
+	.check = check,
+	.run = run,
+};

@@ -4,27 +4,9 @@
 
 #include <time.h>
 
-static error_t parse(int key, char *text, struct argp_state *state)
-{
-	bool *follow = state->input;
-
-	(void)text;
-	if (key != 'f')
-		return ARGP_ERR_UNKNOWN;
-	*follow = true;
-	return 0;
-}
-
-static const struct argp argp = {
-	.options =
-		(const struct argp_option[]){
-			{"follow", 'f', NULL, 0, "Go on printing what is added, until interrupted",
-			 0},
-			{0},
-		},
-	.parser = parse,
-	.doc = "Print the hypervisor's log, of which the last 16 KiB are kept.\v"
-	       "After a stop it prints the log of the last run, until the module is unloaded.",
+struct options {
+	bool follow;
+	struct cli_where where;
 };
 
 static void wait_for_more(void)
@@ -57,17 +39,33 @@ static int print_log(struct hadal *hadal, bool follow)
 	}
 }
 
-int cmd_log(int argc, char **argv)
+static int run(void *data)
 {
-	bool follow = false;
+	const struct options *options = data;
 	struct hadal *hadal;
 	int result;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &follow);
 	hadal = cli_open();
 	if (!hadal)
 		return CLI_FAILURE;
-	result = print_log(hadal, follow);
+	result = print_log(hadal, options->follow);
 	hadal_close(hadal);
 	return result;
 }
+
+static const struct cli_option options_table[] = {
+	CLI_OPTION_FLAG('f', "follow", "Go on printing what is added, until interrupted", follow),
+	{0},
+};
+
+const struct cli_command command_log = {
+	.name = "log",
+	.group = CLI_GROUP_HYPERVISOR,
+	.summary = "print the hypervisor's log",
+	.about = "Print the hypervisor's log, of which the last 16 KiB are kept.",
+	.more = "After a stop it prints the log of the last run, until the module is "
+		"unloaded.",
+	.options = options_table,
+	CLI_OPTIONS_AT(where),
+	.run = run,
+};

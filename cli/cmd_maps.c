@@ -7,38 +7,7 @@
 #include <inttypes.h>
 
 struct options {
-	uint64_t pid;
-	struct cli_view view;
-};
-
-static error_t parse(int key, char *text, struct argp_state *state)
-{
-	struct options *options = state->input;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &options->view;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (state->arg_num)
-			argp_usage(state);
-		options->pid = cli_argument(state, "PID", text);
-		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_usage(state);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp argp = {
-	.parser = parse,
-	.children = cli_view_options,
-	.args_doc = "PID",
-	.doc = "List the memory of a process as /proc/PID/maps does, but as the kernel's own "
-	       "memory "
-	       "has it.\vWith --json, one object a line.",
+	struct cli_where where;
 };
 
 static void rights_text(const struct hadal_mapping *mapping, char text[5])
@@ -73,7 +42,7 @@ static void print_json(const struct hadal_mapping *mapping, const char *rights, 
 	json_object_object_add(object, "inode", json_object_new_uint64(mapping->inode));
 	cli_json_hex(object, "area", mapping->area);
 	json_object_object_add(object, "path", json_object_new_string(path));
-	cli_print_json_line(object);
+	cli_print_json(object);
 }
 
 static int print_mapping(void *ctx, const struct hadal_mapping *mapping)
@@ -83,7 +52,7 @@ static int print_mapping(void *ctx, const struct hadal_mapping *mapping)
 
 	snprintf(path, sizeof(path), "%s", mapping->path);
 	rights_text(mapping, rights);
-	if (options->view.json)
+	if (options->where.json)
 		print_json(mapping, rights, path);
 	else
 		print_row(mapping, rights, path);
@@ -98,21 +67,44 @@ static int list_maps(struct hadal_kernel *kernel, void *ctx, struct hadal_error 
 	size_t lost = 0;
 	int result = hadal_processes(kernel, false, &list, error);
 
-	process = result ? NULL : hadal_process_of(&list, options->pid);
+	process = result ? NULL : hadal_process_of(&list, options->where.pid);
 	if (process)
 		result = hadal_maps(kernel, process, print_mapping, options, &lost, error);
 	else if (!result)
-		result = hadal_fail(error, ESRCH, "There is no process %" PRIu64, options->pid);
+		result = hadal_fail(error, ESRCH, "There is no process %" PRIu64,
+				    options->where.pid);
 	if (!result)
 		cli_warn_lost(lost, "mappings");
 	hadal_processes_free(&list);
 	return result;
 }
 
-int cmd_maps(int argc, char **argv)
+static const char *check(void *data)
 {
-	struct options options = {0};
+	const struct options *options = data;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &options);
-	return cli_kernel_run(options.view.image, list_maps, &options);
+	return options->where.space == CLI_SPACE_PROCESS ? NULL : "PID is needed";
 }
+
+static int run(void *data)
+{
+	struct options *options = data;
+
+	return cli_kernel_run(options->where.image, list_maps, options);
+}
+
+static const struct cli_argument arguments[] = {CLI_ARGUMENT_OPTIONAL("PID", CLI_PID, where), {0}};
+
+const struct cli_command command_maps = {
+	.name = "maps",
+	.group = CLI_GROUP_SYSTEM,
+	.summary = "list the memory mappings of a process",
+	.about = "List the memory of a process as /proc/PID/maps does, but as the kernel's "
+		 "own memory has it.",
+	.more = "With --json, one object a line.",
+	.arguments = arguments,
+	.takes = CLI_TAKES_VIEW | CLI_TAKES_PID,
+	CLI_OPTIONS_AT(where),
+	.check = check,
+	.run = run,
+};

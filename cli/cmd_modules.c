@@ -5,10 +5,8 @@
 
 #include <inttypes.h>
 
-static const struct argp argp = {
-	.children = cli_view_options,
-	.doc = "List the modules as the kernel's own memory has them, the one loaded last "
-	       "first.\vWith --json, one object a line.",
+struct options {
+	struct cli_where where;
 };
 
 static void print_json(const struct hadal_module *module)
@@ -22,7 +20,7 @@ static void print_json(const struct hadal_module *module)
 	json_object_object_add(object, "state",
 			       json_object_new_string(hadal_module_state_name(module->state)));
 	cli_json_hex(object, "module", module->address);
-	cli_print_json_line(object);
+	cli_print_json(object);
 }
 
 static void print_list(struct hadal_module_list *list, bool json)
@@ -43,23 +41,34 @@ static void print_list(struct hadal_module_list *list, bool json)
 	cli_warn_lost(list->lost, "modules");
 }
 
-int cmd_modules(int argc, char **argv)
+static int run(void *data)
 {
-	struct cli_view view = {0};
+	struct options *options = data;
 	struct hadal_module_list list;
 	struct cli_kernel source;
 	struct hadal_error error;
 	int result;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &view);
-	if (!cli_kernel_open(&source, view.image))
+	if (!cli_kernel_open(&source, options->where.image))
 		return CLI_FAILURE;
 	result = hadal_modules(source.kernel, &list, &error);
 	if (result)
 		cli_fail(&error);
 	else
-		print_list(&list, view.json);
+		print_list(&list, options->where.json);
 	hadal_modules_free(&list);
 	cli_kernel_close(&source);
 	return result ? CLI_FAILURE : CLI_OK;
 }
+
+const struct cli_command command_modules = {
+	.name = "modules",
+	.group = CLI_GROUP_SYSTEM,
+	.summary = "list kernel modules from its memory",
+	.about = "List the modules as the kernel's own memory has them, the one loaded last "
+		 "first.",
+	.more = "With --json, one object a line.",
+	.takes = CLI_TAKES_VIEW,
+	CLI_OPTIONS_AT(where),
+	.run = run,
+};

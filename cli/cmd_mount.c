@@ -10,64 +10,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum {
-	KEY_CACHED = CLI_KEY_COMMAND,
-};
-
 struct options {
-	const char *image;
+	struct cli_where where;
 	const char *directory;
 	bool foreground;
 	bool cached;
 	int report; /* in the daemon: where it tells its parent that all is well */
-};
-
-static error_t parse(int key, char *text, struct argp_state *state)
-{
-	struct options *options = state->input;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &options->image;
-		return 0;
-	case 'f':
-		options->foreground = true;
-		return 0;
-	case KEY_CACHED:
-		options->cached = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (options->directory)
-			argp_error(state, "too many arguments");
-		options->directory = text;
-		return 0;
-	case ARGP_KEY_END:
-		if (!options->directory)
-			argp_error(state, "DIR is needed");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp argp = {
-	.options =
-		(const struct argp_option[]){
-			{"foreground", 'f', NULL, 0, "Stay in the foreground", 0},
-			{"cached", KEY_CACHED, NULL, 0,
-			 "Allow shared mappings of the files (mmap), by way of the page cache: "
-			 "slower, and a mapping shows what was there when it was first touched",
-			 0},
-			{0},
-		},
-	.parser = parse,
-	.children = cli_image_options,
-	.args_doc = "DIR",
-	.doc = "Show this system's physical memory as files in DIR, as it is at each moment, for "
-	       "root to read: memory.elf for crash, drgn and gdb, memory.raw, memory.lime for "
-	       "volatility3, and the kernel's isf.json, System.map and libvmi.conf.\v"
-	       "Only RAM is read; what is none is a hole, and the hypervisor's own pages are "
-	       "zeros. 'umount DIR' ends it; Hadal cannot be stopped before that.",
 };
 
 static void ready(void *context)
@@ -97,7 +45,7 @@ static int serve(struct options *options)
 	struct hadal_error error;
 	int result;
 
-	if (!mount_files_open(&files, options->image, options->directory))
+	if (!mount_files_open(&files, options->where.image, options->directory))
 		return CLI_FAILURE;
 	files.cached = options->cached;
 	result = mount_serve(&files, ready, options, &error);
@@ -138,26 +86,54 @@ static int serve_in_background(struct options *options)
 	return WEXITSTATUS(status);
 }
 
-int cmd_mount(int argc, char **argv)
+static int run(void *data)
 {
-	struct options options = {0};
+	struct options *options = data;
 	struct hadal_error error;
 	struct stat st;
 	char *directory;
 	int result;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &options);
-	directory = realpath(options.directory, NULL);
+	directory = realpath(options->directory, NULL);
 	if (!directory || stat(directory, &st)) {
-		hadal_fail(&error, errno, "Cannot mount on %s: %s%s", options.directory,
+		hadal_fail(&error, errno, "Cannot mount on %s: %s%s", options->directory,
 			   strerror(errno),
 			   errno == ENOTCONN ? "; 'umount' what is left of an earlier mount there"
 					     : "");
 		free(directory);
 		return cli_fail(&error);
 	}
-	options.directory = directory;
-	result = options.foreground ? serve(&options) : serve_in_background(&options);
+	options->directory = directory;
+	result = options->foreground ? serve(options) : serve_in_background(options);
 	free(directory);
 	return result;
 }
+
+static const struct cli_option options_table[] = {
+	CLI_OPTION_FLAG('f', "foreground", "Stay in the foreground", foreground),
+	CLI_OPTION_FLAG(
+		0, "cached",
+		"Allow shared mappings of the files (mmap), by way of the page cache: slower, and "
+		"a mapping shows what was there when it was first touched",
+		cached),
+	{0},
+};
+
+static const struct cli_argument arguments[] = {CLI_ARGUMENT("DIR", CLI_TEXT, directory), {0}};
+
+const struct cli_command command_mount = {
+	.name = "mount",
+	.group = CLI_GROUP_EVIDENCE,
+	.summary = "show physical memory as files in a directory",
+	.about = "Show this system's physical memory as files in DIR, as it is at each "
+		 "moment, for root to read: memory.elf for crash, drgn and gdb, memory.raw, "
+		 "memory.lime for volatility3, and the kernel's isf.json, System.map and "
+		 "libvmi.conf.",
+	.more = "Only RAM is read; what is none is a hole, and the hypervisor's own pages "
+		"are zeros. 'umount DIR' ends it; Hadal cannot be stopped before that.",
+	.options = options_table,
+	.arguments = arguments,
+	.takes = CLI_TAKES_IMAGE,
+	CLI_OPTIONS_AT(where),
+	.run = run,
+};

@@ -9,54 +9,8 @@
 #include <string.h>
 
 struct options {
-	bool one; /* process was told */
 	bool all;
-	uint64_t pid;
-	struct cli_view view;
-};
-
-static error_t parse(int key, char *text, struct argp_state *state)
-{
-	struct options *options = state->input;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &options->view;
-		return 0;
-	case 'a':
-		options->all = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (options->one)
-			argp_usage(state);
-		options->one = true;
-		options->pid = cli_argument(state, "PID", text);
-		return 0;
-	case ARGP_KEY_END:
-		if (options->one && options->all)
-			argp_error(state, "PID and --all do not go together");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp argp = {
-	.options =
-		(const struct argp_option[]){
-			{"all", 'a', NULL, 0,
-			 "Of all mount namespaces, also those without a process", 0},
-			{0},
-		},
-	.parser = parse,
-	.children = cli_view_options,
-	.args_doc = "[PID]",
-	.doc = "List the mounts of the first process, or of PID, as the kernel's own memory has "
-	       "them. Mount points are from the root of the mount namespace on, which a process "
-	       "need not see; behind <- is the source, and in brackets what directory of the file "
-	       "system is mounted, if not all of it.\v"
-	       "With --json, one object a line, with what /proc/PID/mountinfo has, except options "
-	       "that only some file systems have.",
+	struct cli_where where;
 };
 
 struct printer {
@@ -109,7 +63,7 @@ static void print_json(const struct hadal_mount *mount, uint32_t namespace)
 			       json_object_new_string(mount->super_options));
 	json_object_object_add(object, "namespace", json_object_new_int64(namespace));
 	cli_json_hex(object, "mount", mount->mount);
-	cli_print_json_line(object);
+	cli_print_json(object);
 }
 
 static int print_mount(void *ctx, const struct hadal_mount *mount)
@@ -117,7 +71,7 @@ static int print_mount(void *ctx, const struct hadal_mount *mount)
 	const struct printer *printer = ctx;
 	struct hadal_mount printed = *mount;
 
-	if (printer->options->view.json) {
+	if (printer->options->where.json) {
 		print_json(mount, printer->namespace);
 		return 0;
 	}
@@ -130,7 +84,7 @@ static int print_namespace(struct printer *printer, const struct hadal_namespace
 			   struct hadal_error *error)
 {
 	printer->namespace = namespace->number;
-	if (printer->options->all && !printer->options->view.json)
+	if (printer->options->all && !printer->options->where.json)
 		printf("mount namespace %" PRIu32 ":\n", namespace->number);
 	return hadal_mounts_of(printer->mounts, namespace->address, print_mount, printer,
 			       &printer->lost, error);
@@ -158,12 +112,12 @@ static int print_process(struct printer *printer, struct hadal_kernel *kernel,
 	const struct hadal_process *process;
 	struct hadal_namespace found[HADAL_NAMESPACE_KINDS] = {0};
 
-	process = result ? NULL : hadal_process_of(&list, printer->options->pid);
+	process = result ? NULL : hadal_process_of(&list, printer->options->where.pid);
 	if (process)
 		hadal_namespaces_of(namespaces, process, found);
 	if (!result && !process)
 		result = hadal_fail(error, ESRCH, "There is no process %" PRIu64,
-				    printer->options->pid);
+				    printer->options->where.pid);
 	/* A process that has ended, and is not waited for yet, is in none. */
 	if (!result && found[HADAL_NAMESPACE_MNT].address)
 		result = print_namespace(printer, &found[HADAL_NAMESPACE_MNT], error);
@@ -183,7 +137,7 @@ static int list_mounts(struct hadal_kernel *kernel, void *ctx, struct hadal_erro
 
 	if (!printer.mounts)
 		return -ENOENT;
-	if (!options->view.json)
+	if (!options->where.json)
 		printf("%5s %6s %7s %-8s %-23s MOUNT POINT <- SOURCE\n", "ID", "PARENT", "DEVICE",
 		       "TYPE", "OPTIONS");
 	result = options->all ? print_all(&printer, kernel, error)
@@ -194,12 +148,50 @@ static int list_mounts(struct hadal_kernel *kernel, void *ctx, struct hadal_erro
 	return result;
 }
 
-int cmd_mounts(int argc, char **argv)
+static void set_defaults(void *data)
 {
-	struct options options = {0};
+	struct options *options = data;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &options);
-	if (!options.one)
-		options.pid = 1;
-	return cli_kernel_run(options.view.image, list_mounts, &options);
+	options->where.pid = 1;
 }
+
+static const char *check(void *data)
+{
+	const struct options *options = data;
+
+	if (options->all && options->where.space == CLI_SPACE_PROCESS)
+		return "PID and --all do not go together";
+	return NULL;
+}
+
+static int run(void *data)
+{
+	struct options *options = data;
+
+	return cli_kernel_run(options->where.image, list_mounts, options);
+}
+
+static const struct cli_option options_table[] = {
+	CLI_OPTION_FLAG('a', "all", "Of all mount namespaces, also those without a process", all),
+	{0},
+};
+
+const struct cli_command command_mounts = {
+	.name = "mounts",
+	.group = CLI_GROUP_SYSTEM,
+	.summary = "list the mounts of a mount namespace",
+	.about = "List the mounts of the first process, or of PID, as the kernel's own memory "
+		 "has them. Mount points are from the root of the mount namespace on, which a "
+		 "process need not see; behind <- is the source, and in brackets what "
+		 "directory of the file system is mounted, if not all of it.",
+	.more = "With --json, one object a line, with what /proc/PID/mountinfo has, except "
+		"options that only some file systems have.",
+	.options = options_table,
+	.arguments =
+		(const struct cli_argument[]){CLI_ARGUMENT_OPTIONAL("PID", CLI_PID, where), {0}},
+	.takes = CLI_TAKES_VIEW | CLI_TAKES_PID,
+	CLI_OPTIONS_AT(where),
+	.defaults = set_defaults,
+	.check = check,
+	.run = run,
+};

@@ -7,81 +7,41 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-	KEY_SYSTEM_MAP = CLI_KEY_COMMAND,
-	KEY_LIBVMI,
-	KEY_MAP_PATH,
-};
-
 enum kind { ISF, SYSTEM_MAP, LIBVMI };
 
 struct options {
-	const char *image;
+	struct cli_where where;
 	const char *path;
-	enum kind kind;
+	int kind;             /* enum kind */
 	const char *domain;   /* LIBVMI */
 	const char *map_path; /* LIBVMI; NULL: none */
 };
 
-static void set_domain(struct argp_state *state, struct options *options, const char *text)
+static const char *set_domain(void *data, const char *text)
 {
+	struct options *options = data;
+
 	options->kind = LIBVMI;
 	options->domain = text ? text : HADAL_LIBVMI_DOMAIN;
-	if (!hadal_libvmi_domain_fits(options->domain))
-		argp_error(state,
-			   "DOMAIN is two or more letters, digits, '.', '_' or '-', and not '%s'",
-			   text);
+	return hadal_libvmi_domain_fits(options->domain)
+		       ? NULL
+		       : "two or more letters, digits, '.', '_' or '-'";
 }
 
-static error_t parse(int key, char *text, struct argp_state *state)
+static const char *set_map_path(void *data, const char *text)
 {
-	struct options *options = state->input;
+	struct options *options = data;
 
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &options->image;
-		return 0;
-	case 'o':
-		options->path = text;
-		return 0;
-	case KEY_SYSTEM_MAP:
-		options->kind = SYSTEM_MAP;
-		return 0;
-	case KEY_LIBVMI:
-		set_domain(state, options, text);
-		return 0;
-	case KEY_MAP_PATH:
-		if (!hadal_libvmi_path_fits(text))
-			argp_error(state, "LibVMI cannot read the path '%s'", text);
-		options->map_path = text;
-		return 0;
-	case ARGP_KEY_END:
-		if (options->map_path && options->kind != LIBVMI)
-			argp_error(state, "--sysmap goes with --libvmi");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	options->map_path = text;
+	return hadal_libvmi_path_fits(text) ? NULL : "a path that LibVMI can read, without quotes";
 }
 
-static const struct argp argp = {
-	.options =
-		(const struct argp_option[]){
-			{"output", 'o', "FILE", 0, "Write to FILE instead of standard output", 0},
-			{"system-map", KEY_SYSTEM_MAP, NULL, 0, "Symbols as in a System.map", 0},
-			{"libvmi", KEY_LIBVMI, "DOMAIN", OPTION_ARG_OPTIONAL,
-			 "An entry of libvmi.conf for DOMAIN (default: hadal)", 0},
-			{"sysmap", KEY_MAP_PATH, "PATH", 0,
-			 "With --libvmi: where the System.map will be", 0},
-			{0},
-		},
-	.parser = parse,
-	.children = cli_image_options,
-	.doc = "Write what other tools want to know of the kernel, found in its memory alone: "
-	       "symbols and types as volatility3 reads them (ISF), unless told otherwise.\v"
-	       "Types come from the kernel's BTF, symbols from its kallsyms. Addresses in ISF and "
-	       "System.map are those the kernel was linked at.",
-};
+static const char *check(void *data)
+{
+	const struct options *options = data;
+
+	return options->map_path && options->kind != LIBVMI ? "--sysmap goes with --libvmi" : NULL;
+}
 
 static int write_profile(const struct options *options, struct hadal_kernel *kernel, FILE *out,
 			 struct hadal_error *error)
@@ -116,16 +76,41 @@ static int write_file(const struct options *options, struct hadal_kernel *kernel
 	return result ? cli_fail(&error) : CLI_OK;
 }
 
-int cmd_profile(int argc, char **argv)
+static int run(void *data)
 {
-	struct options options = {.kind = ISF};
+	struct options *options = data;
 	struct cli_kernel source;
 	int result;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &options);
-	if (!cli_kernel_open(&source, options.image))
+	if (!cli_kernel_open(&source, options->where.image))
 		return CLI_FAILURE;
-	result = write_file(&options, source.kernel);
+	result = write_file(options, source.kernel);
 	cli_kernel_close(&source);
 	return result;
 }
+
+static const struct cli_option options_table[] = {
+	CLI_OPTION_TEXT('o', "output", "FILE", "Write to FILE instead of standard output", path),
+	CLI_OPTION_CHOICE(0, "system-map", "Symbols as in a System.map", kind, SYSTEM_MAP),
+	CLI_OPTION_SET_MAYBE(0, "libvmi", "DOMAIN",
+			     "An entry of libvmi.conf for DOMAIN (default: hadal)", set_domain),
+	CLI_OPTION_SET(0, "sysmap", "PATH", "With --libvmi: where the System.map will be",
+		       set_map_path),
+	{0},
+};
+
+const struct cli_command command_profile = {
+	.name = "profile",
+	.group = CLI_GROUP_EVIDENCE,
+	.summary = "write symbols and types for volatility3 and LibVMI",
+	.about = "Write what other tools want to know of the kernel, found in its memory "
+		 "alone: symbols and types as volatility3 reads them (ISF), unless told "
+		 "otherwise.",
+	.more = "Types come from the kernel's BTF, symbols from its kallsyms. Addresses in "
+		"ISF and System.map are those the kernel was linked at.",
+	.options = options_table,
+	.takes = CLI_TAKES_IMAGE,
+	CLI_OPTIONS_AT(where),
+	.check = check,
+	.run = run,
+};

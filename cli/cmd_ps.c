@@ -17,61 +17,7 @@ struct options {
 	bool tree;
 	bool full;
 	bool namespaces;
-	struct cli_view view;
-};
-
-static error_t parse(int key, char *text, struct argp_state *state)
-{
-	struct options *options = state->input;
-
-	(void)text;
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &options->view;
-		return 0;
-	case 't':
-		options->threads = true;
-		return 0;
-	case 'T':
-		options->tree = true;
-		return 0;
-	case 'f':
-		options->full = true;
-		return 0;
-	case 'n':
-		options->namespaces = true;
-		return 0;
-	case ARGP_KEY_END:
-		if (options->namespaces && (options->tree || options->full))
-			argp_error(state, "--namespaces goes with neither --tree nor --full");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp argp = {
-	.options =
-		(const struct argp_option[]){
-			{"threads", 't', NULL, 0, "Also list the threads of each process", 0},
-			{"tree", 'T', NULL, 0, "Children below their parents", 0},
-			{"full", 'f', NULL, 0, "Show command lines instead of names", 0},
-			{"namespaces", 'n', NULL, 0,
-			 "Show the numbers of the namespaces, as in /proc/PID/ns: all of the first "
-			 "process, and of the others those that are not the same",
-			 0},
-			{0},
-		},
-	.parser = parse,
-	.children = cli_view_options,
-	.doc = "List the processes as the kernel's own memory has them, whether or not /proc shows "
-	       "them. S is the state as in ps, START seconds after boot, ROOT the physical "
-	       "address of the page tables; kernel threads are in brackets. A process that is not "
-	       "both in the kernel's list of processes and in its PID table is hidden by "
-	       "something: it is marked with an exclamation mark.\v"
-	       "With --json, one object a line, always with the command line and all namespaces; "
-	       "\"in\" tells from where a process is known: list, pids, and where these were "
-	       "needed to find it, family (a parent, sibling or thread) and cpu (one executes it).",
+	struct cli_where where;
 };
 
 /* What is needed to print a process. */
@@ -188,7 +134,7 @@ static void print_json(struct printer *printer, const struct hadal_process *proc
 		cli_make_printable(text);
 		json_object_object_add(object, "command_line", json_object_new_string(text));
 	}
-	cli_print_json_line(object);
+	cli_print_json(object);
 }
 
 static void print_process(void *ctx, struct hadal_process *process, unsigned int depth)
@@ -196,7 +142,7 @@ static void print_process(void *ctx, struct hadal_process *process, unsigned int
 	struct printer *printer = ctx;
 
 	cli_make_printable(process->comm);
-	if (printer->options->view.json)
+	if (printer->options->where.json)
 		print_json(printer, process);
 	else if (printer->options->namespaces)
 		print_namespaces(printer, process);
@@ -219,12 +165,12 @@ static void print_list(struct printer *printer, struct hadal_process_list *list)
 {
 	const struct options *options = printer->options;
 
-	if (!options->view.json)
+	if (!options->where.json)
 		print_head(options);
 	if (!options->tree || !process_tree(list, print_process, printer))
 		for (size_t i = 0; i < list->count; i++)
 			print_process(printer, &list->items[i], 0);
-	for (size_t i = 0; i < list->count && !options->view.json; i++)
+	for (size_t i = 0; i < list->count && !options->where.json; i++)
 		explain_hidden(&list->items[i]);
 	cli_warn_lost(list->lost, "processes");
 }
@@ -234,14 +180,14 @@ static int list_processes(struct hadal_kernel *kernel, void *ctx, struct hadal_e
 	const struct options *options = ctx;
 	struct printer printer = {
 		.options = options,
-		.has_arguments = options->full || options->view.json,
+		.has_arguments = options->full || options->where.json,
 	};
 	struct hadal_process_list list = {0};
 	int result = 0;
 
 	if (printer.has_arguments)
 		result = hadal_arguments_open(&printer.arguments, kernel, error);
-	if (!result && (options->namespaces || options->view.json)) {
+	if (!result && (options->namespaces || options->where.json)) {
 		printer.namespaces = hadal_namespaces_open(kernel, error);
 		result = printer.namespaces ? 0 : -ENOENT;
 	}
@@ -258,10 +204,50 @@ static int list_processes(struct hadal_kernel *kernel, void *ctx, struct hadal_e
 	return result;
 }
 
-int cmd_ps(int argc, char **argv)
+static const char *check(void *data)
 {
-	struct options options = {0};
+	const struct options *options = data;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &options);
-	return cli_kernel_run(options.view.image, list_processes, &options);
+	if (options->namespaces && (options->tree || options->full))
+		return "--namespaces goes with neither --tree nor --full";
+	return NULL;
 }
+
+static int run(void *data)
+{
+	struct options *options = data;
+
+	return cli_kernel_run(options->where.image, list_processes, options);
+}
+
+static const struct cli_option options_table[] = {
+	CLI_OPTION_FLAG('T', "threads", "Also list the threads of each process", threads),
+	CLI_OPTION_FLAG(0, "tree", "Children below their parents", tree),
+	CLI_OPTION_FLAG('f', "full", "Show command lines instead of names", full),
+	CLI_OPTION_FLAG('n', "namespaces",
+			"Show the numbers of the namespaces, as in /proc/PID/ns: all of the first "
+			"process, and "
+			"of the others those that are not the same",
+			namespaces),
+	{0},
+};
+
+const struct cli_command command_ps = {
+	.name = "ps",
+	.group = CLI_GROUP_SYSTEM,
+	.summary = "list processes from the kernel's memory",
+	.about = "List the processes as the kernel's own memory has them, whether or not "
+		 "/proc shows them. S is the state as in ps, START seconds after boot, ROOT "
+		 "the physical address of the page tables; kernel threads are in brackets. A "
+		 "process that is not both in the kernel's list of processes and in its PID "
+		 "table is hidden by something: it is marked with an exclamation mark.",
+	.more = "With --json, one object a line, always with the command line and all "
+		"namespaces; \"in\" tells from where a process is known: list, pids, and "
+		"where these were needed to find it, family (a parent, sibling or thread) "
+		"and cpu (one executes it).",
+	.options = options_table,
+	.takes = CLI_TAKES_VIEW,
+	CLI_OPTIONS_AT(where),
+	.check = check,
+	.run = run,
+};

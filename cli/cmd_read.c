@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* hadal read */
-#include "cli.h"
+#include "target.h"
 #include "parse.h"
 
 #include <errno.h>
@@ -11,94 +11,43 @@
 #define JSON_MAX_BYTES (16u << 20)
 
 struct options {
-	struct cli_place place;
-	uint64_t address;
+	struct cli_where where;
+	const char *address;
 	uint64_t length;
-	bool raw;
-	bool json;
+	bool raw; /* also with a path */
 	const char *path;
 };
 
-static void parse_argument(char *text, struct argp_state *state, struct options *options)
-{
-	if (state->arg_num == 0)
-		options->address = cli_argument(state, "ADDRESS", text);
-	else if (state->arg_num == 1)
-		options->length = cli_length_argument(state, "LENGTH", text);
-	else
-		argp_error(state, "too many arguments");
-}
-
-static void check(struct argp_state *state, const struct options *options)
-{
-	if (state->arg_num < 2)
-		argp_error(state, "ADDRESS and LENGTH are needed");
-	if (options->length && options->address + options->length - 1 < options->address)
-		argp_error(state, "the range ends above 64 bits");
-	if (options->json && options->raw)
-		argp_error(state, "--json goes neither with --raw nor with --output");
-	if (options->json && options->length > JSON_MAX_BYTES)
-		argp_error(state, "--json is for up to 16M; use --raw or --output");
-}
-
-static error_t parse(int key, char *text, struct argp_state *state)
-{
-	struct options *options = state->input;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &options->json;
-		return cli_place_parse(key, text, state, &options->place);
-	case 'r':
-		options->raw = true;
-		return 0;
-	case 'o':
-		options->path = text;
-		options->raw = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		parse_argument(text, state, options);
-		return 0;
-	case ARGP_KEY_END:
-		check(state, options);
-		/* fall through */
-	default:
-		return cli_place_parse(key, text, state, &options->place);
-	}
-}
-
-static const struct argp argp = {
-	.options =
-		(const struct argp_option[]){
-			{"raw", 'r', NULL, 0, "Print the bytes themselves instead of a hex dump",
-			 0},
-			{"output", 'o', "FILE", 0, "Write the bytes themselves to FILE", 0},
-			CLI_PLACE_OPTIONS,
-			{0},
-		},
-	.parser = parse,
-	.children = cli_json_options,
-	.args_doc = "ADDRESS LENGTH",
-	.doc = "Read memory through the hypervisor.\v"
-	       "LENGTH may end in k, M, G or T. When a part cannot be read, what lies before it is "
-	       "printed all the same and the exit status is 1.",
+/* What is read, and from where. */
+struct reading {
+	struct cli_target target;
+	const struct options *options;
+	uint64_t address;
 };
 
-static int read_piece(struct hadal *hadal, const struct options *options, uint64_t offset,
-		      void *buffer, size_t length, size_t *done, struct hadal_error *error)
+static const char *check(void *data)
 {
-	const struct cli_place *place = &options->place;
-	uint64_t address = options->address + offset;
+	struct options *options = data;
 
-	if (place->is_virtual)
-		return hadal_read_virtual(hadal, place->root, address, buffer, length, place->flags,
-					  done, error);
-	return hadal_read(hadal, address, buffer, length, place->flags, done, error);
+	options->raw |= options->path != NULL;
+	if (options->where.json && options->raw)
+		return "--json goes neither with --raw nor with --output";
+	if (options->where.json && options->length > JSON_MAX_BYTES)
+		return "--json is for up to 16M; use --raw or --output";
+	return NULL;
+}
+
+static int read_piece(struct reading *reading, uint64_t offset, void *buffer, size_t length,
+		      size_t *done, struct hadal_error *error)
+{
+	return cli_target_piece(&reading->target, &reading->options->where,
+				reading->address + offset, buffer, length, done, error);
 }
 
 /* Reads all, passing on what comes before an error too. */
-static int read_to_stream(struct hadal *hadal, const struct options *options, FILE *out)
+static int read_to_stream(struct reading *reading, FILE *out)
 {
+	const struct options *options = reading->options;
 	uint8_t *buffer = malloc(PIECE_BYTES);
 	struct hadal_error error;
 	uint64_t offset = 0;
@@ -110,20 +59,21 @@ static int read_to_stream(struct hadal *hadal, const struct options *options, FI
 		uint64_t left = options->length - offset;
 		size_t done;
 
-		result = read_piece(hadal, options, offset, buffer,
+		result = read_piece(reading, offset, buffer,
 				    left < PIECE_BYTES ? left : PIECE_BYTES, &done, &error);
 		if (options->raw)
 			fwrite(buffer, 1, done, out);
 		else
-			print_hex(out, options->address + offset, buffer, done);
+			print_hex(out, reading->address + offset, buffer, done);
 		offset += done;
 	}
 	free(buffer);
 	return result ? cli_fail(&error) : CLI_OK;
 }
 
-static int read_to_file(struct hadal *hadal, const struct options *options)
+static int read_to_file(struct reading *reading)
 {
+	const struct options *options = reading->options;
 	FILE *out = fopen(options->path, "wb");
 	struct hadal_error error;
 	int result;
@@ -132,7 +82,7 @@ static int read_to_file(struct hadal *hadal, const struct options *options)
 		hadal_fail(&error, errno, "Cannot write %s: %s", options->path, strerror(errno));
 		return cli_fail(&error);
 	}
-	result = read_to_stream(hadal, options, out);
+	result = read_to_stream(reading, out);
 	if (fflush(out) || ferror(out)) {
 		hadal_fail(&error, EIO, "Cannot write %s: %s", options->path, strerror(errno));
 		result = cli_fail(&error);
@@ -141,8 +91,9 @@ static int read_to_file(struct hadal *hadal, const struct options *options)
 	return result;
 }
 
-static int read_to_json(struct hadal *hadal, const struct options *options)
+static int read_to_json(struct reading *reading)
 {
+	const struct options *options = reading->options;
 	struct json_object *object = json_object_new_object();
 	uint8_t *buffer = malloc(options->length + 1);
 	struct hadal_error error;
@@ -150,10 +101,10 @@ static int read_to_json(struct hadal *hadal, const struct options *options)
 	int result;
 
 	if (buffer)
-		result = read_piece(hadal, options, 0, buffer, options->length, &done, &error);
+		result = read_piece(reading, 0, buffer, options->length, &done, &error);
 	else
 		result = hadal_fail(&error, ENOMEM, "Out of memory");
-	cli_json_hex(object, "address", options->address);
+	cli_json_hex(object, "address", reading->address);
 	json_object_object_add(object, "length", json_object_new_uint64(done));
 	cli_json_bytes(object, "data", buffer, done);
 	if (result)
@@ -163,22 +114,65 @@ static int read_to_json(struct hadal *hadal, const struct options *options)
 	return result ? cli_fail(&error) : CLI_OK;
 }
 
-int cmd_read(int argc, char **argv)
+static int read_all(struct reading *reading)
 {
-	struct options options = {0};
-	struct hadal *hadal;
+	const struct options *options = reading->options;
+	struct hadal_error error;
+
+	if (cli_address(&reading->target, &options->where, options->address, &reading->address,
+			&error))
+		return cli_fail(&error);
+	if (options->length && reading->address + (options->length - 1) < reading->address) {
+		hadal_fail(&error, EINVAL, "The range ends above 64 bits");
+		cli_fail(&error);
+		return CLI_USAGE;
+	}
+	if (options->where.json)
+		return read_to_json(reading);
+	return options->path ? read_to_file(reading) : read_to_stream(reading, stdout);
+}
+
+static int run(void *data)
+{
+	struct options *options = data;
+	struct reading reading = {.options = options};
 	int result;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &options);
-	hadal = cli_open();
-	if (!hadal)
+	cli_address_space(&options->where, options->address, CLI_SPACE_PHYSICAL);
+	if (!cli_target_open(&reading.target, &options->where,
+			     cli_address_is_symbol(options->address)))
 		return CLI_FAILURE;
-	if (options.json)
-		result = read_to_json(hadal, &options);
-	else if (options.path)
-		result = read_to_file(hadal, &options);
-	else
-		result = read_to_stream(hadal, &options, stdout);
-	hadal_close(hadal);
+	result = read_all(&reading);
+	cli_target_close(&reading.target);
 	return result;
 }
+
+static const struct cli_option options_table[] = {
+	CLI_OPTION_FLAG('r', "raw", "Print the bytes themselves instead of a hex dump", raw),
+	CLI_OPTION_TEXT('o', "output", "FILE", "Write the bytes themselves to FILE", path),
+	{0},
+};
+
+static const struct cli_argument arguments[] = {CLI_ARGUMENT("ADDRESS", CLI_TEXT, address),
+						CLI_ARGUMENT("LENGTH", CLI_LENGTH, length),
+						{0}};
+
+const struct cli_command command_read = {
+	.name = "read",
+	.group = CLI_GROUP_MEMORY,
+	.summary = "read physical or virtual memory",
+	.about = "Read memory through the hypervisor.",
+	.more = "ADDRESS is a number or a symbol of the kernel, also symbol+offset; a symbol, or a "
+		"number "
+		"in the upper half, means the kernel's memory, any other number physical memory, "
+		"unless "
+		"told otherwise. LENGTH may end in k, M, G or T. When a part cannot be read, what "
+		"lies "
+		"before it is printed all the same and the exit status is 1.",
+	.options = options_table,
+	.arguments = arguments,
+	.takes = CLI_TAKES_VIEW | CLI_TAKES_WHERE | CLI_TAKES_MMIO,
+	CLI_OPTIONS_AT(where),
+	.check = check,
+	.run = run,
+};

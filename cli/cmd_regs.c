@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "parse.h"
 #include "parse_registers.h"
 
 /* Far longer than it takes. */
@@ -51,62 +52,14 @@ static const struct {
 	size_t offset;
 } segments[] = {REG(cs), REG(ss), REG(ds), REG(es), REG(fs), REG(gs), REG(ldtr), REG(tr)};
 
+#define CPU_ALL UINT64_MAX
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 struct options {
-	bool all;
-	unsigned int cpu;
-	bool json;
+	uint64_t cpu; /* CPU_ALL: all */
+	struct cli_where where;
 	const char *set; /* what to set, or NULL */
-};
-
-static error_t parse(int key, char *text, struct argp_state *state)
-{
-	struct options *options = state->input;
-	uint64_t cpu;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &options->json;
-		return 0;
-	case 'c':
-		options->all = !strcmp(text, "all");
-		if (options->all)
-			return 0;
-		cpu = cli_argument(state, "CPU", text);
-		if (cpu >= HADAL_MAX_CPUS)
-			argp_error(state, "CPU is below %u, or 'all'", HADAL_MAX_CPUS);
-		options->cpu = cpu;
-		return 0;
-	case 's':
-		options->set = text;
-		return 0;
-	case ARGP_KEY_END:
-		if (options->set && (options->all || options->json))
-			argp_error(state, "--set wants one CPU, and prints nothing");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp argp = {
-	.options =
-		(const struct argp_option[]){
-			{"cpu", 'c', "CPU", 0, "A CPU's number, or 'all' (default)", 0},
-			{"set", 's', "NAME=VALUE,...", 0,
-			 "Pause the CPU, set these registers, all or none, and let it go on", 0},
-			{0},
-		},
-	.parser = parse,
-	.children = cli_json_options,
-	.doc = "Print the registers of CPUs at the moment of asking: each is stopped for it and "
-	       "goes "
-	       "on at once.\v"
-	       "Attributes of a segment are the access byte of its descriptor and, above it, the "
-	       "four flags. --set takes the names that are printed, in capitals too, and with "
-	       "their "
-	       "part where there are several: fs.base, cs.selector, gdtr.limit.",
 };
 
 static uint64_t value_at(const struct hadal_regs *regs, size_t offset)
@@ -176,33 +129,59 @@ static struct json_object *regs_json(const struct hadal_regs *regs)
 	return object;
 }
 
+static const char *set_cpu(void *data, const char *text)
+{
+	struct options *options = data;
+
+	options->cpu = CPU_ALL;
+	if (!strcmp(text, "all"))
+		return NULL;
+	return parse_number(text, &options->cpu) || options->cpu >= HADAL_MAX_CPUS
+		       ? "the number of a CPU, or all"
+		       : NULL;
+}
+
+static void set_defaults(void *data)
+{
+	struct options *options = data;
+
+	options->cpu = CPU_ALL;
+}
+
+static const char *check(void *data)
+{
+	const struct options *options = data;
+
+	if (options->set && (options->cpu == CPU_ALL || options->where.json))
+		return "--set wants one CPU, and prints nothing";
+	return NULL;
+}
+
 /* Returns 0, or a negative errno with *error filled. */
-static int show_cpu(struct hadal *hadal, unsigned int cpu, struct json_object *array,
-		    struct hadal_error *error)
+static int show_cpu(struct hadal *hadal, unsigned int cpu, bool json, struct hadal_error *error)
 {
 	struct hadal_regs regs;
 	int result = hadal_regs(hadal, cpu, &regs, error);
 
 	if (result)
 		return result;
-	if (array)
-		json_object_array_add(array, regs_json(&regs));
+	if (json)
+		cli_print_json(regs_json(&regs));
 	else
 		print_text(&regs);
 	return 0;
 }
 
-static int show_all(struct hadal *hadal, unsigned int count, struct json_object *array,
-		    struct hadal_error *error)
+static int show_all(struct hadal *hadal, unsigned int count, bool json, struct hadal_error *error)
 {
 	bool first = true;
 
 	for (unsigned int cpu = 0; cpu < count; cpu++) {
 		int result;
 
-		if (!first && !array)
+		if (!first && !json)
 			putchar('\n');
-		result = show_cpu(hadal, cpu, array, error);
+		result = show_cpu(hadal, cpu, json, error);
 		if (result && result != -ENXIO) /* an offline CPU is no error */
 			return result;
 		first = result && first;
@@ -244,30 +223,50 @@ static int set_registers(struct hadal *hadal, unsigned int cpu, const char *text
 	return result;
 }
 
-int cmd_regs(int argc, char **argv)
+static int run(void *data)
 {
-	struct options options = {.all = true};
-	struct json_object *array = NULL;
+	struct options *options = data;
 	struct hadal_error error;
 	struct hadal_info info;
 	struct hadal *hadal;
 	int result;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &options);
 	hadal = cli_open_running(&info);
 	if (!hadal)
 		return CLI_FAILURE;
-	if (options.set) {
-		result = set_registers(hadal, options.cpu, options.set, &error);
+	if (options->set) {
+		result = set_registers(hadal, options->cpu, options->set, &error);
 		hadal_close(hadal);
 		return result ? cli_fail(&error) : CLI_OK;
 	}
-	if (options.json)
-		array = json_object_new_array();
-	result = options.all ? show_all(hadal, info.cpu_count, array, &error)
-			     : show_cpu(hadal, options.cpu, array, &error);
+	result = options->cpu == CPU_ALL
+			 ? show_all(hadal, info.cpu_count, options->where.json, &error)
+			 : show_cpu(hadal, options->cpu, options->where.json, &error);
 	hadal_close(hadal);
-	if (!result && array)
-		cli_print_json(array);
 	return result ? cli_fail(&error) : CLI_OK;
 }
+
+static const struct cli_option options_table[] = {
+	CLI_OPTION_SET('c', "cpu", "CPU", "A CPU's number, or 'all' (default)", set_cpu),
+	CLI_OPTION_TEXT('s', "set", "NAME=VALUE,...",
+			"Pause the CPU, set these registers, all or none, and let it go on", set),
+	{0},
+};
+
+const struct cli_command command_regs = {
+	.name = "regs",
+	.group = CLI_GROUP_MEMORY,
+	.summary = "print the registers of CPUs",
+	.about = "Print the registers of CPUs at the moment of asking: each is stopped for it "
+		 "and goes on at once.",
+	.more = "Attributes of a segment are the access byte of its descriptor and, above "
+		"it, the four flags. --set takes the names that are printed, in capitals "
+		"too, and with their part where there are several: fs.base, cs.selector, "
+		"gdtr.limit.",
+	.options = options_table,
+	.takes = CLI_TAKES_JSON,
+	CLI_OPTIONS_AT(where),
+	.defaults = set_defaults,
+	.check = check,
+	.run = run,
+};

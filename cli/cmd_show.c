@@ -4,75 +4,12 @@
 
 #include "kernel.h"
 
-enum {
-	KEY_DEPTH = CLI_KEY_COMMAND,
-	KEY_ELEMENTS,
-};
-
 struct options {
-	struct hadal_walk_options walk;
+	uint64_t depth, elements;
+	struct hadal_walk_options walk; /* made of them */
 	bool hex;
-	struct cli_view view;
-	char **expressions;
-	int expression_count;
-};
-
-static error_t parse(int key, char *text, struct argp_state *state)
-{
-	struct options *options = state->input;
-	uint64_t depth;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &options->view;
-		return 0;
-	case KEY_DEPTH:
-		depth = cli_argument(state, "DEPTH", text);
-		options->walk.depth = depth > 1000 ? 1000 : depth;
-		return 0;
-	case KEY_ELEMENTS:
-		options->walk.elements = cli_argument(state, "COUNT", text);
-		return 0;
-	case 'x':
-		options->hex = true;
-		return 0;
-	case ARGP_KEY_ARGS:
-		options->expressions = state->argv + state->next;
-		options->expression_count = state->argc - state->next;
-		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "EXPRESSION is needed");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp argp = {
-	.options =
-		(const struct argp_option[]){
-			{"depth", KEY_DEPTH, "DEPTH", 0,
-			 "Print structures inside each other only so far (default: all)", 0},
-			{"elements", KEY_ELEMENTS, "COUNT", 0,
-			 "Print at most so many elements of an array (default: 200)", 0},
-			{"hex", 'x', NULL, 0, "Print numbers in hexadecimal", 0},
-			{0},
-		},
-	.parser = parse,
-	.children = cli_view_options,
-	.args_doc = "EXPRESSION...",
-	.doc = "Print what a C-like expression leads to in the kernel's memory, with the names of "
-	       "members, enumerators and symbols.\v"
-	       "  hadal show init_task.cred->uid.val\n"
-	       "  hadal show '*(struct cred *)0xffff888003a4e000'\n"
-	       "  hadal show '(unsigned long)jiffies' '&init_task.tasks'\n"
-	       "  hadal show 'container_of(init_task.tasks.next, struct task_struct, "
-	       "tasks)->comm'\n"
-	       "  hadal show 'per_cpu(runqueues, 0).curr->comm'\n\n"
-	       "The kernel tells the types of per-CPU variables and of functions; Hadal knows "
-	       "those "
-	       "of some others, such as init_task. A symbol of an unknown type must be cast. With "
-	       "--json, one object a line.",
+	struct cli_where where;
+	struct cli_rest expressions;
 };
 
 static int show_json(struct cli_kernel *source, struct hadal_symbolizer *symbolizer,
@@ -89,7 +26,7 @@ static int show_json(struct cli_kernel *source, struct hadal_symbolizer *symboli
 	if (value->in_memory)
 		cli_json_hex(object, "address", value->address);
 	json_object_object_add(object, "value", json.result);
-	cli_print_json_line(object);
+	cli_print_json(object);
 	return result;
 }
 
@@ -129,7 +66,7 @@ static int show(struct cli_kernel *source, struct hadal_symbolizer *symbolizer,
 	}
 	hadal_value_declare(hadal_kernel_types(source->kernel, &error), &value.type, type);
 	cli_make_printable(type);
-	if (options->view.json)
+	if (options->where.json)
 		result = show_json(source, symbolizer, expression, &value, type, &options->walk,
 				   &error);
 	else
@@ -137,25 +74,72 @@ static int show(struct cli_kernel *source, struct hadal_symbolizer *symbolizer,
 	return result ? cli_fail(&error) : CLI_OK;
 }
 
-int cmd_show(int argc, char **argv)
+static void set_defaults(void *data)
 {
-	struct options options = {.walk = {.depth = 1000, .elements = 200}};
+	struct options *options = data;
+
+	options->depth = 1000;
+	options->elements = 200;
+}
+
+static int run(void *data)
+{
+	struct options *options = data;
 	struct hadal_symbolizer *symbolizer;
 	struct cli_kernel source;
 	struct hadal_error error;
 	int result = CLI_OK;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &options);
-	options.walk.fold = !options.view.json;
-	if (!cli_kernel_open(&source, options.view.image))
+	options->walk =
+		(struct hadal_walk_options){.depth = options->depth, .elements = options->elements};
+	options->walk.fold = !options->where.json;
+	if (!cli_kernel_open(&source, options->where.image))
 		return CLI_FAILURE;
 	symbolizer = hadal_symbolizer_new(source.kernel, &error);
 	if (!symbolizer)
 		result = cli_fail(&error);
-	for (int i = 0; symbolizer && i < options.expression_count; i++)
-		if (show(&source, symbolizer, options.expressions[i], &options))
+	for (int i = 0; symbolizer && i < options->expressions.count; i++)
+		if (show(&source, symbolizer, options->expressions.items[i], options))
 			result = CLI_FAILURE;
 	hadal_symbolizer_free(symbolizer);
 	cli_kernel_close(&source);
 	return result;
 }
+
+static const struct cli_option options_table[] = {
+	CLI_OPTION_NUMBER(0, "depth", "DEPTH",
+			  "Print structures inside each other only so far (default: all)", depth, 0,
+			  1000),
+	CLI_OPTION_NUMBER(0, "elements", "COUNT",
+			  "Print at most so many elements of an array (default: 200)", elements, 0,
+			  0),
+	CLI_OPTION_FLAG('x', "hex", "Print numbers in hexadecimal", hex),
+	{0},
+};
+
+static const struct cli_argument arguments[] = {CLI_ARGUMENT("EXPRESSION", CLI_REST, expressions),
+						{0}};
+
+const struct cli_command command_show = {
+	.name = "show",
+	.group = CLI_GROUP_KERNEL,
+	.summary = "print what an expression leads to in kernel memory",
+	.about = "Print what a C-like expression leads to in the kernel's memory, with the "
+		 "names of members, enumerators and symbols.",
+	.more = "  hadal show init_task.cred->uid.val\n"
+		"  hadal show '*(struct cred *)0xffff888003a4e000'\n"
+		"  hadal show '(unsigned long)jiffies' '&init_task.tasks'\n"
+		"  hadal show 'container_of(init_task.tasks.next, struct task_struct, "
+		"tasks)->comm'\n"
+		"  hadal show 'per_cpu(runqueues, 0).curr->comm'\n"
+		"\n"
+		"The kernel tells the types of per-CPU variables and of functions; Hadal "
+		"knows those of some others, such as init_task. A symbol of an unknown type "
+		"must be cast. With --json, one object a line.",
+	.options = options_table,
+	.arguments = arguments,
+	.takes = CLI_TAKES_VIEW,
+	CLI_OPTIONS_AT(where),
+	.defaults = set_defaults,
+	.run = run,
+};

@@ -12,43 +12,7 @@
 
 struct options {
 	bool extended;
-	struct cli_view view;
-};
-
-static error_t parse(int key, char *text, struct argp_state *state)
-{
-	struct options *options = state->input;
-
-	(void)text;
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &options->view;
-		return 0;
-	case 'e':
-		options->extended = true;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp argp = {
-	.options =
-		(const struct argp_option[]){
-			{"extended", 'e', NULL, 0, "Also show queues, owners and inodes", 0},
-			{0},
-		},
-	.parser = parse,
-	.children = cli_view_options,
-	.doc = "List the sockets of all network namespaces, from the kernel's own tables and from "
-	       "the open files of all processes. KIND is as in ss: u_ is UNIX, nl netlink, p_ "
-	       "packet. PROCESS is -, with TIME_WAIT for example, when there is no file any more, "
-	       "or not yet.\v"
-	       "HIDDEN is a socket that a process has but no table of the kernel, so /proc/net and "
-	       "ss do not show it; 'open in no process' one that is a file on its way from process "
-	       "to process, or of a hidden one. RECEIVED and SENT are bytes that wait; of a "
-	       "listening socket the connections that wait, and how many may. With --json, one "
-	       "object a line, with all there is.",
+	struct cli_where where;
 };
 
 static const char *hidden_text(const struct hadal_socket *socket)
@@ -193,12 +157,12 @@ static void print_json(const struct hadal_socket_list *list, const struct hadal_
 		json_object_object_add(object, "hidden",
 				       json_object_new_string(hidden_names[socket->hidden]));
 	add_holders(object, list, socket);
-	cli_print_json_line(object);
+	cli_print_json(object);
 }
 
 static void print_sockets(const struct hadal_socket_list *list, const struct options *options)
 {
-	if (!options->view.json) {
+	if (!options->where.json) {
 		printf("%-5s %-11s", "KIND", "STATE");
 		if (options->extended)
 			printf(" %8s %8s %6s %8s", "RECEIVED", "SENT", "UID", "INODE");
@@ -207,7 +171,7 @@ static void print_sockets(const struct hadal_socket_list *list, const struct opt
 	for (size_t i = 0; i < list->count; i++) {
 		const struct hadal_socket *socket = &list->items[i];
 
-		if (options->view.json) {
+		if (options->where.json) {
 			print_json(list, socket);
 			continue;
 		}
@@ -229,10 +193,33 @@ static int list_sockets(struct hadal_kernel *kernel, void *ctx, struct hadal_err
 	return result;
 }
 
-int cmd_sockets(int argc, char **argv)
+static int run(void *data)
 {
-	struct options options = {0};
+	struct options *options = data;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &options);
-	return cli_kernel_run(options.view.image, list_sockets, &options);
+	return cli_kernel_run(options->where.image, list_sockets, options);
 }
+
+static const struct cli_option options_table[] = {
+	CLI_OPTION_FLAG('e', "extended", "Also show queues, owners and inodes", extended),
+	{0},
+};
+
+const struct cli_command command_sockets = {
+	.name = "sockets",
+	.group = CLI_GROUP_SYSTEM,
+	.summary = "list the sockets of all network namespaces",
+	.about = "List the sockets of all network namespaces, from the kernel's own tables "
+		 "and from the open files of all processes. KIND is as in ss: u_ is UNIX, nl "
+		 "netlink, p_ packet. PROCESS is -, with TIME_WAIT for example, when there is "
+		 "no file any more, or not yet.",
+	.more = "HIDDEN is a socket that a process has but no table of the kernel, so "
+		"/proc/net and ss do not show it; 'open in no process' one that is a file on "
+		"its way from process to process, or of a hidden one. RECEIVED and SENT are "
+		"bytes that wait; of a listening socket the connections that wait, and how "
+		"many may. With --json, one object a line, with all there is.",
+	.options = options_table,
+	.takes = CLI_TAKES_VIEW,
+	CLI_OPTIONS_AT(where),
+	.run = run,
+};

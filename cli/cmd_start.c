@@ -4,30 +4,10 @@
 
 #include <errno.h>
 
-enum { KEY_DIALECT_2018 = CLI_KEY_COMMAND };
-
-static error_t start_parse(int key, char *text, struct argp_state *state)
-{
-	uint64_t *flags = state->input;
-
-	(void)text;
-	if (key != KEY_DIALECT_2018)
-		return ARGP_ERR_UNKNOWN;
-	*flags |= HADAL_START_DIALECT_2018;
-	return 0;
-}
-
-static const struct argp start_argp = {
-	.options =
-		(const struct argp_option[]){
-			{"dialect-2018", KEY_DIALECT_2018, NULL, 0,
-			 "Also answer clients that speak as LibVMI's driver did in 2018", 0},
-			{0},
-		},
-	.parser = start_parse,
-	.doc = "Put Hadal under all CPUs of this running system, or under none when one of them "
-	       "refuses. Loads the kernel module when it is not loaded.\v"
-	       "It is no error when Hadal runs already; options have no effect then.",
+struct options {
+	bool dialect_2018; /* of start */
+	bool unload;       /* of stop */
+	struct cli_where where;
 };
 
 static int report_start(struct hadal *hadal, bool already)
@@ -42,14 +22,14 @@ static int report_start(struct hadal *hadal, bool already)
 	return CLI_OK;
 }
 
-int cmd_start(int argc, char **argv)
+static int start_run(void *data)
 {
+	const struct options *options = data;
 	struct hadal_error error;
 	struct hadal *hadal;
-	uint64_t flags = 0;
+	uint64_t flags = options->dialect_2018 ? HADAL_START_DIALECT_2018 : 0;
 	int result;
 
-	argp_parse(&start_argp, argc, argv, 0, NULL, &flags);
 	if (hadal_module_load(&error))
 		return cli_fail(&error);
 	hadal = cli_open();
@@ -64,37 +44,32 @@ int cmd_start(int argc, char **argv)
 	return result;
 }
 
-static error_t stop_parse(int key, char *text, struct argp_state *state)
-{
-	bool *unload = state->input;
-
-	(void)text;
-	if (key != 'u')
-		return ARGP_ERR_UNKNOWN;
-	*unload = true;
-	return 0;
-}
-
-static const struct argp stop_argp = {
-	.options =
-		(const struct argp_option[]){
-			{"unload", 'u', NULL, 0,
-			 "Also unload the kernel module; the log goes with it", 0},
-			{0},
-		},
-	.parser = stop_parse,
-	.doc = "Take Hadal away from under this system, which runs on.\v"
-	       "It is no error when Hadal does not run.",
+static const struct cli_option start_options[] = {
+	CLI_OPTION_FLAG(0, "dialect-2018",
+			"Also answer clients that speak as LibVMI's driver did in 2018",
+			dialect_2018),
+	{0},
 };
 
-int cmd_stop(int argc, char **argv)
+const struct cli_command command_start = {
+	.name = "start",
+	.group = CLI_GROUP_HYPERVISOR,
+	.summary = "put Hadal under this running system",
+	.about = "Put Hadal under all CPUs of this running system, or under none when one of "
+		 "them refuses. Loads the kernel module when it is not loaded.",
+	.more = "It is no error when Hadal runs already; options have no effect then.",
+	.options = start_options,
+	CLI_OPTIONS_AT(where),
+	.run = start_run,
+};
+
+static int stop_run(void *data)
 {
+	const struct options *options = data;
 	struct hadal_error error;
 	struct hadal *hadal;
-	bool unload = false;
 	int result;
 
-	argp_parse(&stop_argp, argc, argv, 0, NULL, &unload);
 	result = hadal_open(&hadal, &error);
 	if (!result) {
 		result = hadal_stop(hadal, &error);
@@ -103,7 +78,24 @@ int cmd_stop(int argc, char **argv)
 	if (result == -EACCES || (result && result != -ENODEV && result != -ENOENT))
 		return cli_fail(&error);
 	puts(result ? "Hadal is not running" : "Hadal has stopped");
-	if (unload && hadal_module_unload(&error))
+	if (options->unload && hadal_module_unload(&error))
 		return cli_fail(&error);
 	return CLI_OK;
 }
+
+static const struct cli_option stop_options[] = {
+	CLI_OPTION_FLAG('u', "unload", "Also unload the kernel module; the log goes with it",
+			unload),
+	{0},
+};
+
+const struct cli_command command_stop = {
+	.name = "stop",
+	.group = CLI_GROUP_HYPERVISOR,
+	.summary = "take it away again",
+	.about = "Take Hadal away from under this system, which runs on.",
+	.more = "It is no error when Hadal does not run.",
+	.options = stop_options,
+	CLI_OPTIONS_AT(where),
+	.run = stop_run,
+};

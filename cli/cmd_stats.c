@@ -9,6 +9,10 @@
 
 #define COLUMNS 4 /* CPUs side by side in 80 columns */
 
+struct options {
+	struct cli_where where;
+};
+
 /* What is counted beside the exits. */
 static const struct {
 	const char *name;
@@ -22,12 +26,6 @@ static const struct {
 
 #define COUNTER_COUNT (sizeof(counters) / sizeof(counters[0]))
 #define ROW_COUNT     (HADAL_EXIT_KIND_COUNT + COUNTER_COUNT)
-
-static const struct argp argp = {
-	.children = cli_json_options,
-	.doc = "Print how often each kind of exit brought each CPU into the hypervisor since the "
-	       "start, and its other counters. Kinds that never came are left out.",
-};
 
 static const char *row_name(size_t row)
 {
@@ -74,8 +72,6 @@ static void print_columns(const struct hadal_stats *stats, size_t count, size_t 
 
 static void print_json(const struct hadal_stats *stats, size_t count)
 {
-	struct json_object *cpus = json_object_new_array();
-
 	for (size_t i = 0; i < count; i++) {
 		struct json_object *cpu = json_object_new_object();
 
@@ -85,9 +81,8 @@ static void print_json(const struct hadal_stats *stats, size_t count)
 				json_object_object_add(
 					cpu, row_name(row),
 					json_object_new_uint64(row_value(&stats[i], row)));
-		json_object_array_add(cpus, cpu);
+		cli_print_json(cpu);
 	}
-	cli_print_json(cpus);
 }
 
 static int print_stats(struct hadal *hadal, const struct hadal_info *info, bool json)
@@ -121,18 +116,28 @@ static int print_stats(struct hadal *hadal, const struct hadal_info *info, bool 
 	return CLI_OK;
 }
 
-int cmd_stats(int argc, char **argv)
+static int run(void *data)
 {
+	const struct options *options = data;
 	struct hadal_info info;
 	struct hadal *hadal;
-	bool json = false;
 	int result;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &json);
 	hadal = cli_open_running(&info);
 	if (!hadal)
 		return CLI_FAILURE;
-	result = print_stats(hadal, &info, json);
+	result = print_stats(hadal, &info, options->where.json);
 	hadal_close(hadal);
 	return result;
 }
+
+const struct cli_command command_stats = {
+	.name = "stats",
+	.group = CLI_GROUP_HYPERVISOR,
+	.summary = "count what made the CPUs exit to it",
+	.about = "Print how often each kind of exit brought each CPU into the hypervisor "
+		 "since the start, and its other counters. Kinds that never came are left out.",
+	.takes = CLI_TAKES_JSON,
+	CLI_OPTIONS_AT(where),
+	.run = run,
+};

@@ -5,10 +5,8 @@
 #include <errno.h>
 #include <inttypes.h>
 
-static const struct argp argp = {
-	.children = cli_json_options,
-	.doc = "Say whether Hadal runs, under which CPUs, and what memory it uses.\v"
-	       "Exit status 0 when it runs, 1 when not.",
+struct options {
+	struct cli_where where;
 };
 
 static uint64_t ram_bytes(const struct hadal_info *info)
@@ -75,21 +73,20 @@ static void print_json(const struct hadal_info *info)
 	cli_print_json(object);
 }
 
-int cmd_status(int argc, char **argv)
+static int run(void *data)
 {
+	const struct options *options = data;
 	struct hadal_error error;
 	struct hadal_info info;
 	struct hadal *hadal;
-	bool json = false;
 	int result;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &json);
 	result = hadal_open(&hadal, &error);
 	if (!result) {
 		result = hadal_info(hadal, &info, &error);
 		hadal_close(hadal);
 	}
-	if (json && (result == -ENODEV || result == -ENOENT)) {
+	if (options->where.json && (result == -ENODEV || result == -ENOENT)) {
 		struct json_object *object = json_object_new_object();
 
 		json_object_object_add(object, "running", json_object_new_boolean(false));
@@ -98,9 +95,20 @@ int cmd_status(int argc, char **argv)
 	}
 	if (result)
 		return cli_fail(&error);
-	if (json)
+	if (options->where.json)
 		print_json(&info);
 	else
 		print_text(&info);
 	return CLI_OK;
 }
+
+const struct cli_command command_status = {
+	.name = "status",
+	.group = CLI_GROUP_HYPERVISOR,
+	.summary = "say whether it runs and what it uses",
+	.about = "Say whether Hadal runs, under which CPUs, and what memory it uses.",
+	.more = "Exit status 0 when it runs, 1 when not.",
+	.takes = CLI_TAKES_JSON,
+	CLI_OPTIONS_AT(where),
+	.run = run,
+};

@@ -5,60 +5,12 @@
 
 #include <string.h>
 
+enum encoding { ASCII, UTF16, ALL };
+
 struct options {
 	struct search_options search;
-	struct hadal_strings *strings;
-};
-
-static void parse_encoding(struct argp_state *state, const char *text,
-			   struct hadal_strings *strings)
-{
-	strings->ascii = !strcmp(text, "ascii") || !strcmp(text, "all");
-	strings->utf16 = !strcmp(text, "utf16") || !strcmp(text, "all");
-	if (!strings->ascii && !strings->utf16)
-		argp_error(state, "ENCODING is ascii, utf16 or all, and not '%s'", text);
-}
-
-static error_t parse(int key, char *text, struct argp_state *state)
-{
-	struct options *options = state->input;
 	uint64_t least;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &options->search;
-		return 0;
-	case 'n':
-		least = cli_argument(state, "LENGTH", text);
-		if (least < 1 || least > HADAL_STRING_MAX)
-			argp_error(state, "LENGTH is from 1 to %u", HADAL_STRING_MAX);
-		options->strings->least = least;
-		return 0;
-	case 'e':
-		parse_encoding(state, text, options->strings);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp argp = {
-	.options =
-		(const struct argp_option[]){
-			{"bytes", 'n', "LENGTH", 0,
-			 "Only strings of so many characters (default: 4)", 0},
-			{"encoding", 'e', "ENCODING", 0,
-			 "ascii (default), utf16 for UTF-16LE, or all", 0},
-			{0},
-		},
-	.parser = parse,
-	.children = search_options,
-	.doc = "Print the strings in physical memory, in a process's or in the kernel's, each with "
-	       "its address, and the physical address if that is another.\v"
-	       "Strings are printable characters of ASCII; those longer than 4096 come in pieces. "
-	       "Pages that only this command writes are left out; what it prints may be found "
-	       "again "
-	       "in the pipe or the file that it is printed to. With --json, one object a line.",
+	int encoding; /* enum encoding */
 };
 
 static int print_string(void *ctx, const struct hadal_string *string)
@@ -66,13 +18,13 @@ static int print_string(void *ctx, const struct hadal_string *string)
 	struct search *search = ctx;
 	struct json_object *object;
 
-	if (search->options->target.view.json) {
+	if (search->options->where.json) {
 		object = search_json_place(search, string->address);
 		json_object_object_add(object, "encoding",
 				       json_object_new_string(string->utf16 ? "utf16" : "ascii"));
 		json_object_object_add(object, "text",
 				       json_object_new_string_len(string->text, string->len));
-		cli_print_json_line(object);
+		cli_print_json(object);
 	} else {
 		search_print_place(search, string->address);
 		printf("  %s\n", string->text);
@@ -93,18 +45,30 @@ static void progress(void *ctx, uint64_t done)
 	progress_update(&search->progress, done);
 }
 
-int cmd_strings(int argc, char **argv)
+static void set_defaults(void *data)
+{
+	struct options *options = data;
+
+	options->least = 4;
+}
+
+static const char *check(void *data)
+{
+	const struct options *options = data;
+
+	return search_check(&options->search);
+}
+
+static int run(void *data)
 {
 	struct search search;
+	const struct options *options = data;
 	struct hadal_strings strings = {
-		.least = 4,
-		.ascii = true,
+		.least = options->least,
+		.ascii = options->encoding != UTF16,
+		.utf16 = options->encoding != ASCII,
 		.visit = print_string,
 		.ctx = &search,
-	};
-	struct options options = {
-		.search.target.kind = CLI_TARGET_PHYSICAL,
-		.strings = &strings,
 	};
 	struct hadal_scanner scanner = {
 		.scan = scan,
@@ -113,11 +77,38 @@ int cmd_strings(int argc, char **argv)
 	};
 	int result;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &options);
-	if (!search_open(&search, &options.search))
+	if (!search_open(&search, &options->search))
 		return CLI_FAILURE;
 	scanner.buffer = search.buffer;
 	result = search_end(&search, hadal_scan(&search.area, &scanner));
 	search_close(&search);
 	return result;
 }
+
+static const struct cli_option options_table[] = {
+	CLI_OPTION_NUMBER('n', "bytes", "LENGTH",
+			  "Only strings of at least so many characters (default: 4)", least, 1,
+			  HADAL_STRING_MAX),
+	CLI_OPTION_WORD('e', "encoding", "ENCODING", "ascii (default), utf16 for UTF-16LE, or all",
+			encoding, "ascii|utf16|all"),
+	SEARCH_OPTIONS,
+	{0},
+};
+
+const struct cli_command command_strings = {
+	.name = "strings",
+	.group = CLI_GROUP_MEMORY,
+	.summary = "print the strings in memory",
+	.about = "Print the strings in physical memory, in a process's or in the kernel's, "
+		 "each with its address, and the physical address if that is another.",
+	.more = "Strings are printable characters of ASCII; those longer than 4096 come in "
+		"pieces. Pages that only this command writes are left out; what it prints "
+		"may be found again in the pipe or the file that it is printed to. With "
+		"--json, one object a line.",
+	.options = options_table,
+	.takes = CLI_TAKES_VIEW | CLI_TAKES_WHERE,
+	CLI_OPTIONS_AT(search.where),
+	.defaults = set_defaults,
+	.check = check,
+	.run = run,
+};

@@ -8,51 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-	KEY_KERNEL = 'k',
-};
-
 struct options {
-	bool kernel;
-	struct cli_view view;
-	char **names; /* what to look up; none: all */
-	int name_count;
-};
-
-static error_t parse(int key, char *text, struct argp_state *state)
-{
-	struct options *options = state->input;
-
-	(void)text;
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &options->view;
-		return 0;
-	case KEY_KERNEL:
-		options->kernel = true;
-		return 0;
-	case ARGP_KEY_ARGS:
-		options->names = state->argv + state->next;
-		options->name_count = state->argc - state->next;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp argp = {
-	.options =
-		(const struct argp_option[]){
-			{"kernel", KEY_KERNEL, NULL, 0,
-			 "Print the kernel's version and where it lies instead of symbols", 0},
-			{0},
-		},
-	.parser = parse,
-	.children = cli_view_options,
-	.args_doc = "[NAME|0xADDRESS]...",
-	.doc = "Print the kernel's symbols as found in its memory: all of them as /proc/kallsyms "
-	       "does for root, or those with the names given, or the ones that addresses belong "
-	       "to.\vWith --json, one object a line.",
+	bool info;
+	struct cli_where where;
+	struct cli_rest names; /* what to look up; none: all */
 };
 
 static void print_kernel(const struct hadal_kernel_info *info, size_t symbols)
@@ -82,7 +41,7 @@ static void print_kernel_json(const struct hadal_kernel_info *info, size_t symbo
 	json_object_object_add(object, "symbols", json_object_new_uint64(symbols));
 	json_object_object_add(object, "vmcoreinfo_agrees",
 			       json_object_new_boolean(info->vmcoreinfo_agrees));
-	cli_print_json_line(object);
+	cli_print_json(object);
 }
 
 static void print_symbol(struct hadal_symbol *symbol, uint64_t address, bool json)
@@ -104,7 +63,7 @@ static void print_symbol(struct hadal_symbol *symbol, uint64_t address, bool jso
 	json_object_object_add(object, "name", json_object_new_string(symbol->name));
 	if (offset)
 		cli_json_hex(object, "offset", offset);
-	cli_print_json_line(object);
+	cli_print_json(object);
 }
 
 /* Prints all symbols with that name, or the one that the address belongs to; false if none. */
@@ -137,39 +96,63 @@ static int print_symbols(struct hadal_kallsyms *symbols, const struct options *o
 	struct hadal_error error;
 	int result = CLI_OK;
 
-	for (int i = 0; i < options->name_count; i++) {
-		if (print_matches(symbols, options->names[i], options->view.json))
+	for (int i = 0; i < options->names.count; i++) {
+		if (print_matches(symbols, options->names.items[i], options->where.json))
 			continue;
-		hadal_fail(&error, ENOENT, "This kernel has no symbol %s", options->names[i]);
+		hadal_fail(&error, ENOENT, "This kernel has no symbol %s", options->names.items[i]);
 		result = cli_fail(&error);
 	}
-	if (options->name_count)
+	if (options->names.count)
 		return result;
 	for (size_t i = 0; !hadal_kallsyms_get(symbols, i, &symbol); i++)
-		print_symbol(&symbol, symbol.address, options->view.json);
+		print_symbol(&symbol, symbol.address, options->where.json);
 	return CLI_OK;
 }
 
-int cmd_symbols(int argc, char **argv)
+static int run(void *data)
 {
-	struct options options = {0};
+	struct options *options = data;
 	struct hadal_kallsyms *symbols;
 	struct cli_kernel source;
 	struct hadal_error error;
 	int result = CLI_OK;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &options);
-	if (!cli_kernel_open(&source, options.view.image))
+	if (!cli_kernel_open(&source, options->where.image))
 		return CLI_FAILURE;
 	symbols = hadal_kernel_symbols(source.kernel, &error);
 	if (!symbols)
 		result = cli_fail(&error);
-	else if (!options.kernel)
-		result = print_symbols(symbols, &options);
-	else if (options.view.json)
+	else if (!options->info)
+		result = print_symbols(symbols, options);
+	else if (options->where.json)
 		print_kernel_json(hadal_kernel_info(source.kernel), hadal_kallsyms_count(symbols));
 	else
 		print_kernel(hadal_kernel_info(source.kernel), hadal_kallsyms_count(symbols));
 	cli_kernel_close(&source);
 	return result;
 }
+
+static const struct cli_option options_table[] = {
+	CLI_OPTION_FLAG('i', "info",
+			"Print the kernel's version and where it lies instead of symbols", info),
+	{0},
+};
+
+static const struct cli_argument arguments[] = {
+	CLI_ARGUMENT_OPTIONAL("NAME|ADDRESS", CLI_REST, names), {0}};
+
+const struct cli_command command_symbols = {
+	.name = "symbols",
+	.alias = "syms",
+	.group = CLI_GROUP_KERNEL,
+	.summary = "print kernel symbols, its version and its place",
+	.about = "Print the kernel's symbols as found in its memory: all of them as "
+		 "/proc/kallsyms does for root, or those with the names given, or the ones "
+		 "that addresses belong to.",
+	.more = "With --json, one object a line.",
+	.options = options_table,
+	.arguments = arguments,
+	.takes = CLI_TAKES_VIEW,
+	CLI_OPTIONS_AT(where),
+	.run = run,
+};

@@ -1,60 +1,13 @@
 // SPDX-License-Identifier: MIT
 /* hadal translate */
-#include "cli.h"
+#include "target.h"
 
 #include <errno.h>
 #include <inttypes.h>
 
 struct options {
-	uint64_t address;
-	uint64_t root;
-	uint32_t flags;
-	bool json;
-};
-
-static error_t parse(int key, char *text, struct argp_state *state)
-{
-	struct options *options = state->input;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &options->json;
-		return 0;
-	case CLI_KEY_ROOT:
-		options->root = cli_argument(state, "CR3", text);
-		return 0;
-	case CLI_KEY_LEVELS:
-		options->flags = cli_levels(state, text);
-		return 0;
-	case ARGP_KEY_ARG:
-		if (state->arg_num > 0)
-			argp_error(state, "too many arguments");
-		options->address = cli_argument(state, "ADDRESS", text);
-		return 0;
-	case ARGP_KEY_END:
-		if (state->arg_num < 1)
-			argp_error(state, "ADDRESS is needed");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp argp = {
-	.options =
-		(const struct argp_option[]){
-			{"root", CLI_KEY_ROOT, "CR3", 0,
-			 "Page tables to walk, a value of CR3 (default: this process's own)", 0},
-			{"levels", CLI_KEY_LEVELS, "LEVELS", 0,
-			 "Levels of these page tables, 4 or 5 (default: as this system's)", 0},
-			{0},
-		},
-	.parser = parse,
-	.children = cli_json_options,
-	.args_doc = "ADDRESS",
-	.doc = "Translate a virtual address, showing every page-table entry on the way with the "
-	       "rights it gives: r read, w write, x execute, u from user mode.\v"
-	       "Exit status 1 when the address does not translate.",
+	const char *address;
+	struct cli_where where;
 };
 
 static const char *rights_text(uint32_t rights, char text[5])
@@ -145,29 +98,70 @@ static void print_json(uint64_t address, const struct hadal_translation *out)
 	cli_print_json(object);
 }
 
-int cmd_translate(int argc, char **argv)
+/* Without page tables that were named, this process's own are walked. */
+static int translate(struct cli_target *target, uint64_t address, struct hadal_translation *out,
+		     struct hadal_error *error)
 {
-	struct options options = {.root = HADAL_ROOT_CURRENT};
-	struct hadal_translation out;
+	if (!target->space)
+		return hadal_translate(target->kernel.source.hadal, HADAL_ROOT_CURRENT, address, 0,
+				       out, error);
+	hadal_space_translate(target->space, address, out);
+	return 0;
+}
+
+static int run(void *data)
+{
+	struct options *options = data;
+	struct hadal_translation out = {0};
+	struct cli_target target;
 	struct hadal_error error;
-	struct hadal *hadal;
+	uint64_t address;
 	int result;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &options);
-	hadal = cli_open();
-	if (!hadal)
+	cli_address_space(&options->where, options->address, CLI_SPACE_DEFAULT);
+	if (!cli_target_open(&target, &options->where, cli_address_is_symbol(options->address)))
 		return CLI_FAILURE;
-	result = hadal_translate(hadal, options.root, options.address, options.flags, &out, &error);
-	hadal_close(hadal);
+	result = cli_address(&target, &options->where, options->address, &address, &error);
+	if (!result)
+		result = translate(&target, address, &out, &error);
+	cli_target_close(&target);
 	if (result)
 		return cli_fail(&error);
-	if (options.json)
-		print_json(options.address, &out);
+	if (options->where.json)
+		print_json(address, &out);
 	else
-		print_text(options.address, &out);
+		print_text(address, &out);
 	if (!out.result)
 		return CLI_OK;
-	hadal_fail(&error, -out.result, "%#" PRIx64 " does not translate: %s", options.address,
+	hadal_fail(&error, -out.result, "%#" PRIx64 " does not translate: %s", address,
 		   reason(out.result));
 	return cli_fail(&error);
 }
+
+static const char *check(void *data)
+{
+	const struct options *options = data;
+
+	if (options->where.space == CLI_SPACE_PHYSICAL)
+		return "a physical address has no translation";
+	if (options->where.image && options->where.space == CLI_SPACE_DEFAULT &&
+	    !cli_address_is_symbol(options->address))
+		return "with --image, say whose address it is: --kernel, --pid or --root";
+	return NULL;
+}
+
+static const struct cli_argument arguments[] = {CLI_ARGUMENT("ADDRESS", CLI_TEXT, address), {0}};
+
+const struct cli_command command_translate = {
+	.name = "translate",
+	.group = CLI_GROUP_MEMORY,
+	.summary = "walk the page tables for an address",
+	.about = "Translate a virtual address, showing every page-table entry on the way with "
+		 "the rights it gives: r read, w write, x execute, u from user mode.",
+	.more = "Exit status 1 when the address does not translate.",
+	.arguments = arguments,
+	.takes = CLI_TAKES_VIEW | CLI_TAKES_WHERE,
+	CLI_OPTIONS_AT(where),
+	.check = check,
+	.run = run,
+};

@@ -11,47 +11,8 @@
 
 struct options {
 	bool expand;
-	struct cli_view view;
-	char **names; /* names and patterns; none: all types */
-	int name_count;
-};
-
-static error_t parse(int key, char *text, struct argp_state *state)
-{
-	struct options *options = state->input;
-
-	(void)text;
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &options->view;
-		return 0;
-	case 'E':
-		options->expand = true;
-		return 0;
-	case ARGP_KEY_ARGS:
-		options->names = state->argv + state->next;
-		options->name_count = state->argc - state->next;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp argp = {
-	.options =
-		(const struct argp_option[]){
-			{"expand", 'E', NULL, 0,
-			 "Also show the members of the structures that are members", 0},
-			{0},
-		},
-	.parser = parse,
-	.children = cli_view_options,
-	.args_doc = "[NAME|PATTERN]...",
-	.doc = "Print the kernel's types as its own type information (BTF) has them in memory: "
-	       "structures with the offset and size of each member, enums, typedefs, and the "
-	       "prototypes of functions.\v"
-	       "NAME may follow one of the words struct, union and enum. A PATTERN as the shell's, "
-	       "or nothing, lists names and sizes. With --json, one object a line.",
+	struct cli_where where;
+	struct cli_rest names; /* names and patterns; none: all types */
 };
 
 static bool is_keyword(const char *word)
@@ -104,39 +65,63 @@ static int print_types(const struct types_printer *printer, const struct options
 	struct hadal_error error;
 	int result = CLI_OK;
 
-	if (!options->name_count)
+	if (!options->names.count)
 		print_matches(printer, NULL, "*");
-	for (int i = 0; i < options->name_count; i++) {
+	for (int i = 0; i < options->names.count; i++) {
 		const char *keyword = NULL;
 
-		if (is_keyword(options->names[i]) && i + 1 < options->name_count)
-			keyword = options->names[i++];
-		if (print_matches(printer, keyword, options->names[i]))
+		if (is_keyword(options->names.items[i]) && i + 1 < options->names.count)
+			keyword = options->names.items[i++];
+		if (print_matches(printer, keyword, options->names.items[i]))
 			continue;
 		hadal_fail(&error, ENOENT, "This kernel has no type %s%s%s", keyword ? keyword : "",
-			   keyword ? " " : "", options->names[i]);
+			   keyword ? " " : "", options->names.items[i]);
 		result = cli_fail(&error);
 	}
 	return result;
 }
 
-int cmd_types(int argc, char **argv)
+static int run(void *data)
 {
-	struct options options = {0};
+	struct options *options = data;
 	struct types_printer printer;
 	struct cli_kernel source;
 	struct hadal_error error;
 	int result;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &options);
-	if (!cli_kernel_open(&source, options.view.image))
+	if (!cli_kernel_open(&source, options->where.image))
 		return CLI_FAILURE;
 	printer = (struct types_printer){
 		.types = hadal_kernel_types(source.kernel, &error),
-		.expand = options.expand,
-		.json = options.view.json,
+		.expand = options->expand,
+		.json = options->where.json,
 	};
-	result = printer.types ? print_types(&printer, &options) : cli_fail(&error);
+	result = printer.types ? print_types(&printer, options) : cli_fail(&error);
 	cli_kernel_close(&source);
 	return result;
 }
+
+static const struct cli_option options_table[] = {
+	CLI_OPTION_FLAG('E', "expand", "Also show the members of the structures that are members",
+			expand),
+	{0},
+};
+
+static const struct cli_argument arguments[] = {
+	CLI_ARGUMENT_OPTIONAL("NAME|PATTERN", CLI_REST, names), {0}};
+
+const struct cli_command command_types = {
+	.name = "types",
+	.group = CLI_GROUP_KERNEL,
+	.summary = "print kernel types with offsets and sizes",
+	.about = "Print the kernel's types as its own type information (BTF) has them in "
+		 "memory: structures with the offset and size of each member, enums, "
+		 "typedefs, and the prototypes of functions.",
+	.more = "NAME may follow one of the words struct, union and enum. A PATTERN as the "
+		"shell's, or nothing, lists names and sizes. With --json, one object a line.",
+	.options = options_table,
+	.arguments = arguments,
+	.takes = CLI_TAKES_VIEW,
+	CLI_OPTIONS_AT(where),
+	.run = run,
+};

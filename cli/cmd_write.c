@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* hadal write */
-#include "cli.h"
+#include "target.h"
 #include "parse.h"
 
 #include <errno.h>
@@ -11,83 +11,62 @@
 #define PIECE_BYTES (1u << 20)
 
 struct options {
-	struct cli_place place;
-	uint64_t address;
-	uint8_t *bytes; /* given on the command line, or NULL */
-	size_t length;
+	struct cli_where where;
+	const char *address;
+	const char *hex; /* or NULL */
 	const char *path;
 };
 
-static void parse_argument(char *text, struct argp_state *state, struct options *options)
-{
-	if (state->arg_num == 0)
-		options->address = cli_argument(state, "ADDRESS", text);
-	else if (state->arg_num > 1)
-		argp_error(state, "too many arguments");
-	else if (parse_hex(text, &options->bytes, &options->length))
-		argp_error(state, "HEX is pairs of hexadecimal digits, and not '%s'", text);
-}
-
-static error_t parse(int key, char *text, struct argp_state *state)
-{
-	struct options *options = state->input;
-
-	switch (key) {
-	case 'i':
-		options->path = text;
-		return 0;
-	case ARGP_KEY_ARG:
-		parse_argument(text, state, options);
-		return 0;
-	case ARGP_KEY_END:
-		if (state->arg_num < 1)
-			argp_error(state, "ADDRESS is needed");
-		if (options->bytes && options->path)
-			argp_error(state, "give either HEX or --input");
-		/* fall through */
-	default:
-		return cli_place_parse(key, text, state, &options->place);
-	}
-}
-
-static const struct argp argp = {
-	.options =
-		(const struct argp_option[]){
-			{"input", 'i', "FILE", 0,
-			 "Write the bytes of FILE ('-': of standard input)", 0},
-			CLI_PLACE_OPTIONS,
-			{0},
-		},
-	.parser = parse,
-	.args_doc = "ADDRESS [HEX]",
-	.doc = "Write memory through the hypervisor: the bytes of HEX, or of standard input when "
-	       "it "
-	       "is not given.\v"
-	       "Page protections are not honoured. What lies before a part that cannot be written "
-	       "is "
-	       "written all the same; the exit status is 1 then.",
+/* What is written, and where. */
+struct writing {
+	struct cli_target target;
+	const struct options *options;
+	uint64_t address;
+	uint64_t total; /* bytes written */
 };
 
-static int write_piece(struct hadal *hadal, const struct options *options, uint64_t offset,
-		       const uint8_t *bytes, size_t length, uint64_t *total,
+static const char *check(void *data)
+{
+	const struct options *options = data;
+
+	return options->hex && options->path ? "give either HEX or --input" : NULL;
+}
+
+static int write_piece(struct writing *writing, const uint8_t *bytes, size_t length,
 		       struct hadal_error *error)
 {
-	const struct cli_place *place = &options->place;
-	uint64_t address = options->address + offset;
+	const struct cli_target *target = &writing->target;
+	uint64_t address = writing->address + writing->total;
+	uint32_t flags = writing->options->where.flags;
+	struct hadal *hadal = target->kernel.source.hadal;
 	size_t done = 0;
 	int result;
 
-	if (place->is_virtual)
-		result = hadal_write_virtual(hadal, place->root, address, bytes, length,
-					     place->flags, &done, error);
+	if (target->space)
+		result = hadal_write_virtual(hadal, target->space->root, address, bytes, length,
+					     cli_target_levels(target), &done, error);
 	else
-		result = hadal_write(hadal, address, bytes, length, place->flags, &done, error);
-	*total += done;
+		result = hadal_write(hadal, address, bytes, length, flags, &done, error);
+	writing->total += done;
 	return result;
 }
 
-static int write_stream(struct hadal *hadal, const struct options *options, FILE *in,
-			uint64_t *total, struct hadal_error *error)
+static int write_hex(struct writing *writing, struct hadal_error *error)
+{
+	uint8_t *bytes;
+	size_t length;
+	int result;
+
+	if (parse_hex(writing->options->hex, &bytes, &length))
+		return hadal_fail(error, EINVAL,
+				  "invalid HEX '%.100s': expected pairs of hexadecimal digits",
+				  writing->options->hex);
+	result = write_piece(writing, bytes, length, error);
+	free(bytes);
+	return result;
+}
+
+static int write_stream(struct writing *writing, FILE *in, struct hadal_error *error)
 {
 	uint8_t *buffer = malloc(PIECE_BYTES);
 	int result = 0;
@@ -99,7 +78,7 @@ static int write_stream(struct hadal *hadal, const struct options *options, FILE
 
 		if (!length)
 			break;
-		result = write_piece(hadal, options, *total, buffer, length, total, error);
+		result = write_piece(writing, buffer, length, error);
 	}
 	free(buffer);
 	if (!result && ferror(in))
@@ -107,42 +86,65 @@ static int write_stream(struct hadal *hadal, const struct options *options, FILE
 	return result;
 }
 
-static int write_input(struct hadal *hadal, const struct options *options, uint64_t *total,
-		       struct hadal_error *error)
+static int write_input(struct writing *writing, struct hadal_error *error)
 {
+	const struct options *options = writing->options;
 	FILE *in;
 	int result;
 
 	if (!options->path || !strcmp(options->path, "-"))
-		return write_stream(hadal, options, stdin, total, error);
+		return write_stream(writing, stdin, error);
 	in = fopen(options->path, "rb");
 	if (!in)
 		return hadal_fail(error, errno, "Cannot read %s: %s", options->path,
 				  strerror(errno));
-	result = write_stream(hadal, options, in, total, error);
+	result = write_stream(writing, in, error);
 	fclose(in);
 	return result;
 }
 
-int cmd_write(int argc, char **argv)
+static int run(void *data)
 {
-	struct options options = {0};
+	struct options *options = data;
+	struct writing writing = {.options = options};
 	struct hadal_error error;
-	struct hadal *hadal;
-	uint64_t total = 0;
 	int result;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &options);
-	hadal = cli_open();
-	if (!hadal)
+	cli_address_space(&options->where, options->address, CLI_SPACE_PHYSICAL);
+	if (!cli_target_open(&writing.target, &options->where,
+			     cli_address_is_symbol(options->address)))
 		return CLI_FAILURE;
-	if (options.bytes)
-		result = write_piece(hadal, &options, 0, options.bytes, options.length, &total,
-				     &error);
-	else
-		result = write_input(hadal, &options, &total, &error);
-	hadal_close(hadal);
-	free(options.bytes);
-	printf("%" PRIu64 " bytes written\n", total);
+	result = cli_address(&writing.target, &options->where, options->address, &writing.address,
+			     &error);
+	if (!result)
+		result = options->hex ? write_hex(&writing, &error) : write_input(&writing, &error);
+	cli_target_close(&writing.target);
+	printf("%" PRIu64 " bytes written\n", writing.total);
 	return result ? cli_fail(&error) : CLI_OK;
 }
+
+static const struct cli_option options_table[] = {
+	CLI_OPTION_TEXT('i', "input", "FILE", "Write the bytes of FILE ('-': of standard input)",
+			path),
+	{0},
+};
+
+static const struct cli_argument arguments[] = {CLI_ARGUMENT("ADDRESS", CLI_TEXT, address),
+						CLI_ARGUMENT_OPTIONAL("HEX", CLI_TEXT, hex),
+						{0}};
+
+const struct cli_command command_write = {
+	.name = "write",
+	.group = CLI_GROUP_MEMORY,
+	.summary = "write physical or virtual memory",
+	.about = "Write memory through the hypervisor: the bytes of HEX, or of standard input "
+		 "when it is not given.",
+	.more = "Page protections are not honoured. What lies before a part that cannot be "
+		"written is written all the same; the exit status is 1 then.",
+	.options = options_table,
+	.arguments = arguments,
+	.takes = CLI_TAKES_WHERE | CLI_TAKES_MMIO,
+	CLI_OPTIONS_AT(where),
+	.check = check,
+	.run = run,
+};

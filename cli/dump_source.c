@@ -6,20 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool dump_format_parse(const char *text, enum dump_format *format)
-{
-	static const char *const names[] = {
-		[DUMP_ELF] = "elf", [DUMP_LIME] = "lime", [DUMP_RAW] = "raw"};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (!strcmp(text, names[i])) {
-			*format = i;
-			return true;
-		}
-	}
-	return false;
-}
-
 /* The registers of all CPUs that run, at about the same moment. */
 static size_t read_registers(const struct cli_memory *memory, struct hadal_regs *regs)
 {

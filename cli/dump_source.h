@@ -7,9 +7,8 @@
 #include "kernel.h"
 
 enum dump_format { DUMP_ELF, DUMP_LIME, DUMP_RAW };
-
-/* Of "elf", "lime" or "raw"; false for anything else. */
-bool dump_format_parse(const char *text, enum dump_format *format);
+/* Their names, in this order. */
+#define DUMP_FORMAT_WORDS "elf|lime|raw"
 
 struct dump_source {
 	struct cli_memory memory;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* What the commands share that look into the kernel. */
 #include "kernel.h"
 
 #include <sys/ioctl.h>
@@ -8,56 +9,6 @@
 
 /* What is known about builds of the kernel; removing it costs time and nothing else. */
 #define CACHE_DIRECTORY "/var/cache/hadal"
-
-enum {
-	KEY_IMAGE = CLI_KEY_COMMAND + 0x100,
-};
-
-static error_t parse_image(int key, char *text, struct argp_state *state)
-{
-	const char **image = state->input;
-
-	if (key != KEY_IMAGE)
-		return ARGP_ERR_UNKNOWN;
-	*image = text;
-	return 0;
-}
-
-static const struct argp image_argp = {
-	.options =
-		(const struct argp_option[]){
-			{"image", KEY_IMAGE, "FILE", 0,
-			 "Look into a dump or raw memory image instead of this system", 0},
-			{0},
-		},
-	.parser = parse_image,
-};
-
-const struct argp_child cli_image_options[] = {{&image_argp, 0, NULL, 0}, {0}};
-
-static error_t parse_view(int key, char *text, struct argp_state *state)
-{
-	struct cli_view *view = state->input;
-
-	(void)text;
-	if (key != ARGP_KEY_INIT)
-		return ARGP_ERR_UNKNOWN;
-	state->child_inputs[0] = &view->image;
-	state->child_inputs[1] = &view->json;
-	return 0;
-}
-
-static const struct argp view_argp = {
-	.parser = parse_view,
-	.children =
-		(const struct argp_child[]){
-			{&image_argp, 0, NULL, 0},
-			{&cli_json_argp, 0, NULL, 0},
-			{0},
-		},
-};
-
-const struct argp_child cli_view_options[] = {{&view_argp, 0, NULL, 0}, {0}};
 
 /* The device as memory, and the registers of the first CPU that tells its own. */
 static int open_device(struct cli_memory *source, struct hadal_error *error)
@@ -184,11 +135,4 @@ void cli_print_last(char *text, int used)
 		puts(text);
 	else
 		printf("%.*s\n", columns - used, text);
-}
-
-void cli_print_json_line(struct json_object *object)
-{
-	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
-							    JSON_C_TO_STRING_NOSLASHESCAPE));
-	json_object_put(object);
 }

@@ -6,15 +6,6 @@
 #include "cli.h"
 #include "kernel/kernel.h"
 
-/* Where a command looks, and how it prints what it finds. */
-struct cli_view {
-	const char *image; /* NULL: this system */
-	bool json;
-};
-
-extern const struct argp_child cli_image_options[]; /* --image; input: const char * */
-extern const struct argp_child cli_view_options[];  /* --image, --json; input: struct cli_view */
-
 /* The memory of a machine: of this one or of an image. */
 struct cli_memory {
 	struct hadal *hadal; /* NULL for an image */
@@ -62,8 +53,5 @@ void cli_make_printable(char *name);
  * used columns; other outputs get all of it.
  */
 void cli_print_last(char *text, int used);
-
-/* Prints an object on one line and frees it. */
-void cli_print_json_line(struct json_object *object);
 
 #endif

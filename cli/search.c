@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* What the commands share that look through memory. */
 #include "search.h"
 
 #include <errno.h>
@@ -9,67 +10,17 @@
 
 #define OWNER_MAX 600
 
-enum {
-	KEY_START = CLI_KEY_COMMAND + 0x300,
-	KEY_LENGTH,
-	KEY_OWNER,
-	KEY_LIMIT,
-};
-
-static error_t parse(int key, char *text, struct argp_state *state)
+const char *search_check(const struct search_options *options)
 {
-	struct search_options *options = state->input;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &options->target;
-		return 0;
-	case KEY_START:
-		options->start = cli_argument(state, "ADDRESS", text);
-		return 0;
-	case KEY_LENGTH:
-		options->length = cli_length_argument(state, "LENGTH", text);
-		if (!options->length)
-			argp_error(state, "LENGTH is at least 1");
-		return 0;
-	case KEY_OWNER:
-		options->owner = true;
-		return 0;
-	case KEY_LIMIT:
-		options->limit = cli_argument(state, "COUNT", text);
-		return 0;
-	case ARGP_KEY_END:
-		if (options->length && options->start + (options->length - 1) < options->start)
-			argp_error(state, "the range ends above 64 bits");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	if (options->length && options->start + (options->length - 1) < options->start)
+		return "the range ends above 64 bits";
+	return NULL;
 }
-
-static const struct argp search_argp = {
-	.options =
-		(const struct argp_option[]){
-			{"start", KEY_START, "ADDRESS", 0, "Begin there", 0},
-			{"length", KEY_LENGTH, "LENGTH", 0,
-			 "Look through so many bytes of addresses; may end in k, M, G or T", 0},
-			{"owner", KEY_OWNER, NULL, 0,
-			 "Say who has the page: a symbol of the kernel or its modules, or a "
-			 "process",
-			 0},
-			{"limit", KEY_LIMIT, "COUNT", 0, "End after so many", 0},
-			{0},
-		},
-	.parser = parse,
-	.children = cli_target_options,
-};
-
-const struct argp_child search_options[] = {{&search_argp, 0, NULL, 0}, {0}};
 
 static void set_area(struct search *search)
 {
 	const struct search_options *options = search->options;
-	const struct cli_target_source *source = &search->source;
+	const struct cli_target *source = &search->source;
 	uint64_t half = source->space ? 1ull << (11 + 9 * source->space->levels) : 0;
 
 	search->area = (struct hadal_area){
@@ -78,9 +29,9 @@ static void set_area(struct search *search)
 		.start = options->start,
 		.last = UINT64_MAX,
 	};
-	if (options->target.kind == CLI_TARGET_KERNEL && options->start < half)
+	if (options->where.space == CLI_SPACE_KERNEL && options->start < half)
 		search->area.start = -half;
-	if (options->target.kind == CLI_TARGET_PROCESS && options->start < half)
+	if (options->where.space == CLI_SPACE_PROCESS && options->start < half)
 		search->area.last = half - 1;
 	if (options->length)
 		search->area.last = options->start + (options->length - 1);
@@ -146,7 +97,7 @@ bool search_open(struct search *search, const struct search_options *options)
 	struct hadal_error error;
 
 	*search = (struct search){.options = options};
-	if (!cli_target_open(&search->source, &options->target, options->owner))
+	if (!cli_target_open(&search->source, &options->where, options->owner))
 		return false;
 	if (prepare(search, &error)) {
 		cli_fail(&error);

@@ -9,19 +9,32 @@
 #include "target.h"
 
 struct search_options {
-	struct cli_target target;
+	struct cli_where where;
 	uint64_t start, length; /* length 0: up to the end */
 	bool owner;
 	uint64_t limit; /* 0: none */
 };
 
-/* --start, --length, --owner, --limit and cli_target_options; input: struct search_options */
-extern const struct argp_child search_options[];
+/* For the table of a command whose struct options has them as its member search. */
+/* clang-format off */
+#define SEARCH_OPTIONS                                                                             \
+	CLI_OPTION_NUMBER(0, "start", "ADDRESS", "Begin there", search.start, 0, 0),               \
+	CLI_OPTION_LENGTH(0, "length", "LENGTH",                                                   \
+			  "Look through so many bytes of addresses; may end in k, M, G or T",      \
+			  search.length),                                                          \
+	CLI_OPTION_FLAG(0, "owner",                                                                \
+			"Say who has the page: a symbol of the kernel or its modules, or a "       \
+			"process", search.owner),                                                  \
+	CLI_OPTION_NUMBER(0, "limit", "COUNT", "Stop after COUNT matches", search.limit, 0, 0)
+/* clang-format on */
+
+/* Returns NULL, or what is wrong with them. */
+const char *search_check(const struct search_options *options);
 
 /* Memory to look through, and what has been found. */
 struct search {
 	const struct search_options *options;
-	struct cli_target_source source;
+	struct cli_target source;
 	struct hadal_area area;
 	struct hadal_ranges within;
 	struct hadal_owners *owners;

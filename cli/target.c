@@ -1,102 +1,38 @@
 // SPDX-License-Identifier: MIT
+/* Opens the memory that a command line names, and reads addresses as users write them. */
 #include "target.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "parse.h"
 #include "process/process.h"
 
-enum {
-	KEY_PHYSICAL = CLI_KEY_COMMAND + 0x200,
-	KEY_KERNEL,
-	KEY_PID,
-};
-
-static void choose(struct argp_state *state, struct cli_target *target, enum cli_target_kind kind)
+static unsigned levels_of_root(const struct cli_target *target, const struct cli_where *where)
 {
-	/* The first option takes the place of the command's default. */
-	if (state->hook)
-		argp_error(state, "only one of --physical, --kernel, --pid and --root is possible");
-	state->hook = target;
-	target->kind = kind;
-}
+	const struct cli_memory *memory = &target->kernel.source;
 
-static error_t parse(int key, char *text, struct argp_state *state)
-{
-	struct cli_target *target = state->input;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &target->view;
-		return 0;
-	case KEY_PHYSICAL:
-		choose(state, target, CLI_TARGET_PHYSICAL);
-		return 0;
-	case KEY_KERNEL:
-		choose(state, target, CLI_TARGET_KERNEL);
-		return 0;
-	case KEY_PID:
-		choose(state, target, CLI_TARGET_PROCESS);
-		target->pid = cli_argument(state, "PID", text);
-		return 0;
-	case CLI_KEY_ROOT:
-		choose(state, target, CLI_TARGET_ROOT);
-		target->root = cli_argument(state, "CR3", text);
-		return 0;
-	case CLI_KEY_LEVELS:
-		target->flags = cli_levels(state, text);
-		return 0;
-	case ARGP_KEY_END:
-		if (target->flags && target->kind != CLI_TARGET_ROOT)
-			argp_error(state, "--levels goes with --root");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp target_argp = {
-	.options =
-		(const struct argp_option[]){
-			{"physical", KEY_PHYSICAL, NULL, 0, "Addresses are physical", 0},
-			{"kernel", KEY_KERNEL, NULL, 0, "Addresses are the kernel's", 0},
-			{"pid", KEY_PID, "PID", 0, "Addresses are those of a process", 0},
-			{"root", CLI_KEY_ROOT, "CR3", 0,
-			 "Addresses are virtual under these page tables, a value of CR3", 0},
-			{"levels", CLI_KEY_LEVELS, "LEVELS", 0,
-			 "Levels of these page tables, 4 or 5 (default: as the system's)", 0},
-			{0},
-		},
-	.parser = parse,
-	.children = cli_view_options,
-};
-
-const struct argp_child cli_target_options[] = {{&target_argp, 0, NULL, 0}, {0}};
-
-static unsigned levels_of_root(const struct cli_target_source *source,
-			       const struct cli_target *target)
-{
-	const struct cli_memory *memory = &source->kernel.source;
-
-	if (target->flags)
-		return target->flags & HADAL_MEM_LA57 ? 5 : 4;
+	if (where->flags & (HADAL_MEM_LA48 | HADAL_MEM_LA57))
+		return where->flags & HADAL_MEM_LA57 ? 5 : 4;
 	return memory->has_traces && memory->traces.cr4 & HADAL_CR4_LA57 ? 5 : 4;
 }
 
-static int use_root(struct cli_target_source *source, uint64_t root, unsigned levels,
+static int use_root(struct cli_target *target, uint64_t root, unsigned levels,
 		    struct hadal_error *error)
 {
-	source->cache = hadal_page_cache_new(&source->kernel.source.memory);
-	if (!source->cache)
+	target->cache = hadal_page_cache_new(&target->kernel.source.memory);
+	if (!target->cache)
 		return hadal_fail(error, ENOMEM, "Out of memory");
-	hadal_space_init(&source->own_space, source->cache, root, levels);
-	source->space = &source->own_space;
+	hadal_space_init(&target->own_space, target->cache, root, levels);
+	target->space = &target->own_space;
 	return 0;
 }
 
-static int use_process(struct cli_target_source *source, uint64_t pid, struct hadal_error *error)
+static int use_process(struct cli_target *target, uint64_t pid, struct hadal_error *error)
 {
-	struct hadal_kernel *kernel = source->kernel.kernel;
+	struct hadal_kernel *kernel = target->kernel.kernel;
 	struct hadal_process_list list;
 	const struct hadal_process *process;
 	int result = hadal_processes(kernel, false, &list, error);
@@ -110,49 +46,143 @@ static int use_process(struct cli_target_source *source, uint64_t pid, struct ha
 				    "its own",
 				    pid);
 	if (!result)
-		result = use_root(source, process->page_table,
+		result = use_root(target, process->page_table,
 				  hadal_kernel_info(kernel)->where.levels, error);
 	hadal_processes_free(&list);
-	source->user = true;
+	target->user = true;
 	return result;
 }
 
-static int use_target(struct cli_target_source *source, const struct cli_target *target,
-		      struct hadal_error *error)
+static int use_where(struct cli_target *target, const struct cli_where *where,
+		     struct hadal_error *error)
 {
-	switch (target->kind) {
-	case CLI_TARGET_KERNEL:
-		source->space = hadal_kernel_space(source->kernel.kernel);
+	switch (where->space) {
+	case CLI_SPACE_KERNEL:
+		target->space = hadal_kernel_space(target->kernel.kernel);
 		return 0;
-	case CLI_TARGET_PROCESS:
-		return use_process(source, target->pid, error);
-	case CLI_TARGET_ROOT:
-		return use_root(source, target->root, levels_of_root(source, target), error);
+	case CLI_SPACE_PROCESS:
+		return use_process(target, where->pid, error);
+	case CLI_SPACE_ROOT:
+		return use_root(target, where->root, levels_of_root(target, where), error);
 	default:
 		return 0;
 	}
 }
 
-bool cli_target_open(struct cli_target_source *source, const struct cli_target *target,
-		     bool with_kernel)
+bool cli_target_open(struct cli_target *target, const struct cli_where *where, bool with_kernel)
 {
-	const char *image = target->view.image;
 	struct hadal_error error;
 
-	*source = (struct cli_target_source){0};
-	with_kernel |= target->kind == CLI_TARGET_KERNEL || target->kind == CLI_TARGET_PROCESS;
-	if (!(with_kernel ? cli_kernel_open(&source->kernel, image)
-			  : cli_memory_open(&source->kernel.source, image)))
+	*target = (struct cli_target){0};
+	with_kernel |= where->space == CLI_SPACE_KERNEL || where->space == CLI_SPACE_PROCESS;
+	if (!(with_kernel ? cli_kernel_open(&target->kernel, where->image)
+			  : cli_memory_open(&target->kernel.source, where->image)))
 		return false;
-	if (!use_target(source, target, &error))
+	if (!use_where(target, where, &error))
 		return true;
 	cli_fail(&error);
-	cli_target_close(source);
+	cli_target_close(target);
 	return false;
 }
 
-void cli_target_close(struct cli_target_source *source)
+void cli_target_close(struct cli_target *target)
 {
-	hadal_page_cache_free(source->cache);
-	cli_kernel_close(&source->kernel);
+	hadal_page_cache_free(target->cache);
+	cli_kernel_close(&target->kernel);
+}
+
+ssize_t cli_target_read(struct cli_target *target, uint64_t address, void *buffer, size_t len)
+{
+	if (target->space)
+		return hadal_space_read(target->space, address, buffer, len);
+	return hadal_memory_read(&target->kernel.source.memory, address, buffer, len);
+}
+
+uint32_t cli_target_levels(const struct cli_target *target)
+{
+	return target->space->levels == 5 ? HADAL_MEM_LA57 : HADAL_MEM_LA48;
+}
+
+static int read_image(struct cli_target *target, uint64_t address, uint8_t *buffer, size_t len,
+		      size_t *done, struct hadal_error *error)
+{
+	while (*done < len) {
+		ssize_t got = cli_target_read(target, address + *done, buffer + *done, len - *done);
+
+		if (got <= 0)
+			return hadal_fail(error, EFAULT,
+					  "The %s address %#" PRIx64 " is not in this image",
+					  target->space ? "virtual" : "physical", address + *done);
+		*done += got;
+	}
+	return 0;
+}
+
+int cli_target_piece(struct cli_target *target, const struct cli_where *where, uint64_t address,
+		     void *buffer, size_t len, size_t *done, struct hadal_error *error)
+{
+	struct hadal *hadal = target->kernel.source.hadal;
+
+	*done = 0;
+	if (!hadal)
+		return read_image(target, address, buffer, len, done, error);
+	if (!target->space)
+		return hadal_read(hadal, address, buffer, len, where->flags, done, error);
+	return hadal_read_virtual(hadal, target->space->root, address, buffer, len,
+				  cli_target_levels(target), done, error);
+}
+
+bool cli_address_is_symbol(const char *text)
+{
+	uint64_t value;
+
+	return parse_number(text, &value) != 0;
+}
+
+void cli_address_space(struct cli_where *where, const char *text, enum cli_space otherwise)
+{
+	uint64_t value;
+
+	if (where->space != CLI_SPACE_DEFAULT)
+		return;
+	where->space = parse_number(text, &value) || value >> 63 ? CLI_SPACE_KERNEL : otherwise;
+}
+
+static int symbol_address(struct hadal_kernel *kernel, const char *name, uint64_t *address,
+			  struct hadal_error *error)
+{
+	struct hadal_lookup found = {.name = name};
+	int result = hadal_kernel_lookup(kernel, &found, 1, NULL);
+
+	if (result)
+		return hadal_fail(error, ENOENT, "This kernel has no symbol %s", name);
+	*address = found.address;
+	return 0;
+}
+
+int cli_address(struct cli_target *target, const struct cli_where *where, const char *text,
+		uint64_t *address, struct hadal_error *error)
+{
+	uint64_t offset = 0;
+	const char *plus;
+	char *name;
+	int result;
+
+	if (!parse_number(text, address))
+		return 0;
+	if (where->space != CLI_SPACE_KERNEL)
+		return hadal_fail(error, EINVAL,
+				  "invalid ADDRESS '%s': expected a number there, such as 0x1000; "
+				  "symbols are the kernel's",
+				  text);
+	plus = strchr(text, '+');
+	if (plus && parse_number(plus + 1, &offset))
+		return hadal_fail(error, EINVAL, "The offset in '%s' is no number", text);
+	name = strndup(text, plus ? (size_t)(plus - text) : strlen(text));
+	if (!name)
+		return hadal_fail(error, ENOMEM, "Out of memory");
+	result = symbol_address(target->kernel.kernel, name, address, error);
+	*address += offset;
+	free(name);
+	return result;
 }

@@ -5,26 +5,8 @@
 
 #include "kernel.h"
 
-enum cli_target_kind {
-	CLI_TARGET_PHYSICAL,
-	CLI_TARGET_KERNEL,
-	CLI_TARGET_PROCESS,
-	CLI_TARGET_ROOT,
-};
-
-struct cli_target {
-	enum cli_target_kind kind; /* the command's default at first */
-	uint64_t pid;
-	uint64_t root;  /* a value of CR3 */
-	uint32_t flags; /* HADAL_MEM_LA48 or _LA57 when the levels below it were given */
-	struct cli_view view;
-};
-
-/* --physical, --kernel, --pid, --root, --levels, --image, --json; input: struct cli_target */
-extern const struct argp_child cli_target_options[];
-
 /* The memory of a target, and the kernel where that had to be found. */
-struct cli_target_source {
+struct cli_target {
 	struct cli_kernel kernel; /* its kernel is NULL when it is not needed */
 	struct hadal_page_cache *cache;
 	struct hadal_space own_space;
@@ -33,8 +15,32 @@ struct cli_target_source {
 };
 
 /* with_kernel: find the kernel in any case. Says why when it cannot. */
-bool cli_target_open(struct cli_target_source *source, const struct cli_target *target,
-		     bool with_kernel);
-void cli_target_close(struct cli_target_source *source);
+bool cli_target_open(struct cli_target *target, const struct cli_where *where, bool with_kernel);
+void cli_target_close(struct cli_target *target);
+
+/* Reads at most len bytes of the target. Returns the bytes read, or a negative errno. */
+ssize_t cli_target_read(struct cli_target *target, uint64_t address, void *buffer, size_t len);
+
+/*
+ * The same, and physical memory of this system as where->flags say. *done: the bytes read, also on
+ * failure. Returns 0 when these are all, or a negative errno with a sentence in error.
+ */
+int cli_target_piece(struct cli_target *target, const struct cli_where *where, uint64_t address,
+		     void *buffer, size_t len, size_t *done, struct hadal_error *error);
+
+/* HADAL_MEM_LA48 or _LA57 of its page tables. */
+uint32_t cli_target_levels(const struct cli_target *target);
+
+/*
+ * An address as a user gives it: a number, a symbol of the kernel, or symbol+offset. A symbol, or a
+ * number in the upper half, means the kernel's memory when the command line says nothing of where
+ * (CLI_SPACE_DEFAULT, which becomes otherwise).
+ */
+bool cli_address_is_symbol(const char *text);
+void cli_address_space(struct cli_where *where, const char *text, enum cli_space otherwise);
+/* Returns 0, or a negative errno with a sentence in error. The target must have a kernel for a
+ * symbol. */
+int cli_address(struct cli_target *target, const struct cli_where *where, const char *text,
+		uint64_t *address, struct hadal_error *error);
 
 #endif

@@ -284,7 +284,7 @@ static void print_json(const struct types_printer *printer, const struct btf_typ
 		add_members(printer, id, object);
 	else if (target && btf_is_any_enum(target) && (target == type || !target->name_off))
 		add_enumerators(printer, target, object);
-	cli_print_json_line(object);
+	cli_print_json(object);
 }
 
 void types_list(const struct types_printer *printer, uint32_t id)
@@ -292,7 +292,7 @@ void types_list(const struct types_printer *printer, uint32_t id)
 	const struct btf_type *type = btf__type_by_id(hadal_types_btf(printer->types), id);
 
 	if (printer->json) {
-		cli_print_json_line(json_entry(printer, type, id));
+		cli_print_json(json_entry(printer, type, id));
 		return;
 	}
 	printf("%-8s %8" PRIu32 " ", types_kind(type), hadal_types_bytes(printer->types, id));

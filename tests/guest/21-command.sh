@@ -21,7 +21,13 @@ exits 2 hadal
 exits 2 hadal nonsense
 exits 2 hadal read 0x1000
 exits 2 hadal read 0x1000 12q
-exits 2 hadal read 0x1000 16 --root 5
+exits 2 hadal read 0x1000 16 --levels 4
+exits 2 hadal read 0x1000 16 --mmio --kernel
+exits 2 hadal find --text --u32 7
+exits 2 hadal pss
+grep -q 'did you mean ps?' /tmp/err || fail "no guess: $(cat /tmp/err)"
+exits 2 hadal read 0x1000 12q
+grep -q "invalid LENGTH '12q': expected 4096, 0x1000 or 64k" /tmp/err || fail "$(cat /tmp/err)"
 exits 0 hadal translate --help
 
 exits 0 hadal start
@@ -37,11 +43,20 @@ grep -q '^CPU 1 ' /tmp/out || fail "regs: $(cat /tmp/out)"
 exits 1 hadal regs -c 255
 exits 0 hadal regs --json
 lstar=$(field lstar /tmp/out cpu=0)
+equal "lines of JSON, one a CPU" "$(wc -l </tmp/out)" "$(nproc)"
 
 # The kernel's banner, by its virtual and by its physical address.
 banner=0x$(sed -n 's/ . linux_banner$//p' /proc/kallsyms)
-exits 0 hadal read --virtual "$banner" 13 --raw
+exits 0 hadal read --kernel "$banner" 13 --raw
 equal "the kernel's banner" "$(cat /tmp/out)" "Linux version"
+exits 0 hadal read linux_banner+6 7 --raw
+equal "the banner by its symbol" "$(cat /tmp/out)" "version"
+exits 0 hadal read "$banner" 5 --raw
+equal "the banner by an address of the kernel's" "$(cat /tmp/out)" "Linux"
+exits 1 hadal read no_such_symbol 5
+exits 0 hadal read --pid 1 "0x$(sed -n '1s/-.*//p' /proc/1/maps)" 4 --raw
+equal "the program of process 1" "$(od -A n -c /tmp/out | tr -d ' ')" '177ELF'
+exits 1 hadal read --pid 1 0x10 4
 exits 0 hadal translate "$banner"
 physical=$(sed -n 's/.* is at physical \(0x[0-9a-f]*\) .*/\1/p' /tmp/out)
 exits 0 hadal read "$physical" 13 -o /tmp/banner
@@ -59,8 +74,15 @@ exits 0 hadal read "$physical" 5 --raw
 exits 0 hadal write "$physical" 'AB cd 00 ff 42'
 exits 0 hadal read "$physical" 5 --json
 equal "what was written" "$(field data /tmp/out)" abcd00ff42
-printf Linux | hadal write --virtual "$banner" >/dev/null || fail "write from standard input"
+printf Linux | hadal write "$physical" >/dev/null || fail "write from standard input"
 grep -q '^Linux version' /proc/version || fail "the banner is damaged"
+
+# One description makes --help, the lists and completion.
+hadal completion bash >/tmp/completion
+for command in $(hadal --help | sed -n 's/^  \([a-z]*\)  .*/\1/p'); do
+	exits 0 hadal "$command" --help
+	grep -q "	$command) list=.*--help" /tmp/completion || fail "no completion of $command"
+done
 
 exits 0 hadal stop
 exits 0 hadal log

@@ -38,7 +38,7 @@ init_task=0x$(sed -n 's/ . init_task$//p' /proc/kallsyms)
 equal "init_task" "$(sed -n 's/.*linux_init_task = \(.*\);/\1/p' /tmp/conf)" "$init_task"
 # By these two the name of the first process is found.
 name=$(sed -n 's/.*linux_name = \(.*\);/\1/p' /tmp/conf)
-equal "the name of init_task" "$(hadal read --virtual $(printf 0x%x $((init_task + name))) 9 --raw)" swapper/0
+equal "the name of init_task" "$(hadal read --kernel $(printf 0x%x $((init_task + name))) 9 --raw)" swapper/0
 
 fails hadal profile --libvmi='a b'
 fails hadal profile -o /nowhere/x

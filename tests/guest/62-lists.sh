@@ -18,7 +18,7 @@ processes_below() {
 }
 
 base=$(sed -n '/ T _text$/{s/ .*//p;q}' /proc/kallsyms)
-hadal symbols --kernel >/tmp/kernel || fail "hadal symbols --kernel does not find the kernel"
+hadal symbols --info >/tmp/kernel || fail "hadal symbols --info does not find the kernel"
 grep -q "^base  *0x$base$" /tmp/kernel || fail "base 0x$base, but: $(cat /tmp/kernel)"
 grep -q -F "$(cat /proc/version)" /tmp/kernel || fail "the version differs: $(cat /tmp/kernel)"
 

@@ -42,11 +42,11 @@ hadal sockets --json >/tmp/json
 sock=$(field 'state sock' /tmp/json local_port=1007 | sed -n 's/^LISTEN //p')
 node="((struct sock *)$sock)->__sk_common.skc_node"
 link=$(pointer "$node.pprev")
-kept=$(hadal read --virtual "$link" 8 --raw | od -A n -t x1 | tr -d ' ')
-hadal write --virtual "$link" "$(bytes "$(pointer "$node.next")")" || fail "cannot write to $link"
+kept=$(hadal read --kernel "$link" 8 --raw | od -A n -t x1 | tr -d ' ')
+hadal write --kernel "$link" "$(bytes "$(pointer "$node.next")")" || fail "cannot write to $link"
 grep -q '^ *[0-9]*: 0100007F:03EF 00000000:0000 0A' /proc/net/tcp && fail "the socket is still in /proc/net/tcp"
 hadal sockets >/tmp/all
-hadal write --virtual "$link" "$kept"
+hadal write --kernel "$link" "$kept"
 has '^tcp LISTEN 127.0.0.1:1007 0.0.0.0:\* HIDDEN test_objects/'
 equal "the number of hidden sockets" "$(grep -c HIDDEN /tmp/all)" 1
 grep -q '^ *[0-9]*: 0100007F:03EF 00000000:0000 0A' /proc/net/tcp || fail "the socket is not back in /proc/net/tcp"

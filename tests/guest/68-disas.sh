@@ -12,7 +12,7 @@ equal "where it begins" "$(sed -n '1s/:.*//p' /tmp/out)" "$address <$function>"
 # The bytes of all instructions are those that are there.
 sed 's/^[^:]*:  \([0-9a-f ]*\)	.*/\1/' /tmp/out | tr -d ' \n' >/tmp/bytes
 length=$(($(wc -c </tmp/bytes) / 2))
-hadal read --virtual $address $length --raw | od -A n -v -t x1 | tr -d ' \n' >/tmp/expected
+hadal read --kernel $address $length --raw | od -A n -v -t x1 | tr -d ' \n' >/tmp/expected
 cmp -s /tmp/bytes /tmp/expected || fail "the bytes differ: $(cat /tmp/bytes /tmp/expected)"
 [ "$(wc -l </tmp/out)" -gt 10 ] || fail "the function is short: $(cat /tmp/out)"
 tail -n 1 /tmp/out | grep -q '	jmp\|	ret\|	call' || fail "the function ends with: $(tail -n 1 /tmp/out)"

@@ -14,7 +14,7 @@ prev 8 8"
 # The offset of a member leads to the name of the first process.
 offset=$(hadal types struct task_struct | sed -n 's,^.char comm\[16\]; .*/\* *\([0-9]*\) *16 \*/$,\1,p')
 init_task=0x$(sed -n 's/ . init_task$//p' /proc/kallsyms)
-equal "the name of init_task" "$(hadal read --virtual $(printf 0x%x $((init_task + offset))) 9 --raw)" swapper/0
+equal "the name of init_task" "$(hadal read --kernel $(printf 0x%x $((init_task + offset))) 9 --raw)" swapper/0
 
 equal "PIDTYPE_MAX" "$(hadal types enum pid_type | sed -n 's/.*PIDTYPE_MAX = \(.*\),/\1/p')" 4
 equal "do_exit" "$(hadal types do_exit)" "void do_exit(long int code);"
