@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Medians of what was measured. */
 #include "samples.h"
 
 #include <inttypes.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Names of what the hypervisor counts and tells, for people. */
 #include "hadal.h"
 
 static const char *const exit_names[] = {

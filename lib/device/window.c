@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* All RAM mapped read-only into this process, by the window of the hypervisor. */
 #include "device/window.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Machine code as instructions, by Capstone. */
 #include "disas/disas.h"
 
 #include <capstone/capstone.h>

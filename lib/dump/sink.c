@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Where a dump goes: a file that is there whole or not at all, a pipe, compressed or sparse. */
 #include "dump/sink.h"
 
 #include <errno.h>

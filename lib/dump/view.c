@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Physical memory as the file that other tools expect, made while it is read. */
 #include "dump/view.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The files that a process has open, and its program and directories. */
 #include "file/files.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The mappings of a process, from a list or a maple tree. */
 #include "file/maps.h"
 
 #include <errno.h>

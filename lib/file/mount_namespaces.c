@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* All mount namespaces, by the mounts of all file systems. */
 #include "file/mount_namespaces.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The mounts of a mount namespace, as mountinfo has them. */
 #include "file/mounts.h"
 
 #include <errno.h>

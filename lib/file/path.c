@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The kernel's paths as text: up from a name to the root, over mounts. */
 #include "file/path.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Where the kernel is: by registers and page tables, or by its banner in memory. */
 #include "kernel/find.h"
 
 #include <errno.h>

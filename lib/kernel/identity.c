@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* What a kernel says about itself: banner, build id, VMCOREINFO. */
 #include "kernel/identity.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* A kernel that was found: its symbols and types, and facts kept from earlier. */
 #include "kernel/kernel.h"
 
 #include <dirent.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* How the kernel maps physical memory. */
 #include "kernel/layout.h"
 
 #include <errno.h>

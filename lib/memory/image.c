@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Files as physical memory: ELF cores, LiME, raw. */
 #include "memory/image.h"
 
 #include <errno.h>

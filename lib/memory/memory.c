@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Physical memory, whatever it comes from. */
 #include "memory/memory.h"
 
 #include <errno.h>

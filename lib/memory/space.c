@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Virtual memory under page tables, through a cache of pages. */
 #include "memory/space.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* One socket, read from its struct sock. */
 #include "net/socket_read.h"
 
 #include <errno.h>

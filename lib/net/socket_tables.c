@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* All sockets that the kernel's tables have, of every family and namespace. */
 #include "net/socket_tables.h"
 
 #include <errno.h>

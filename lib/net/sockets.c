@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Sockets of tables and of open files put together, and what is missing in one of them. */
 #include "net/sockets.h"
 
 #include <errno.h>

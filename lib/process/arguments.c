@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The command line of a process, from its own memory. */
 #include "process/arguments.h"
 
 #include "walk/plan.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The namespaces that a process is in. */
 #include "process/namespaces.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The kernel's table of PIDs, of all PID namespaces. */
 #include "process/pid_table.h"
 
 #include <errno.h>

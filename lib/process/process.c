@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The kernel's list of processes, and their threads. */
 #include "process/process.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* One task, read from its task_struct. */
 #include "process/process_reader.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The tasks that CPUs execute at this moment. */
 #include "process/running.h"
 
 #include "walk/plan.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* What LibVMI needs to know of a kernel: System.map and libvmi.conf. */
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>

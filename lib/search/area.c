@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The parts of memory that a search goes through. */
 #include "search/area.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Searching an area for a pattern or a regular expression. */
 #include "search/find.h"
 
 static int scan_pattern(void *ctx, const struct hadal_block *block)

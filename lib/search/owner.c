@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* To whom a page of physical memory belongs. */
 #include "search/owner.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* What to look for: bytes with wildcards, numbers, texts. */
 #include "search/pattern.h"
 
 #include <ctype.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Finding a pattern in bytes, wherever pieces of them end. */
 #include "search/scan.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Texts in memory, as strings(1) finds them in files. */
 #include "search/strings.h"
 
 #include <string.h>

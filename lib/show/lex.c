@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Expressions cut into tokens. */
 #include "show/lex.h"
 
 #include <ctype.h>

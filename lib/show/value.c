@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Values in memory and their types: members, elements, casts. */
 #include "show/value.h"
 
 #include <bpf/btf.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Going through a value with all that is in it. */
 #include "show/walk.h"
 
 #include <bpf/btf.h>

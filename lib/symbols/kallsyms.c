@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Looking things up in the kernel's packed table of symbols. */
 #include "symbols/kallsyms.h"
 
 #include <errno.h>

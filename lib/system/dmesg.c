@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The kernel's log, from its ring of records. */
 #include "system/dmesg.h"
 
 #include <errno.h>

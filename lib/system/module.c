@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The kernel's list of modules. */
 #include "system/module.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Addresses as names: of the kernel, of modules, with an offset. */
 #include "system/symbolize.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The kernel's types: where members lie, by libbpf. */
 #include "types/btf.h"
 
 #include <bpf/btf.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Types declared in the language C. */
 #include "types/declare.h"
 
 #include <bpf/btf.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* A type with all members inside of it, laid out. */
 #include "types/outline.h"
 
 #include <bpf/btf.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Which type a symbol of data has. */
 #include "types/variables.h"
 
 #include <bpf/btf.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Addresses that were seen, with a number for each. */
 #include "walk/address_map.h"
 
 #include <errno.h>

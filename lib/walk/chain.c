@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Walking the kernel's hash tables, sound or damaged. */
 #include "walk/chain.h"
 
 #include <errno.h>

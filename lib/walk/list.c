@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Walking the kernel's lists, sound or damaged. */
 #include "walk/list.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Walking the kernel's red-black trees, sound or damaged. */
 #include "walk/tree.h"
 
 #include <errno.h>

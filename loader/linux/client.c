@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
+/* Programs that ask the hypervisor themselves: the mappings that let them in. */
 #include <linux/kthread.h>
 #include <linux/ktime.h>
 #include <linux/mman.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Sources: lib/error.c lib/types/*.c tests/unit/machine_btf.c
 // Libraries: -lbpf -lelf -lz
+/* Damaged type information: loaded or refused, and then looked through. */
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <stdlib.h>

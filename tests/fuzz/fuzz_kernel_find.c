@@ -2,6 +2,7 @@
 // Sources: KERNEL tests/unit/machine.c
 // Sources: tests/unit/machine_btf.c tests/unit/kallsyms_builder.c
 // Libraries: -lbpf -lelf -lz
+/* Finding the kernel where page tables, IDT, banner and data are damaged. */
 #include <bpf/libbpf.h>
 #include <stdlib.h>
 

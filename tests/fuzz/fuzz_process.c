@@ -2,6 +2,7 @@
 // Sources: KERNEL tests/unit/machine.c
 // Sources: tests/unit/machine_btf.c tests/unit/kallsyms_builder.c
 // Libraries: -lbpf -lelf -lz
+/* Lists of processes, modules and records of a kernel that is damaged. */
 #include <bpf/libbpf.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,6 +2,7 @@
 // Sources: KERNEL tests/unit/machine.c
 // Sources: tests/unit/machine_btf.c tests/unit/kallsyms_builder.c
 // Libraries: -lbpf -lelf -lz
+/* The walks of hash tables and trees over damaged ones. */
 #include <bpf/libbpf.h>
 #include <stdlib.h>
 

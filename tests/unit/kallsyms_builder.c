@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Makes tables of symbols as the kernel's build does. */
 #include "kallsyms_builder.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The made-up machine: memory, page tables, and the objects of its kernel. */
 #include "machine.h"
 
 #include <errno.h>

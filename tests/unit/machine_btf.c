@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The made-up kernel's types. */
 #include <bpf/btf.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Sources: lib/error.c lib/types/btf.c
 // Libraries: -lbpf -lelf -lz
+/* Members of structures, bit-fields and enumerators, and blobs that are damaged. */
 #include <bpf/btf.h>
 #include <errno.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Sources: lib/error.c lib/disas/disas.c
 // Libraries: -lcapstone
+/* Instructions in both syntaxes, and bytes that are none. */
 #include <string.h>
 
 #include "disas/disas.h"

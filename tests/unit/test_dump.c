@@ -2,6 +2,7 @@
 // Sources: KERNEL lib/dump/view.c lib/dump/elf.c
 // Sources: tests/unit/machine.c tests/unit/machine_btf.c tests/unit/kallsyms_builder.c
 // Libraries: -lbpf -lelf -lz
+/* What a dump of each format has in it, byte for byte. */
 #include <elf.h>
 #include <errno.h>
 #include <stdlib.h>

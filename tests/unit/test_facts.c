@@ -2,6 +2,7 @@
 // Sources: KERNEL tests/unit/machine.c
 // Sources: tests/unit/machine_btf.c tests/unit/kallsyms_builder.c
 // Libraries: -lbpf -lelf -lz
+/* Facts about a kernel that are kept in a file: the same, other, or damaged. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

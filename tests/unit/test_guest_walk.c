@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Sources: vmm/paging/guest_walk.c
+/* Walks of the guest's page tables of four levels: rights, faults, bits that are set. */
 #include "guest_walk_fixture.h"
 #include "random.h"
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Sources: vmm/paging/guest_walk.c
+/* Walks of the guest's page tables of the other modes. */
 #include "guest_walk_fixture.h"
 
 static void five_levels(void **unused)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Sources: lib/error.c lib/memory/memory.c lib/memory/image.c lib/dump/view.c lib/dump/elf.c
 // Libraries: -lelf
+/* Files as memory: read right, or refused with a reason. */
 #include "unit.h"
 
 #include <elf.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Sources: vmm/base/insn.c
 // Libraries: -lcapstone
+/* The decoder of instructions, against Capstone. */
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>

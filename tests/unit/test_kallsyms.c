@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Sources: lib/error.c lib/symbols/kallsyms.c lib/symbols/kallsyms_find.c
 // Sources: tests/unit/kallsyms_builder.c
+/* Tables of symbols in every order, found and looked up. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Sources: vmm/paging/mtrr.c
+/* Memory types from MTRRs: fixed and variable, overlapping, off. */
 #include <stdbool.h>
 #include "unit.h"
 #include "random.h"

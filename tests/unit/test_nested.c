@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Sources: vmm/paging/nested.c vmm/paging/mtrr.c vmm/paging/pagetable.c vmm/paging/pt_pool.c
+/* The guest-physical map: identity, rights, pages that show others. */
 #include "random.h"
 #include "nested_fixture.h"
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Sources: vmm/paging/nested.c vmm/paging/mtrr.c vmm/paging/pagetable.c vmm/paging/pt_pool.c
+/* The window in the guest-physical map that shows all RAM again. */
 #include "nested_fixture.h"
 
 #define WINDOW (512 * SIZE_1G)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Sources: vmm/paging/pagetable.c vmm/paging/pt_pool.c
+/* Page tables of every format, bit for bit. */
 #include "pagetable_fixture.h"
 
 static void ept_bits_are_exact(void **unused)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Sources: vmm/paging/pagetable.c vmm/paging/pt_pool.c
+/* Page tables against a naive model, at random. */
 #include "random.h"
 #include "pagetable_fixture.h"
 

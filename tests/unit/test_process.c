@@ -2,6 +2,7 @@
 // Sources: KERNEL tests/unit/machine.c
 // Sources: tests/unit/machine_btf.c tests/unit/kallsyms_builder.c
 // Libraries: -lbpf -lelf -lz
+/* Lists of processes and modules that are sound, changing or damaged. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

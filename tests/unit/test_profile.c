@@ -2,6 +2,7 @@
 // Sources: KERNEL lib/profile/*.c
 // Sources: tests/unit/machine.c tests/unit/machine_btf.c tests/unit/kallsyms_builder.c
 // Libraries: -lbpf -lelf -lz -ljson-c
+/* Profiles for other tools: all that is in them. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,6 +2,7 @@
 // Sources: KERNEL lib/show/*.c tests/unit/machine.c
 // Sources: tests/unit/machine_btf.c tests/unit/kallsyms_builder.c
 // Libraries: -lbpf -lelf -lz
+/* Expressions, what they show, and what is said of wrong ones. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>

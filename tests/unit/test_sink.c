@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Sources: lib/error.c lib/dump/sink.c
 // Libraries: -lzstd
+/* Where dumps go: files whole or not at all, sparse, compressed. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -2,6 +2,7 @@
 // Sources: KERNEL tests/unit/machine.c
 // Sources: tests/unit/machine_btf.c tests/unit/kallsyms_builder.c
 // Libraries: -lbpf -lelf -lz
+/* Walks of trees that are sound, loop and break off. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

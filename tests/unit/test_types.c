@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Sources: lib/error.c lib/types/*.c
 // Libraries: -lbpf -lelf -lz
+/* Types laid out and declared in C. */
 #include <bpf/btf.h>
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Sources: vmm/vmx/caps.c vmm/vmx/reasons.c
+/* What VT-x's capabilities allow, and names of exits. */
 #include <string.h>
 #include "unit.h"
 #include "base/bits.h"

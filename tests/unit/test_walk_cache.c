@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Sources: vmm/paging/guest_walk.c
+/* The cache of the last walk of the guest's page tables. */
 #include "guest_walk_fixture.h"
 
 static void cache_hits_exactly(void **unused)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
+/* hadal_test.ko: lets a test program execute hypercalls in ring 0. */
 #include <linux/capability.h>
 #include <linux/gfp.h>
 #include <linux/miscdevice.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* What may go wrong with pages that show others: a target, clients and churn. */
 #include "support/hazards.h"
 
 #include <string.h>

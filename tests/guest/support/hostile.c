@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Arguments for hypercalls: good, bad, and good ones a little changed. */
 #include <string.h>
 
 #include "../unit/random.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The requests of LibVMI's driver, instruction by instruction. */
 #include "support/libvmi.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* A model of the hypercalls: what each must answer and change. */
 #include <errno.h>
 
 #include "support/model_parts.h"

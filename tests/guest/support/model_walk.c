@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The model's own walk of page tables. */
 #include <errno.h>
 
 #include "support/model.h"

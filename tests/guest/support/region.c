@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* A process's own memory for buffers, beside pages that nobody may touch. */
 #include <string.h>
 #include <sys/mman.h>
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Hypercalls in ring 0, by hadal_test.ko. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>

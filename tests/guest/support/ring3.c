@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Hypercalls in ring 3, and the signals that they end in. */
 #include <signal.h>
 #include <ucontext.h>
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* What there is of physical memory: RAM, the hypervisor's own, and neither. */
 #include <errno.h>
 
 #include "support/check.h"
