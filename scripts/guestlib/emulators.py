@@ -67,6 +67,8 @@ def qemu(options, model, kernel, initramfs, console, output, tmp):
         command += ["-drive", f"file={options.disk},format=raw,if=virtio"]
     if options.monitor:
         command += ["-monitor", f"unix:{options.monitor},server=on,wait=off"]
+    if options.gdb:
+        command += ["-gdb", f"tcp:127.0.0.1:{options.gdb}"]
     return command
 
 
@@ -124,8 +126,9 @@ def run_tool(command):
 
 def bochs(options, model, kernel, initramfs, console, output, tmp):
     """The command that boots the guest in Bochs; RDTSC counts instructions in it."""
-    if options.accel != "tcg" or options.mem_file or options.disk or options.monitor or options.icount:
-        raise SetupError("--accel kvm, --icount, --mem-file, --disk and --monitor are for --cpu amd only")
+    for_qemu = options.mem_file, options.disk, options.monitor, options.gdb, options.icount
+    if options.accel != "tcg" or any(for_qemu):
+        raise SetupError("--accel kvm, --icount, --mem-file, --disk, --monitor and --gdb are for --cpu amd only")
     program, share = bochs_program()
     # A triple fault resets the machine; 2.7 has to be told so.
     cpu_options = ", reset_on_triple_fault=1" if bochs_version() == "2.7" else ""
