@@ -2,7 +2,7 @@
 # libhadal: every source below lib/ goes into build/libhadal.a.
 
 # In reading order: a directory uses those before it.
-LIB_DIRS := memory device types symbols kernel walk process file net system unwind show search disas dump profile
+LIB_DIRS := memory device events types symbols kernel walk process file net system unwind show search disas dump profile
 LIB_SOURCES := $(wildcard lib/*.c $(LIB_DIRS:%=lib/%/*.c))
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o)
 LIB_CPPFLAGS := -D_GNU_SOURCE -Ilib
@@ -23,7 +23,7 @@ $(BUILD)/libhadal.a: $(LIB_OBJECTS)
 
 # Programs include <hadal.h> with -I$(PREFIX)/include/libhadal and link with -lhadal and LIB_LIBS.
 LIB_HEADERS := lib/hadal.h lib/error.h
-LIB_ROOM_HEADERS := $(addprefix lib/,device/window.h memory/image.h memory/memory.h memory/space.h types/btf.h \
+LIB_ROOM_HEADERS := $(addprefix lib/,device/window.h events/events.h memory/image.h memory/memory.h memory/space.h types/btf.h \
 	symbols/kallsyms.h kernel/find.h kernel/kernel.h walk/list.h walk/object.h walk/plan.h process/arguments.h \
 	process/namespaces.h process/process.h file/files.h file/maps.h file/mount_namespaces.h file/mounts.h \
 	file/path.h net/sockets.h system/dmesg.h system/module.h)

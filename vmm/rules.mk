@@ -12,7 +12,7 @@ VMM_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wstrict-prototypes -Wmiss
 EXT ?=
 VMM_EXT := vmm/ext/bareflank $(EXT)
 # In reading order: a directory uses those before it.
-VMM_DIRS := $(addprefix vmm/,base x86 paging vcpu extension cpus exit leave svm vmx life hypercall)
+VMM_DIRS := $(addprefix vmm/,base x86 paging vcpu extension cpus exit events leave svm vmx life hypercall)
 VMM_SOURCES := $(foreach dir,$(VMM_DIRS),$(sort $(wildcard $(dir)/*.c $(dir)/*.S)))
 VMM_OBJECTS := $(addprefix $(BUILD)/,$(addsuffix .o,$(basename $(VMM_SOURCES))))
 EXT_SOURCES := $(foreach dir,$(VMM_EXT),$(sort $(wildcard $(dir)/*.c)))

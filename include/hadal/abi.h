@@ -127,6 +127,35 @@ enum hadal_call {
 	 * others.
 	 */
 	HADAL_CALL_SET_REGS,
+	/*
+	 * A new owner of events; see hadal/events.h. RDI: buffer, RSI: its size, of struct
+	 * hadal_events_memory, whose pages must stay until the owner is closed. Returns the owner's
+	 * number, 1 or more; -EINVAL, -EFAULT (pages that are no RAM or not the guest's), -ENOSPC,
+	 * -ENOMEM.
+	 */
+	HADAL_CALL_EVENTS_OPEN,
+	/* RDI: an owner's number. All that it has subscribed to is undone, on all CPUs, and its
+	   pages are written to no more. 0, -ENOENT. */
+	HADAL_CALL_EVENTS_CLOSE,
+	/*
+	 * RDI: an owner's number, RSI: buffer, RDX: its size, of struct hadal_subscription. Returns
+	 * the subscription's number, 1 or more, when all CPUs tell of it. -ENOENT (no such owner),
+	 * -EINVAL (a member means nothing, or contradicts another), -EOPNOTSUPP (this processor
+	 * cannot), -EFAULT, -ENXIO (not RAM, or not mapped), -EACCES (the hypervisor's own),
+	 * -ENOSPC (a limit of hadal/events.h), -ENOMEM.
+	 */
+	HADAL_CALL_SUBSCRIBE,
+	/* RDI: an owner's number, RSI: a subscription's. 0, -ENOENT. */
+	HADAL_CALL_UNSUBSCRIBE,
+	/*
+	 * RDI: a subscription's number, RSI: buffer, RDX: its size, R8: with RDI = 0 an index below
+	 * HADAL_MAX_SUBSCRIPTIONS instead, for who looks at all of them. Fills struct
+	 * hadal_subscription_state. 0, -ENOENT, -EINVAL, -EFAULT.
+	 */
+	HADAL_CALL_SUBSCRIPTION_STATE,
+	/* Ask for a record of HADAL_EVENT_REQUEST. RDI: its number, RSI: its address, RDX: its
+	   physical. Returns 1 when a subscription wants it, else 0. */
+	HADAL_CALL_EVENT_REQUEST,
 	HADAL_CALL_COUNT,
 	/* Numbers from here to HADAL_CALL_EXTENSION_LAST are left to extensions. */
 	HADAL_CALL_EXTENSION = 0x100,

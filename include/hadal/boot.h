@@ -30,7 +30,7 @@
 #define HADAL_IMAGE_BASE      0x0000700000000000ull
 #define HADAL_DIRECT_BASE     0x0000400000000000ull
 #define HADAL_MAX_POOL        32u
-#define HADAL_MAX_IMAGE_BYTES 0x40000u
+#define HADAL_MAX_IMAGE_BYTES 0x60000u
 
 enum hadal_enter {
 	/*

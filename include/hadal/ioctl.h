@@ -14,6 +14,7 @@
 #include <sys/ioctl.h>
 #endif
 #include <hadal/abi.h>
+#include <hadal/events.h>
 
 /* Start on all CPUs or none. On failure `cpu` is the CPU that failed and `reason` says why. */
 struct hadal_ioc_start {
@@ -149,23 +150,55 @@ struct hadal_ioc_set_regs {
 	uint64_t refused; /* out: with -ERANGE, enum hadal_reg */
 };
 
-#define HADAL_IOC_START     _IOWR('H', 0, struct hadal_ioc_start)
-#define HADAL_IOC_STOP      _IOWR('H', 1, struct hadal_ioc_stop)
-#define HADAL_IOC_STATE     _IOWR('H', 2, struct hadal_ioc_state)
-#define HADAL_IOC_READ      _IOWR('H', 3, struct hadal_ioc_memory)
-#define HADAL_IOC_WRITE     _IOWR('H', 4, struct hadal_ioc_memory)
-#define HADAL_IOC_INFO      _IOWR('H', 5, struct hadal_ioc_get)
-#define HADAL_IOC_REGS      _IOWR('H', 6, struct hadal_ioc_get)
-#define HADAL_IOC_STATS     _IOWR('H', 7, struct hadal_ioc_get)
-#define HADAL_IOC_TRANSLATE _IOWR('H', 8, struct hadal_ioc_translate)
-#define HADAL_IOC_MAP       _IOWR('H', 9, struct hadal_ioc_map)
-#define HADAL_IOC_UNMAP     _IOWR('H', 10, struct hadal_ioc_map)
-#define HADAL_IOC_LOG       _IOWR('H', 11, struct hadal_ioc_log)
-#define HADAL_IOC_ADMIT     _IOWR('H', 12, struct hadal_ioc_admit)
-#define HADAL_IOC_CLIENTS   _IOWR('H', 13, struct hadal_ioc_clients)
-#define HADAL_IOC_WINDOW    _IOWR('H', 14, struct hadal_ioc_window)
-#define HADAL_IOC_PAUSE     _IOWR('H', 15, struct hadal_ioc_pause)
-#define HADAL_IOC_RESUME    _IOWR('H', 16, struct hadal_ioc_pause)
-#define HADAL_IOC_SET_REGS  _IOWR('H', 17, struct hadal_ioc_set_regs)
+/*
+ * Make this file an owner of events; see hadal/events.h. -EINVAL, -EEXIST (it is one), -ENOSPC (as
+ * many as there may be), -ENOMEM. poll() then tells POLLIN while there are records in any ring, and
+ * POLLHUP when Hadal was stopped, which ends all subscriptions.
+ */
+struct hadal_ioc_events_open {
+	uint32_t version;
+	uint32_t ring_bytes; /* a power of two, HADAL_RING_BYTES_MIN to HADAL_RING_BYTES_MAX */
+	uint32_t cpu_count;  /* out: rings there are */
+	uint32_t reserved;   /* 0 */
+};
+
+/*
+ * HADAL_IOC_SUBSCRIBE: the buffer is struct hadal_subscription; `subscription` is 0 and becomes its
+ * number. HADAL_IOC_UNSUBSCRIBE: no buffer. HADAL_IOC_SUBSCRIPTION: the buffer gets struct
+ * hadal_subscription_state of the number, of whatever owner, or when that is 0 of the one at
+ * `index` of all there are. Errors of HADAL_CALL_SUBSCRIBE and its neighbours; -ENXIO: this file is
+ * no owner.
+ */
+struct hadal_ioc_subscribe {
+	uint32_t version;
+	uint32_t subscription;
+	uint32_t index; /* 0 to HADAL_MAX_SUBSCRIPTIONS - 1; else 0 */
+	uint32_t reserved;
+	uint64_t buffer;
+	uint64_t size; /* of the struct as the caller knows it */
+};
+
+#define HADAL_IOC_START        _IOWR('H', 0, struct hadal_ioc_start)
+#define HADAL_IOC_STOP         _IOWR('H', 1, struct hadal_ioc_stop)
+#define HADAL_IOC_STATE        _IOWR('H', 2, struct hadal_ioc_state)
+#define HADAL_IOC_READ         _IOWR('H', 3, struct hadal_ioc_memory)
+#define HADAL_IOC_WRITE        _IOWR('H', 4, struct hadal_ioc_memory)
+#define HADAL_IOC_INFO         _IOWR('H', 5, struct hadal_ioc_get)
+#define HADAL_IOC_REGS         _IOWR('H', 6, struct hadal_ioc_get)
+#define HADAL_IOC_STATS        _IOWR('H', 7, struct hadal_ioc_get)
+#define HADAL_IOC_TRANSLATE    _IOWR('H', 8, struct hadal_ioc_translate)
+#define HADAL_IOC_MAP          _IOWR('H', 9, struct hadal_ioc_map)
+#define HADAL_IOC_UNMAP        _IOWR('H', 10, struct hadal_ioc_map)
+#define HADAL_IOC_LOG          _IOWR('H', 11, struct hadal_ioc_log)
+#define HADAL_IOC_ADMIT        _IOWR('H', 12, struct hadal_ioc_admit)
+#define HADAL_IOC_CLIENTS      _IOWR('H', 13, struct hadal_ioc_clients)
+#define HADAL_IOC_WINDOW       _IOWR('H', 14, struct hadal_ioc_window)
+#define HADAL_IOC_PAUSE        _IOWR('H', 15, struct hadal_ioc_pause)
+#define HADAL_IOC_RESUME       _IOWR('H', 16, struct hadal_ioc_pause)
+#define HADAL_IOC_SET_REGS     _IOWR('H', 17, struct hadal_ioc_set_regs)
+#define HADAL_IOC_EVENTS_OPEN  _IOWR('H', 18, struct hadal_ioc_events_open)
+#define HADAL_IOC_SUBSCRIBE    _IOWR('H', 19, struct hadal_ioc_subscribe)
+#define HADAL_IOC_UNSUBSCRIBE  _IOWR('H', 20, struct hadal_ioc_subscribe)
+#define HADAL_IOC_SUBSCRIPTION _IOWR('H', 21, struct hadal_ioc_subscribe)
 
 #endif

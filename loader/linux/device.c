@@ -21,6 +21,7 @@ static int hadal_release(struct inode *inode, struct file *file)
 	down_read(&hadal_lock);
 	unmap_all(file);
 	window_release(file);
+	events_release(file);
 	resume_all(file);
 	up_read(&hadal_lock);
 	return 0;
@@ -125,6 +126,8 @@ union request {
 	struct hadal_ioc_window window;
 	struct hadal_ioc_pause pause;
 	struct hadal_ioc_set_regs set_regs;
+	struct hadal_ioc_events_open events_open;
+	struct hadal_ioc_subscribe subscribe;
 };
 
 /* What needs Hadal running, and hadal_lock held for reading. */
@@ -155,6 +158,14 @@ static long ioctl_running(struct file *file, unsigned int command, union request
 		return resume_cpu(file, &request->pause);
 	case HADAL_IOC_SET_REGS:
 		return pause_set_regs(file, &request->set_regs);
+	case HADAL_IOC_EVENTS_OPEN:
+		return events_open(file, &request->events_open);
+	case HADAL_IOC_SUBSCRIBE:
+		return events_subscribe(file, &request->subscribe);
+	case HADAL_IOC_UNSUBSCRIBE:
+		return events_unsubscribe(file, &request->subscribe);
+	case HADAL_IOC_SUBSCRIPTION:
+		return events_state(&request->subscribe);
 	}
 	return -ENOTTY;
 }
@@ -208,9 +219,11 @@ static long hadal_ioctl(struct file *file, unsigned int command, unsigned long a
 	return result;
 }
 
-/* A program maps its door, or a part of the memory window. */
+/* A program maps its door, or a part of the memory window or of its rings of events. */
 static int hadal_mmap(struct file *file, struct vm_area_struct *vma)
 {
+	if (vma->vm_pgoff >= HADAL_EVENTS_OFFSET >> PAGE_SHIFT)
+		return events_map(file, vma);
 	if (vma->vm_pgoff >= HADAL_WINDOW_OFFSET >> PAGE_SHIFT)
 		return window_map(file, vma);
 	return door_map(file, vma);
@@ -222,6 +235,7 @@ static const struct file_operations hadal_operations = {
 	.release = hadal_release,
 	.unlocked_ioctl = hadal_ioctl,
 	.mmap = hadal_mmap,
+	.poll = events_poll,
 };
 
 static struct miscdevice hadal_device = {

@@ -259,6 +259,7 @@ static int start_locked(u64 flags, struct outcome *outcome)
 static void leave_all(void)
 {
 	resume_all(NULL);
+	events_revoke();
 	clients_close();
 	hadal.changing = true;
 	cpuhp_remove_state(hadal.hotplug);

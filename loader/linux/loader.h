@@ -5,6 +5,7 @@
 
 #include <linux/cpumask.h>
 #include <linux/fs.h>
+#include <linux/poll.h>
 #include <linux/rwsem.h>
 #include <linux/types.h>
 #include <hadal/boot.h>
@@ -97,6 +98,19 @@ int resume_cpu(struct file *owner, const struct hadal_ioc_pause *request);
 /* Resumes all CPUs of one owner, or with NULL of all. */
 void resume_all(struct file *owner);
 int pause_set_regs(struct file *owner, struct hadal_ioc_set_regs *request);
+
+/* events.c: rings of events. All but the last two are called with hadal_lock held. */
+int events_open(struct file *file, struct hadal_ioc_events_open *request);
+int events_subscribe(struct file *file, struct hadal_ioc_subscribe *request);
+int events_unsubscribe(struct file *file, const struct hadal_ioc_subscribe *request);
+int events_state(const struct hadal_ioc_subscribe *request);
+/* The file goes, and all that it has asked for. */
+void events_release(struct file *file);
+/* Nothing is told to anybody any more; who reads sees that. */
+void events_revoke(void);
+/* mmap() of a part of the rings. */
+int events_map(struct file *file, struct vm_area_struct *vma);
+__poll_t events_poll(struct file *file, struct poll_table_struct *table);
 
 /* log.c: the log while running, and what is left of it after a stop. */
 int log_read(struct hadal_ioc_log *request, bool running);

@@ -7,6 +7,8 @@
 #include <pthread.h>
 #include <string.h>
 
+#include <hadal/boot.h>
+
 #include "support/check.h"
 #include "support/ring3.h"
 #include "support/world.h"
@@ -189,7 +191,7 @@ static void info(void)
 	CHECK(told->vendor == HADAL_VENDOR_INTEL || told->vendor == HADAL_VENDOR_AMD);
 	EQUAL(told->cpu_running, 2);
 	CHECK(told->cpu_count >= 2 && told->cpu_count <= HADAL_MAX_CPUS);
-	CHECK(told->image_bytes && told->image_bytes <= 0x40000);
+	CHECK(told->image_bytes && told->image_bytes <= HADAL_MAX_IMAGE_BYTES);
 	CHECK(told->pool_free <= told->pool_pages && told->bytes_per_cpu);
 	CHECK(told->physical_bits >= 36 && told->physical_bits <= 52);
 	CHECK(told->version[0] && !told->version[sizeof(told->version) - 1]);

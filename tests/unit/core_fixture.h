@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include "events/subscription.h"
 #include "exit/base.h"
 #include "hypercall/client.h"
 #include "hypercall/hypercall.h"
@@ -164,7 +165,7 @@ void request_flush_page(struct vcpu *v, uint64_t hpa)
 	v->stats.flushes++;
 }
 
-void request_follow_clients(struct vcpu *v)
+void request_follow(struct vcpu *v)
 {
 	(void)v;
 }
@@ -178,6 +179,20 @@ void extensions_listen(bool clients)
 {
 	(void)clients;
 }
+
+/* Events have tests of their own. */
+#define NO_EVENTS(name)              \
+	int64_t name(struct vcpu *v) \
+	{                            \
+		(void)v;             \
+		return -EOPNOTSUPP;  \
+	}
+NO_EVENTS(hypercall_events_open)
+NO_EVENTS(hypercall_events_close)
+NO_EVENTS(hypercall_subscribe)
+NO_EVENTS(hypercall_unsubscribe)
+NO_EVENTS(hypercall_subscription_state)
+NO_EVENTS(hypercall_event_request)
 
 void vcpu_serve_requests(struct vcpu *v)
 {

@@ -10,7 +10,7 @@
 #include "extension/extension.h"
 #include "vcpu/vendor.h"
 
-#define MSRS    64
+#define MSRS    256
 #define THREADS 4
 #define ROUNDS  5000
 

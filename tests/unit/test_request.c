@@ -58,7 +58,7 @@ void log_line(const char *format, ...)
 	__atomic_fetch_add(&log_lines, 1, __ATOMIC_SEQ_CST);
 }
 
-void extensions_follow_clients(struct vcpu *vcpu)
+void vcpu_follow(struct vcpu *vcpu)
 {
 	(void)vcpu;
 }
@@ -247,7 +247,7 @@ static void *processor(void *argument)
 		leave(vcpu);
 		if (!request_registers(vcpu, i / 64 % CPUS, &regs))
 			assert_int_equal(regs.cpu, i / 64 % CPUS);
-		request_follow_clients(vcpu);
+		request_follow(vcpu);
 		enter(vcpu);
 	}
 	__atomic_store_n(&cpu[vcpu->index].done, true, __ATOMIC_SEQ_CST);

@@ -25,7 +25,10 @@
 #define PERCPU_ARCH        0x0d000 /* the vendor's control structures */
 #define PERCPU_ARCH_PAGES  4
 #define PERCPU_WINDOW      0x12000 /* where a page that is not RAM is mapped for one access */
-#define PERCPU_PAGES       (PERCPU_STACK_PAGES + PERCPU_VCPU_PAGES + 3 + PERCPU_ARCH_PAGES)
+#define PERCPU_EVENTS      0x14000 /* struct vcpu_events */
+#define PERCPU_EVENT_PAGES 2
+#define PERCPU_PAGES \
+	(PERCPU_STACK_PAGES + PERCPU_VCPU_PAGES + 3 + PERCPU_ARCH_PAGES + PERCPU_EVENT_PAGES)
 
 /* Selectors in the image's GDT. */
 #define SELECTOR_CODE 0x08

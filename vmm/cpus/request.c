@@ -31,7 +31,7 @@
 static struct lock registers_lock;
 static struct hadal_regs registers_slot;
 static uint64_t flush_generation;
-static uint64_t clients_generation;
+static uint64_t follow_generation;
 static uint32_t running_count;
 
 void request_join(struct vcpu *vcpu)
@@ -41,7 +41,7 @@ void request_join(struct vcpu *vcpu)
 	__atomic_fetch_add(&running_count, 1, __ATOMIC_SEQ_CST);
 	/* What was asked for while this vCPU joined may have missed it. */
 	vendor->flush_nested(vcpu);
-	extensions_follow_clients(vcpu);
+	vcpu_follow(vcpu);
 }
 
 void request_part(struct vcpu *vcpu)
@@ -133,13 +133,13 @@ void request_flush_page(struct vcpu *vcpu, uint64_t hpa)
 	flush_all(vcpu);
 }
 
-void request_follow_clients(struct vcpu *vcpu)
+void request_follow(struct vcpu *vcpu)
 {
-	uint64_t generation = __atomic_add_fetch(&clients_generation, 1, __ATOMIC_SEQ_CST);
+	uint64_t generation = __atomic_add_fetch(&follow_generation, 1, __ATOMIC_SEQ_CST);
 
-	extensions_follow_clients(vcpu);
+	vcpu_follow(vcpu);
 	vcpu->followed.done = generation;
-	post_all(vcpu, REQUEST_CLIENTS, offsetof(struct vcpu, followed), generation);
+	post_all(vcpu, REQUEST_FOLLOW, offsetof(struct vcpu, followed), generation);
 }
 
 int request_wait_once(struct vcpu *vcpu, const struct vcpu *other, uint64_t start)
@@ -208,10 +208,10 @@ void vcpu_serve_requests(struct vcpu *vcpu)
 		pause_take_registers(vcpu);
 		__atomic_fetch_and(&vcpu->requests, ~REQUEST_SET, __ATOMIC_RELEASE);
 	}
-	if (requests & REQUEST_CLIENTS) {
-		uint64_t generation = begin_answer(vcpu, REQUEST_CLIENTS, &clients_generation);
+	if (requests & REQUEST_FOLLOW) {
+		uint64_t generation = begin_answer(vcpu, REQUEST_FOLLOW, &follow_generation);
 
-		extensions_follow_clients(vcpu);
+		vcpu_follow(vcpu);
 		__atomic_store_n(&vcpu->followed.done, generation, __ATOMIC_RELEASE);
 	}
 	if (requests & REQUEST_FLUSH) {

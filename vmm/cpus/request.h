@@ -18,8 +18,8 @@ void request_flush_all(struct vcpu *vcpu);
 /* The same when nothing has changed but what a page shows, which is no page table: it was `hpa`. */
 void request_flush_page(struct vcpu *vcpu, uint64_t hpa);
 
-/* Every running vCPU does what extensions_follow_clients() does, before this returns. */
-void request_follow_clients(struct vcpu *vcpu);
+/* Every running vCPU does what vcpu_follow() does, before this returns. */
+void request_follow(struct vcpu *vcpu);
 
 /* Registers of another or this vCPU. 0, -ENXIO (not running), -ETIMEDOUT. */
 int request_registers(struct vcpu *vcpu, uint32_t index, struct hadal_regs *out);

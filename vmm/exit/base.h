@@ -15,5 +15,7 @@ enum verdict base_cr_read(struct vcpu *vcpu);
 enum verdict base_cr_write(struct vcpu *vcpu);
 enum verdict base_dr_access(struct vcpu *vcpu);
 enum verdict base_xsetbv(struct vcpu *vcpu);
+/* Ports but for strings; in base_registers.c. */
+enum verdict base_io(struct vcpu *vcpu);
 
 #endif

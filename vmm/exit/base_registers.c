@@ -204,3 +204,37 @@ enum verdict base_xsetbv(struct vcpu *vcpu)
 		return fail(vcpu);
 	return VERDICT_DONE;
 }
+
+static uint32_t port_in(uint16_t port, unsigned size)
+{
+	if (size == 1)
+		return inb(port);
+	return size == 2 ? inw(port) : inl(port);
+}
+
+static void port_out(uint16_t port, unsigned size, uint32_t value)
+{
+	if (size == 1)
+		outb(port, value);
+	else if (size == 2)
+		outw(port, value);
+	else
+		outl(port, value);
+}
+
+/* The processor has checked IOPL and the TSS's bitmap before the exit (SDM 26.1.1, APM 15.10.2). */
+enum verdict base_io(struct vcpu *vcpu)
+{
+	const struct exit *e = &vcpu->exit;
+	uint64_t *rax = &vcpu->regs.rax, mask = low_mask(8 * e->io.size);
+
+	if (e->io.string)
+		return fail(vcpu);
+	if (!e->io.in)
+		port_out(e->io.port, e->io.size, *rax);
+	else if (e->io.size == 4)
+		*rax = port_in(e->io.port, 4);
+	else
+		*rax = (*rax & ~mask) | (port_in(e->io.port, e->io.size) & mask);
+	return VERDICT_DONE;
+}

@@ -5,7 +5,7 @@
 #include "extension/extension.h"
 #include "vcpu/vendor.h"
 
-#define MSR_REQUEST_MAX 64
+#define MSR_REQUEST_MAX 256
 
 /* Several CPUs ask at once; the bitmap must follow in the order of the counts. */
 static struct lock lock;

@@ -4,10 +4,14 @@
 #include "extension/handlers.h"
 #include "base/errno.h"
 #include "base/log.h"
+#include "x86/cpu.h"
 
 extern const struct hadal_extension *const extensions_start[], *const extensions_end[];
 
 exit_handler_fn exit_handlers[HADAL_EXIT_KIND_COUNT];
+static exit_handler_fn first_handlers[HADAL_EXIT_KIND_COUNT], next_handlers[HADAL_EXIT_KIND_COUNT];
+static bool with_clients;
+static bool routing;
 static bool any_client;
 
 static size_t extension_count(void)
@@ -38,17 +42,52 @@ static bool needs_intercept(enum hadal_exit_kind kind)
 	}
 }
 
+static void route(enum hadal_exit_kind kind)
+{
+	exit_handler_fn handler = base_handler[kind];
+
+	for (size_t i = 0; i < extension_count(); i++)
+		if (extensions_start[i]->on[kind] &&
+		    (with_clients || !extensions_start[i]->follow_clients))
+			handler = extensions_dispatch;
+	__atomic_store_n(&next_handlers[kind], handler, __ATOMIC_SEQ_CST);
+	if (first_handlers[kind])
+		handler = first_handlers[kind];
+	__atomic_store_n(&exit_handlers[kind], handler, __ATOMIC_SEQ_CST);
+}
+
+/* For a few instructions that wait for nobody. */
+static void routes_take(void)
+{
+	while (__atomic_exchange_n(&routing, true, __ATOMIC_ACQUIRE))
+		cpu_pause();
+}
+
+static void routes_give(void)
+{
+	__atomic_store_n(&routing, false, __ATOMIC_RELEASE);
+}
+
 void extensions_listen(bool clients)
 {
-	for (int kind = 0; kind < HADAL_EXIT_KIND_COUNT; kind++) {
-		exit_handler_fn handler = base_handler[kind];
+	routes_take();
+	with_clients = clients;
+	for (int kind = 0; kind < HADAL_EXIT_KIND_COUNT; kind++)
+		route(kind);
+	routes_give();
+}
 
-		for (size_t i = 0; i < extension_count(); i++)
-			if (extensions_start[i]->on[kind] &&
-			    (clients || !extensions_start[i]->follow_clients))
-				handler = extensions_dispatch;
-		__atomic_store_n(&exit_handlers[kind], handler, __ATOMIC_SEQ_CST);
-	}
+void exits_ask_first(enum hadal_exit_kind kind, exit_handler_fn handler)
+{
+	routes_take();
+	first_handlers[kind] = handler;
+	route(kind);
+	routes_give();
+}
+
+enum verdict exits_ask_next(struct vcpu *vcpu)
+{
+	return next_handlers[vcpu->exit.kind](vcpu);
 }
 
 int extensions_init(void)

@@ -46,6 +46,9 @@ struct hadal_extension {
  */
 int vcpu_intercept(struct vcpu *vcpu, enum hadal_exit_kind kind);
 void vcpu_release(struct vcpu *vcpu, enum hadal_exit_kind kind);
+/* The same for writes of one control register: 0, 3, 4 or 8. */
+int vcpu_intercept_cr_write(struct vcpu *vcpu, uint8_t cr);
+void vcpu_release_cr_write(struct vcpu *vcpu, uint8_t cr);
 /* The same for one exception vector, 0 to 31. */
 int vcpu_intercept_exception(struct vcpu *vcpu, uint8_t vector);
 void vcpu_release_exception(struct vcpu *vcpu, uint8_t vector);
@@ -55,5 +58,8 @@ void vcpu_release_exception(struct vcpu *vcpu, uint8_t vector);
 /* The same for reads or writes of one MSR, on all vCPUs. -ENOSPC when the table is full. */
 int msr_intercept(uint32_t msr, unsigned access);
 void msr_release(uint32_t msr, unsigned access);
+
+/* What the MSR or port bitmap of this vCPU holds has changed. */
+void vcpu_bitmaps_changed(struct vcpu *vcpu);
 
 #endif

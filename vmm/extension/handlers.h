@@ -20,6 +20,11 @@ enum verdict extensions_dispatch(struct vcpu *vcpu);
 int extensions_vcpu_start(struct vcpu *vcpu);
 void extensions_vcpu_stop(struct vcpu *vcpu);
 
+/* A handler that is asked before all extensions, NULL for none. */
+void exits_ask_first(enum hadal_exit_kind kind, exit_handler_fn handler);
+/* For such a handler: what comes after it. */
+enum verdict exits_ask_next(struct vcpu *vcpu);
+
 /* Whether there are clients now, for extensions_follow_clients(). */
 void extensions_set_clients(bool any);
 /* On all vCPUs: the handlers of extensions that are there for clients are called, or not. */

@@ -74,7 +74,7 @@ static int add_locked(struct vcpu *vcpu, uint64_t kernel_root, uint64_t user_roo
 	if (!client_count++) {
 		extensions_set_clients(true);
 		extensions_listen(true);
-		request_follow_clients(vcpu);
+		request_follow(vcpu);
 	}
 	return 0;
 }
@@ -88,7 +88,7 @@ static void remove_locked(struct vcpu *vcpu, struct client *client)
 		__atomic_store_n(&client_end, client_end - 1, __ATOMIC_RELEASE);
 	if (!--client_count) {
 		extensions_set_clients(false);
-		request_follow_clients(vcpu);
+		request_follow(vcpu);
 		extensions_listen(false);
 	}
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The table of hypercalls, and those that need no file of their own. */
+#include "events/subscription.h"
 #include "exit/base.h"
 #include "hypercall/client.h"
 #include "hypercall/hypercall.h"
@@ -132,6 +133,12 @@ static int64_t (*const call[HADAL_CALL_COUNT])(struct vcpu *vcpu) = {
 	[HADAL_CALL_PAUSE] = hypercall_pause,
 	[HADAL_CALL_RESUME] = hypercall_resume,
 	[HADAL_CALL_SET_REGS] = hypercall_set_regs,
+	[HADAL_CALL_EVENTS_OPEN] = hypercall_events_open,
+	[HADAL_CALL_EVENTS_CLOSE] = hypercall_events_close,
+	[HADAL_CALL_SUBSCRIBE] = hypercall_subscribe,
+	[HADAL_CALL_UNSUBSCRIBE] = hypercall_unsubscribe,
+	[HADAL_CALL_SUBSCRIPTION_STATE] = hypercall_subscription_state,
+	[HADAL_CALL_EVENT_REQUEST] = hypercall_event_request,
 };
 
 /* Ring 0 of 64-bit mode only; for everybody else there is no hypervisor. */

@@ -8,6 +8,7 @@
 #include "exit/msr.h"
 #include "leave/leave.h"
 #include "paging/memory.h"
+#include "vcpu/ports.h"
 #include "vcpu/vendor.h"
 #include "x86/cpu.h"
 
@@ -46,6 +47,8 @@ static int init_vendor(void)
 		return -ENODEV;
 	}
 	err = vendor->probe();
+	if (!err)
+		err = ports_init();
 	if (!err)
 		err = memory_init_nested(vendor->nested_is_ept, vendor->nested_has_1g());
 	if (!err)

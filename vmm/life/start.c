@@ -3,6 +3,7 @@
 #include "life/start.h"
 #include "base/log.h"
 #include "cpus/request.h"
+#include "events/subscription.h"
 #include "extension/handlers.h"
 #include "leave/leave.h"
 #include "leave/stop.h"
@@ -51,6 +52,7 @@ int start_cpu(struct vcpu *vcpu, uint64_t cr3, uint64_t cr4)
 	vcpu->paused = false;
 	vcpu->undo.armed = false;
 	vcpu_drop_caches(vcpu);
+	vcpu_events_reset(vcpu);
 	err = vendor->start(vcpu);
 	if (err)
 		return err;

@@ -180,6 +180,7 @@ static int map_cpu(uint32_t index)
 		{PERCPU_NMI_STACK, 1},
 		{PERCPU_MC_STACK, 1},
 		{PERCPU_ARCH, PERCPU_ARCH_PAGES},
+		{PERCPU_EVENTS, PERCPU_EVENT_PAGES},
 	};
 	uint64_t area = LAYOUT_PERCPU_BASE + ((uint64_t)index << PERCPU_SHIFT);
 	int err = 0;

@@ -36,13 +36,17 @@ static const uint8_t kind_of[KIND_TABLE] = {
 	[SVM_EXIT_SMI] = HADAL_EXIT_SMI,
 	[SVM_EXIT_INIT] = HADAL_EXIT_INIT,
 	[SVM_EXIT_VINTR] = HADAL_EXIT_NMI_WINDOW,
+	[SVM_EXIT_IDTR_READ... SVM_EXIT_TR_WRITE] = HADAL_EXIT_DESCRIPTOR,
 	[SVM_EXIT_IRET] = HADAL_EXIT_IRET,
+	[SVM_EXIT_SOFTWARE_INT] = HADAL_EXIT_EXCEPTION,
 	[SVM_EXIT_INVLPG] = HADAL_EXIT_INVLPG,
 	[SVM_EXIT_INVLPGA] = HADAL_EXIT_VIRT_INSN,
+	[SVM_EXIT_IO] = HADAL_EXIT_IO,
 	[SVM_EXIT_MSR] = HADAL_EXIT_RDMSR,
 	[SVM_EXIT_SHUTDOWN] = HADAL_EXIT_SHUTDOWN,
 	[SVM_EXIT_VMRUN] = HADAL_EXIT_VIRT_INSN,
 	[SVM_EXIT_VMLOAD... SVM_EXIT_SKINIT] = HADAL_EXIT_VIRT_INSN,
+	[SVM_EXIT_XSETBV] = HADAL_EXIT_XSETBV,
 };
 
 /* Of these, the kinds whose instruction the base handlers complete: its length is needed. */
@@ -152,15 +156,66 @@ static void decode_dr(struct vcpu *vcpu, struct exit *e, unsigned code)
 	e->dr.write = code >= SVM_EXIT_DR_WRITE;
 }
 
-static void decode_exception(const struct vmcb *vmcb, struct exit *e, unsigned code)
+/*
+ * INT3, INTO and INT n, before they have done anything. The #BP intercept is for the first of them
+ * alone, and QEMU makes this exit of it all the same.
+ */
+static bool decode_software_int(struct vcpu *vcpu, struct exit *e)
+{
+	struct insn insn;
+	int err = vcpu_decode(vcpu, &insn);
+
+	if (err) {
+		if (err == -EINVAL)
+			vcpu_inject_ud(vcpu);
+		return false;
+	}
+	e->length = insn.length;
+	e->exception.software = true;
+	e->exception.has_error = false;
+	e->exception.error = 0;
+	e->exception.address = 0;
+	if (insn.id == INSN_INT)
+		e->exception.vector = insn.immediate;
+	else
+		e->exception.vector = insn.id == INSN_INTO ? VECTOR_OF : VECTOR_BP;
+	return true;
+}
+
+static bool decode_exception(struct vcpu *vcpu, const struct vmcb *vmcb, struct exit *e,
+			     unsigned code)
 {
 	unsigned vector = code - SVM_EXIT_EXCEPTION;
 
+	if (code == SVM_EXIT_SOFTWARE_INT || vector == VECTOR_BP || vector == VECTOR_OF)
+		return decode_software_int(vcpu, e);
 	e->exception.vector = vector;
 	e->exception.has_error = 0x60227d00u >> vector & 1;
 	e->exception.error = vmcb->exit_info1;
 	e->exception.address = vmcb->exit_info2;
-	e->exception.software = vector == VECTOR_BP || vector == VECTOR_OF;
+	e->exception.software = false;
+	return true;
+}
+
+/* APM 15.10.2 */
+static void decode_io(const struct vcpu *vcpu, const struct vmcb *vmcb, struct exit *e)
+{
+	uint64_t info = vmcb->exit_info1;
+
+	e->length = vmcb->exit_info2 - vcpu->rip;
+	e->io.port = info >> 16;
+	e->io.size = info >> 4 & 7;
+	e->io.in = info & 1;
+	e->io.string = info & 4;
+	e->io.rep = info & 8;
+}
+
+static void decode_descriptor(struct exit *e, unsigned code)
+{
+	static const uint8_t table[4] = {HADAL_IDTR, HADAL_GDTR, HADAL_LDTR, HADAL_TR};
+
+	e->descriptor.table = table[(code - SVM_EXIT_IDTR_READ) & 3];
+	e->descriptor.load = code - SVM_EXIT_IDTR_READ >= 4;
 }
 
 /* GIF is clear: let the NMI that waits come to the image's own handler, which counts it. */
@@ -183,8 +238,8 @@ static void end_nmi_window(struct vcpu *vcpu)
 	svm_vmcb(vcpu)->virtual_interrupt &= ~VIRTUAL_IRQ;
 }
 
-/* What more an exit of a kind has to tell. */
-static void decode_kind(struct vcpu *vcpu, struct vmcb *vmcb, struct exit *e, unsigned code)
+/* What more an exit of a kind has to tell. False when the guest is to go on without it. */
+static bool decode_kind(struct vcpu *vcpu, struct vmcb *vmcb, struct exit *e, unsigned code)
 {
 	switch (e->kind) {
 	case HADAL_EXIT_RDMSR:
@@ -199,7 +254,12 @@ static void decode_kind(struct vcpu *vcpu, struct vmcb *vmcb, struct exit *e, un
 		decode_dr(vcpu, e, code);
 		break;
 	case HADAL_EXIT_EXCEPTION:
-		decode_exception(vmcb, e, code);
+		return decode_exception(vcpu, vmcb, e, code);
+	case HADAL_EXIT_IO:
+		decode_io(vcpu, vmcb, e);
+		break;
+	case HADAL_EXIT_DESCRIPTOR:
+		decode_descriptor(e, code);
 		break;
 	case HADAL_EXIT_NMI:
 		take_nmi();
@@ -220,6 +280,7 @@ static void decode_kind(struct vcpu *vcpu, struct vmcb *vmcb, struct exit *e, un
 	default:
 		break;
 	}
+	return true;
 }
 
 static uint32_t exit_length(struct vcpu *vcpu)
@@ -248,7 +309,8 @@ static bool decode(struct vcpu *vcpu, struct vmcb *vmcb)
 	e->raw_reason = code;
 	e->raw_info[0] = vmcb->exit_info1;
 	e->raw_info[1] = vmcb->exit_info2;
-	decode_kind(vcpu, vmcb, e, code);
+	if (!decode_kind(vcpu, vmcb, e, code))
+		return false;
 	if (!e->length && (COMPLETED >> e->kind & 1)) {
 		e->length = exit_length(vcpu);
 		return e->length;

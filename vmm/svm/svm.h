@@ -19,6 +19,8 @@ enum svm_data {
 	SVM_DATA_GUEST_VMCB, /* physical address */
 	SVM_DATA_HOST_VMCB,
 	SVM_DATA_FLAGS,
+	SVM_DATA_CR_WRITES,     /* bit n: writes of CRn are to exit */
+	SVM_DATA_ALL_CR_WRITES, /* not 0: all of them */
 };
 
 #define SVM_FLAG_NMI_BLOCKED 1u /* the guest is in its NMI handler: an IRET ends it */
@@ -70,6 +72,7 @@ void svm_set_segment(struct vcpu *vcpu, enum vcpu_segment segment,
 		     const struct hadal_segment *value);
 bool svm_needs_if(struct vcpu *vcpu);
 int svm_intercept(struct vcpu *vcpu, enum hadal_exit_kind kind, bool on);
+void svm_intercept_cr_writes(struct vcpu *vcpu, uint32_t registers);
 void svm_intercept_exceptions(struct vcpu *vcpu, uint32_t vectors);
 void svm_intercept_msr(uint32_t msr, bool read, bool write);
 uint64_t svm_msr_bitmap(void);

@@ -157,6 +157,22 @@ static void set_range(struct vcpu *vcpu, unsigned first, unsigned count, bool on
 		svm_set_intercept(vcpu, first + i, on);
 }
 
+static void apply_cr_writes(struct vcpu *vcpu)
+{
+	uint64_t mask = vcpu->arch_data[SVM_DATA_ALL_CR_WRITES]
+				? 0xffff
+				: vcpu->arch_data[SVM_DATA_CR_WRITES];
+
+	for (unsigned cr = 0; cr < 16; cr++)
+		svm_set_intercept(vcpu, SVM_INTERCEPT_CR_WRITE + cr, mask >> cr & 1);
+}
+
+void svm_intercept_cr_writes(struct vcpu *vcpu, uint32_t registers)
+{
+	vcpu->arch_data[SVM_DATA_CR_WRITES] = registers;
+	apply_cr_writes(vcpu);
+}
+
 int svm_intercept(struct vcpu *vcpu, enum hadal_exit_kind kind, bool on)
 {
 	static const uint8_t single[HADAL_EXIT_KIND_COUNT] = {
@@ -170,6 +186,8 @@ int svm_intercept(struct vcpu *vcpu, enum hadal_exit_kind kind, bool on)
 		[HADAL_EXIT_MONITOR] = SVM_INTERCEPT_MONITOR,
 		[HADAL_EXIT_MWAIT] = SVM_INTERCEPT_MWAIT,
 		[HADAL_EXIT_INVLPG] = SVM_INTERCEPT_INVLPG,
+		[HADAL_EXIT_IO] = SVM_INTERCEPT_IO,
+		[HADAL_EXIT_XSETBV] = SVM_INTERCEPT_XSETBV,
 	};
 
 	switch (kind) {
@@ -177,10 +195,14 @@ int svm_intercept(struct vcpu *vcpu, enum hadal_exit_kind kind, bool on)
 		set_range(vcpu, SVM_INTERCEPT_CR_READ, 16, on);
 		return 0;
 	case HADAL_EXIT_CR_WRITE:
-		set_range(vcpu, SVM_INTERCEPT_CR_WRITE, 16, on);
+		vcpu->arch_data[SVM_DATA_ALL_CR_WRITES] = on;
+		apply_cr_writes(vcpu);
 		return 0;
 	case HADAL_EXIT_DR_ACCESS:
 		set_range(vcpu, SVM_INTERCEPT_DR_READ, 32, on);
+		return 0;
+	case HADAL_EXIT_DESCRIPTOR:
+		set_range(vcpu, SVM_INTERCEPT_IDTR_READ, 8, on);
 		return 0;
 	default:
 		if (!single[kind])
@@ -193,7 +215,9 @@ int svm_intercept(struct vcpu *vcpu, enum hadal_exit_kind kind, bool on)
 void svm_intercept_exceptions(struct vcpu *vcpu, uint32_t vectors)
 {
 	svm_vmcb(vcpu)->intercept[SVM_INTERCEPT_EXCEPTION / 32] = vectors;
-	svm_vmcb(vcpu)->clean = 0;
+	/* INT n may be of these vectors too, and QEMU has INT3 and INTO there. */
+	svm_set_intercept(vcpu, SVM_INTERCEPT_SOFTWARE_INT,
+			  vectors & (1u << VECTOR_BP | 1u << VECTOR_OF));
 }
 
 /* MSRs that VMLOAD and VMSAVE swap: the processor holds the image's values during an exit. */
@@ -305,10 +329,40 @@ enum verdict svm_write_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 	}
 }
 
+/* An injection does not look at the privilege that the gate asks for; nothing else goes wrong. */
+static bool gate_forbids(struct vcpu *vcpu, uint8_t vector)
+{
+	const struct vmcb *vmcb = svm_vmcb(vcpu);
+	uint64_t gate;
+
+	if (vmcb->cpl != 3 || !(vmcb->efer & EFER_LMA))
+		return false;
+	return memory_read_guest_root(vmcb->idtr.base + vector * 16ull, vmcb->cr3, vmcb->cr4, &gate,
+				      sizeof(gate)) == sizeof(gate) &&
+	       (gate >> 45 & 3) < 3;
+}
+
+/* INT3, INTO or INT n has exited before it did anything: its frame names what is behind it. */
+static void deliver_software_int(struct vcpu *vcpu)
+{
+	uint8_t vector = vcpu->exit.exception.vector;
+
+	if (gate_forbids(vcpu, vector)) {
+		vcpu_inject_exception(vcpu, VECTOR_GP, true, vector * 8u + 2);
+		return;
+	}
+	vcpu->rip += vcpu->exit.length;
+	vcpu->inject = (struct event){.info = EVENT_VALID | EVENT_SOFT_INT | vector};
+}
+
 void svm_reinject_exception(struct vcpu *vcpu)
 {
 	const struct exit *e = &vcpu->exit;
 
+	if (e->exception.software) {
+		deliver_software_int(vcpu);
+		return;
+	}
 	if (e->exception.vector == VECTOR_PF)
 		svm_set(vcpu, REG_CR2, e->exception.address);
 	vcpu_inject_exception(vcpu, e->exception.vector, e->exception.has_error,

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "paging/memory.h"
 #include "base/string.h"
+#include "vcpu/ports.h"
 #include "vcpu/vendor.h"
 #include "x86/cpu.h"
 #include "svm/offsets.h"
@@ -86,6 +87,7 @@ static void fill_control(struct vcpu *vcpu)
 	for (size_t i = 0; i < sizeof(always); i++)
 		svm_set_intercept(vcpu, always[i], true);
 	vmcb->msrpm = svm_msr_bitmap();
+	vmcb->iopm = ports_physical();
 	vmcb->asid = GUEST_ASID;
 	vmcb->tlb_control = SVM_TLB_FLUSH_ALL;
 	vmcb->nested_enable = NESTED_PAGING;
@@ -125,6 +127,8 @@ static int svm_start(struct vcpu *vcpu)
 	vcpu->arch_data[SVM_DATA_GUEST_VMCB] = vcpu->arch_physical[SVM_GUEST_VMCB];
 	vcpu->arch_data[SVM_DATA_HOST_VMCB] = vcpu->arch_physical[SVM_HOST_VMCB];
 	vcpu->arch_data[SVM_DATA_FLAGS] = 0;
+	vcpu->arch_data[SVM_DATA_CR_WRITES] = 0;
+	vcpu->arch_data[SVM_DATA_ALL_CR_WRITES] = 0;
 	wrmsr(MSR_EFER, vcpu->entry.efer | EFER_SVME);
 	wrmsr(MSR_VM_HSAVE_PA, vcpu->arch_physical[SVM_HOST_SAVE]);
 	/* The guest's VMCB takes the system call MSRs; the rest of what VMSAVE saves is replaced.
@@ -192,6 +196,7 @@ const struct vendor svm_vendor = {
 	.needs_if = svm_needs_if,
 	.strict_segments = false,
 	.intercept = svm_intercept,
+	.intercept_cr_writes = svm_intercept_cr_writes,
 	.intercept_exceptions = svm_intercept_exceptions,
 	.intercept_msr = svm_intercept_msr,
 	.read_msr = svm_read_msr,

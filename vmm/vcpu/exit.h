@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <hadal/abi.h>
+#include <hadal/events.h>
 
 /* What a handler made of an exit. */
 enum verdict {
@@ -45,9 +46,13 @@ struct exit {
 		} dr;
 		struct {
 			uint16_t port;
-			uint8_t size;
+			uint8_t size; /* 1, 2 or 4 */
 			bool in, string, rep;
 		} io;
+		struct {
+			uint8_t table; /* enum hadal_descriptor */
+			bool load;
+		} descriptor;
 		struct {
 			uint8_t vector;
 		} sipi;

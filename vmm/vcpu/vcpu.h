@@ -70,12 +70,12 @@ struct event {
 };
 
 /* Requests that other CPUs post to a vCPU; served before the next entry. */
-#define REQUEST_FLUSH   1u  /* drop cached nested translations */
-#define REQUEST_REGS    2u  /* store the registers for the asker */
-#define REQUEST_NMI     4u  /* its own: see to nmi_pending */
-#define REQUEST_CLIENTS 8u  /* the first client came or the last one left */
-#define REQUEST_PAUSE   16u /* run nothing of the guest's while pause_ticks */
-#define REQUEST_SET     32u /* while paused: take the asker's registers */
+#define REQUEST_FLUSH  1u  /* drop cached nested translations */
+#define REQUEST_REGS   2u  /* store the registers for the asker */
+#define REQUEST_NMI    4u  /* its own: see to nmi_pending */
+#define REQUEST_FOLLOW 8u  /* what is to be intercepted has changed */
+#define REQUEST_PAUSE  16u /* run nothing of the guest's while pause_ticks */
+#define REQUEST_SET    32u /* while paused: take the asker's registers */
 
 /* What the trampoline saves of the system that START is called from. */
 struct entry_state {
@@ -123,7 +123,7 @@ struct vcpu {
 	bool in_handler; /* set while an exit is handled: a fault then costs the guest a #GP only */
 	uint32_t apic_id;
 	struct answer flushed;            /* of its nested translations */
-	struct answer followed;           /* coming and leaving clients */
+	struct answer followed;           /* what is to be intercepted */
 	bool serves_clients;              /* what clients need is intercepted */
 	struct walk_cache fetch_cache[2]; /* of code in the lower and the upper half */
 	struct walk_cache client_cache;   /* of what a client asks; its host address is the GPA's */
@@ -139,6 +139,7 @@ struct vcpu {
 	uint64_t arch_physical[PERCPU_ARCH_PAGES];
 	struct {
 		uint8_t kind[HADAL_EXIT_KIND_COUNT];
+		uint8_t cr_write[9];
 		uint8_t exception[32];
 	} intercepts; /* how many want each */
 	void *extension_data[EXTENSION_MAX];
@@ -205,6 +206,9 @@ static inline struct walk_cache *vcpu_fetch_cache(struct vcpu *vcpu, uint64_t li
 
 /* Forget translations: the nested map or the guest's paging mode has changed. */
 void vcpu_drop_caches(struct vcpu *vcpu);
+
+/* Intercept what clients and subscriptions want now; in events/follow.c. */
+void vcpu_follow(struct vcpu *vcpu);
 
 /* After a fault inside the image: the guest gets a #GP for what it did. */
 void vcpu_abandon_exit(struct vcpu *vcpu);

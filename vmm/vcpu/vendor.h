@@ -60,6 +60,9 @@ struct vendor {
 	/* Set or clear one intercept of this vCPU; the core counts. -EOPNOTSUPP when there is no
 	 * such bit. */
 	int (*intercept)(struct vcpu *vcpu, enum hadal_exit_kind kind, bool on);
+	/* Writes of control registers beside those of HADAL_EXIT_CR_WRITE, bit n: CRn; 0, 3, 4, 8.
+	 */
+	void (*intercept_cr_writes)(struct vcpu *vcpu, uint32_t registers);
 	void (*intercept_exceptions)(struct vcpu *vcpu, uint32_t vectors); /* bit n: vector n */
 	/* In the bitmap shared by all vCPUs; an MSR outside its ranges always exits. */
 	void (*intercept_msr)(uint32_t msr, bool read, bool write);

@@ -70,7 +70,7 @@ static const struct kind_controls {
 	[HADAL_EXIT_DR_ACCESS] = {PRIMARY_MOV_DR, 0},
 	[HADAL_EXIT_WBINVD] = {0, SECONDARY_WBINVD},
 	[HADAL_EXIT_INTERRUPT_WINDOW] = {PRIMARY_INTERRUPT_WINDOW, 0},
-	[HADAL_EXIT_IO] = {PRIMARY_IO, 0},
+	[HADAL_EXIT_IO] = {PRIMARY_IO_BITMAPS, 0},
 	[HADAL_EXIT_HLT] = {PRIMARY_HLT, 0},
 	[HADAL_EXIT_RDTSC] = {PRIMARY_RDTSC, 0},
 	[HADAL_EXIT_RDTSCP] = {PRIMARY_RDTSC, 0},
@@ -95,6 +95,18 @@ void vmx_controls_intercept(struct vmx_controls *controls, uint64_t kinds)
 		controls->primary &= ~PRIMARY_MSR_BITMAPS;
 	if (kinds & BIT(HADAL_EXIT_CR_WRITE))
 		controls->cr0_mask = controls->cr4_mask = ~0ull;
+}
+
+void vmx_controls_intercept_cr(struct vmx_controls *controls, uint32_t registers)
+{
+	if (registers & 1u << 0)
+		controls->cr0_mask = ~0ull;
+	if (registers & 1u << 3)
+		controls->primary |= PRIMARY_CR3_LOAD;
+	if (registers & 1u << 4)
+		controls->cr4_mask = ~0ull;
+	if (registers & 1u << 8)
+		controls->primary |= PRIMARY_CR8_LOAD;
 }
 
 bool vmx_can_intercept(const struct vmx_caps *caps, enum hadal_exit_kind kind)

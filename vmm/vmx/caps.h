@@ -56,6 +56,9 @@ const char *vmx_controls_choose(const struct vmx_caps *caps, struct vmx_controls
  */
 void vmx_controls_intercept(struct vmx_controls *controls, uint64_t kinds);
 
+/* The same for writes of single control registers, bit n: CRn. */
+void vmx_controls_intercept_cr(struct vmx_controls *controls, uint32_t registers);
+
 /* Whether the processor can make a kind exit. */
 bool vmx_can_intercept(const struct vmx_caps *caps, enum hadal_exit_kind kind);
 

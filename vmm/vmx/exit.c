@@ -155,6 +155,16 @@ static void decode_io(struct vcpu *vcpu, uint64_t qualification)
 	e->io.port = qualification >> 16;
 }
 
+/* SDM 28.2.5: two exits of two tables each, stores before loads. */
+static void decode_descriptor(struct vcpu *vcpu, uint64_t reason)
+{
+	unsigned identity = vmread(VMCS_INSTRUCTION_INFO) >> 28 & 3;
+
+	vcpu->exit.descriptor.table =
+		(reason == REASON_GDTR_IDTR ? HADAL_GDTR : HADAL_LDTR) + (identity & 1);
+	vcpu->exit.descriptor.load = identity & 2;
+}
+
 /* Windows are for one NMI; one that an extension wants as well stays its own. */
 static void decode_window(struct vcpu *vcpu)
 {
@@ -193,6 +203,10 @@ static void decode_more(struct vcpu *vcpu, uint64_t reason)
 		break;
 	case REASON_IO:
 		decode_io(vcpu, qualification);
+		break;
+	case REASON_GDTR_IDTR:
+	case REASON_LDTR_TR:
+		decode_descriptor(vcpu, reason);
 		break;
 	case REASON_EPT_VIOLATION:
 	case REASON_EPT_MISCONFIG:

@@ -13,6 +13,7 @@ void vmx_apply_controls(struct vcpu *vcpu)
 	struct vmx_controls now = cpu->controls;
 
 	vmx_controls_intercept(&now, cpu->kinds);
+	vmx_controls_intercept_cr(&now, cpu->cr_writes);
 	if (cpu->nmi_window)
 		now.primary |= PRIMARY_NMI_WINDOW;
 	if (cpu->sti_window)
@@ -23,21 +24,33 @@ void vmx_apply_controls(struct vcpu *vcpu)
 	vmwrite(VMCS_CR4_MASK, now.cr4_mask);
 }
 
-int vmx_intercept(struct vcpu *vcpu, enum hadal_exit_kind kind, bool on)
+/* Changes the bits that the masks of CR0 and CR4 cover, and with them what the shadows must hold.
+ */
+static void intercept(struct vcpu *vcpu, uint64_t kinds, uint32_t cr_writes)
 {
 	struct vmx_cpu *cpu = vmx_cpu(vcpu);
-	uint64_t cr0, cr4;
+	uint64_t cr0 = vmx_get(vcpu, REG_CR0), cr4 = vmx_get(vcpu, REG_CR4);
+
+	cpu->kinds = kinds;
+	cpu->cr_writes = cr_writes;
+	vmx_apply_controls(vcpu);
+	vmwrite(VMCS_CR0_SHADOW, cr0);
+	vmwrite(VMCS_CR4_SHADOW, cr4);
+}
+
+int vmx_intercept(struct vcpu *vcpu, enum hadal_exit_kind kind, bool on)
+{
+	const struct vmx_cpu *cpu = vmx_cpu(vcpu);
 
 	if (!vmx_can_intercept(&cpu->caps, kind))
 		return -EOPNOTSUPP;
-	cr0 = vmx_get(vcpu, REG_CR0);
-	cr4 = vmx_get(vcpu, REG_CR4);
-	cpu->kinds = on ? cpu->kinds | BIT(kind) : cpu->kinds & ~BIT(kind);
-	vmx_apply_controls(vcpu);
-	/* The bits that the masks cover have changed, and with them what the shadows must hold. */
-	vmwrite(VMCS_CR0_SHADOW, cr0);
-	vmwrite(VMCS_CR4_SHADOW, cr4);
+	intercept(vcpu, on ? cpu->kinds | BIT(kind) : cpu->kinds & ~BIT(kind), cpu->cr_writes);
 	return 0;
+}
+
+void vmx_intercept_cr_writes(struct vcpu *vcpu, uint32_t registers)
+{
+	intercept(vcpu, vmx_cpu(vcpu)->kinds, registers);
 }
 
 void vmx_intercept_exceptions(struct vcpu *vcpu, uint32_t vectors)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The VMCS of a CPU that is being taken over: the guest goes on where the system was. */
 #include "paging/memory.h"
+#include "vcpu/ports.h"
 #include "x86/cpu.h"
 #include "vmx/vmx.h"
 
@@ -16,6 +17,8 @@ static void setup_controls(struct vcpu *vcpu)
 	vmwrite(VMCS_EXIT, controls->exit);
 	vmwrite(VMCS_ENTRY, controls->entry);
 	vmwrite(VMCS_MSR_BITMAP, vmx_msr_bitmap_physical());
+	vmwrite(VMCS_IO_BITMAP_A, ports_physical());
+	vmwrite(VMCS_IO_BITMAP_B, ports_physical() + 4096);
 	vmwrite(VMCS_EPTP, nested_eptp(&machine.nested));
 	if (controls->secondary & SECONDARY_VPID)
 		vmwrite(VMCS_VPID, vcpu->index + 1); /* 0 is the image's own */

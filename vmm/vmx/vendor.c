@@ -232,6 +232,7 @@ const struct vendor vmx_vendor = {
 	.needs_if = vmx_needs_if,
 	.strict_segments = true,
 	.intercept = vmx_intercept,
+	.intercept_cr_writes = vmx_intercept_cr_writes,
 	.intercept_exceptions = vmx_intercept_exceptions,
 	.intercept_msr = vmx_intercept_msr,
 	.read_msr = vmx_read_msr,

@@ -13,6 +13,8 @@
 #define VMCS_HOST_FS           0x0c08
 #define VMCS_HOST_GS           0x0c0a
 #define VMCS_HOST_TR           0x0c0c
+#define VMCS_IO_BITMAP_A       0x2000
+#define VMCS_IO_BITMAP_B       0x2002
 #define VMCS_MSR_BITMAP        0x2004
 #define VMCS_EPTP              0x201a
 #define VMCS_XSS_EXITING       0x202c
@@ -46,6 +48,7 @@
 #define VMCS_VECTORING_EVENT   0x4408
 #define VMCS_VECTORING_ERROR   0x440a
 #define VMCS_LENGTH            0x440c
+#define VMCS_INSTRUCTION_INFO  0x440e
 #define VMCS_GDTR_LIMIT        0x4810
 #define VMCS_IDTR_LIMIT        0x4812
 #define VMCS_INTERRUPTIBILITY  0x4824
@@ -106,7 +109,7 @@
 #define PRIMARY_CR8_STORE        (1u << 20)
 #define PRIMARY_NMI_WINDOW       (1u << 22)
 #define PRIMARY_MOV_DR           (1u << 23)
-#define PRIMARY_IO               (1u << 24)
+#define PRIMARY_IO_BITMAPS       (1u << 25)
 #define PRIMARY_STEP             (1u << 27) /* monitor trap flag */
 #define PRIMARY_MSR_BITMAPS      (1u << 28)
 #define PRIMARY_MONITOR          (1u << 29)

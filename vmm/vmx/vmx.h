@@ -27,6 +27,7 @@ struct vmx_cpu {
 	struct vmx_caps caps;
 	struct vmx_controls controls; /* without what extensions intercept */
 	uint64_t kinds;               /* bit n: enum hadal_exit_kind n is to exit */
+	uint32_t cr_writes;           /* bit n: writes of CRn are to exit */
 	uint32_t state;               /* enum vmx_state */
 	bool nmi_window;              /* exit when NMIs are no longer blocked */
 	bool sti_window;              /* exit when the shadow of an STI has passed */
@@ -95,6 +96,7 @@ uint64_t vmx_msr_bitmap_physical(void);
 
 /* intercept.c */
 int vmx_intercept(struct vcpu *vcpu, enum hadal_exit_kind kind, bool on);
+void vmx_intercept_cr_writes(struct vcpu *vcpu, uint32_t registers);
 void vmx_intercept_exceptions(struct vcpu *vcpu, uint32_t vectors);
 uint64_t vmx_efer_allowed(void);
 enum verdict vmx_read_msr(struct vcpu *vcpu, uint32_t msr, uint64_t *value);

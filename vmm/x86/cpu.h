@@ -234,10 +234,21 @@ static inline uint64_t rdtsc(void)
 	return (uint64_t)high << 32 | low;
 }
 
-static inline void outb(uint16_t port, uint8_t value)
-{
-	__asm__ volatile("outb %0, %1" ::"a"(value), "Nd"(port));
-}
+#define PORT_ACCESS(suffix, type)                                                    \
+	static inline type in##suffix(uint16_t port)                                 \
+	{                                                                            \
+		type value;                                                          \
+		__asm__ volatile("in" #suffix " %1, %0" : "=a"(value) : "Nd"(port)); \
+		return value;                                                        \
+	}                                                                            \
+	static inline void out##suffix(uint16_t port, type value)                    \
+	{                                                                            \
+		__asm__ volatile("out" #suffix " %0, %1" ::"a"(value), "Nd"(port));  \
+	}
+PORT_ACCESS(b, uint8_t)
+PORT_ACCESS(w, uint16_t)
+PORT_ACCESS(l, uint32_t)
+#undef PORT_ACCESS
 
 static inline bool is_canonical(uint64_t address, bool five_levels)
 {

@@ -37,7 +37,30 @@ struct hadal_test_arena {
 	uint64_t kernel_virtual;
 };
 
+/*
+ * What the module does in ring 0, `count` times in a row on the CPU that asks, with interrupts off
+ * and RBX = HADAL_TEST_MARK. value: in and out, of the last time.
+ */
+enum hadal_test_action {
+	HADAL_TEST_RDMSR, /* number: the MSR */
+	HADAL_TEST_WRMSR,
+	HADAL_TEST_CR0, /* the bits of value change to and fro: 2 * count writes */
+	HADAL_TEST_CR4,
+	HADAL_TEST_CR3, /* the same value again */
+	HADAL_TEST_IN,  /* number: the port; 4 bytes */
+	HADAL_TEST_OUT,
+	HADAL_TEST_STORE_TABLE, /* number: enum hadal_descriptor */
+	HADAL_TEST_LOAD_TABLE,  /* the same value again */
+};
+struct hadal_test_act {
+	uint32_t action; /* enum hadal_test_action */
+	uint32_t count;
+	uint64_t number, value;
+};
+#define HADAL_TEST_MARK 0x6861646c6d61726bull
+
 #define HADAL_TEST_CALL  _IOWR('h', 0, struct hadal_test_call)
 #define HADAL_TEST_ARENA _IOR('h', 1, struct hadal_test_arena)
+#define HADAL_TEST_ACT   _IOWR('h', 2, struct hadal_test_act)
 
 #endif

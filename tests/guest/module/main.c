@@ -9,6 +9,7 @@
 #include <asm/io.h>
 #include <asm/processor.h>
 
+#include "act.h"
 #include "hadal_test.h"
 
 asmlinkage bool execute_vmcall(struct hadal_test_registers *registers);
@@ -65,6 +66,20 @@ static long tell_arena(struct file *file, struct hadal_test_arena __user *user)
 	return copy_to_user(user, &arena, sizeof(arena)) ? -EFAULT : 0;
 }
 
+static long act(struct hadal_test_act __user *user)
+{
+	struct hadal_test_act request;
+	unsigned long flags;
+	long result;
+
+	if (copy_from_user(&request, user, sizeof(request)))
+		return -EFAULT;
+	local_irq_save(flags);
+	result = test_act(&request);
+	local_irq_restore(flags);
+	return result ? result : copy_to_user(user, &request, sizeof(request)) ? -EFAULT : 0;
+}
+
 static long test_ioctl(struct file *file, unsigned int command, unsigned long argument)
 {
 	switch (command) {
@@ -72,6 +87,8 @@ static long test_ioctl(struct file *file, unsigned int command, unsigned long ar
 		return execute((void __user *)argument);
 	case HADAL_TEST_ARENA:
 		return tell_arena(file, (void __user *)argument);
+	case HADAL_TEST_ACT:
+		return act((void __user *)argument);
 	}
 	return -ENOTTY;
 }

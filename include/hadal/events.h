@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Events: the machine tells what happens in it.
+ *
+ * An owner, an open /dev/hadal, has a ring of records for each CPU, and subscriptions. A
+ * subscription names a kind of event, where (numbers or addresses), a filter, and what a record is
+ * to have beside its fixed part. The processor is told to exit only while somebody subscribes; all
+ * that an owner has asked for goes when the file is closed, also when its program is killed.
+ *
+ * Order: HADAL_IOC_EVENTS_OPEN, mmap() of heads, tails and rings, HADAL_IOC_SUBSCRIBE, then poll()
+ * and read the rings. Nothing here needs a system call for each record.
+ */
+#ifndef HADAL_EVENTS_H
+#define HADAL_EVENTS_H
+
+#include <hadal/types.h>
+
+#define HADAL_MAX_OWNERS        16u
+#define HADAL_MAX_SUBSCRIPTIONS 64u /* of all owners together */
+#define HADAL_MAX_CLAUSES       16u
+#define HADAL_MAX_WATCHED_PAGES 4096u
+#define HADAL_MAX_BREAKPOINTS   1024u
+
+/* What happened. The comments tell what `number` is, and what `access` may have. */
+enum hadal_event_kind {
+	/* About a subscription, from the hypervisor: number is enum hadal_notice. Nobody asks for
+	   it: it comes with the others. */
+	HADAL_EVENT_NOTICE,
+	/* RDMSR, WRMSR. number: the MSR; READ, WRITE. */
+	HADAL_EVENT_MSR,
+	/* MOV to a control register, CLTS, LMSW, XSETBV; on Intel not a write of CR0 or CR4 that
+	   changes nothing. number: 0, 3, 4, or HADAL_CR_XCR0; WRITE.
+	   A write of CR3 is a change of address spaces: new_value is the one it goes to. */
+	HADAL_EVENT_CR,
+	/* CPUID. number: the leaf, physical: the subleaf; EXECUTE. */
+	HADAL_EVENT_CPUID,
+	/* IN, OUT, INS, OUTS. number: the first port, physical: bytes; READ (in), WRITE (out). */
+	HADAL_EVENT_IO,
+	/* SGDT, SIDT, SLDT, STR; LGDT, LIDT, LLDT, LTR. number: enum hadal_descriptor; READ
+	   (store), WRITE (load). */
+	HADAL_EVENT_DESCRIPTOR,
+	/* An exception is about to be delivered, INT3 and INTO among them; on AMD INT n of such a
+	   vector too while 3 or 4 is asked for. number: the vector, 0 to 31 but 2; physical: the
+	   error code; address: CR2 of a page fault; EXECUTE. */
+	HADAL_EVENT_EXCEPTION,
+	/* An access of memory. number: bytes of the access, 0 when they are not known; address:
+	   linear address where the processor tells it, else 0; physical: guest-physical address of
+	   the first byte; READ, WRITE, EXECUTE. */
+	HADAL_EVENT_MEMORY,
+	/* An instruction is about to be executed. number: enum hadal_break_method; address: its
+	   linear address; EXECUTE. */
+	HADAL_EVENT_BREAK,
+	/* An instruction has been executed. address: RIP before it; rip is the one after. EXECUTE.
+	 */
+	HADAL_EVENT_STEP,
+	/* The guest's kernel has asked for a record by HADAL_CALL_EVENT_REQUEST. number, address,
+	   physical: its arguments; EXECUTE. */
+	HADAL_EVENT_REQUEST,
+	HADAL_EVENT_KINDS,
+};
+
+/* number of HADAL_EVENT_CR for XCR0. */
+#define HADAL_CR_XCR0 16u
+
+enum hadal_descriptor { HADAL_GDTR, HADAL_IDTR, HADAL_LDTR, HADAL_TR };
+
+/* Accesses. */
+#define HADAL_ACCESS_READ    1u
+#define HADAL_ACCESS_WRITE   2u
+#define HADAL_ACCESS_EXECUTE 4u
+#define HADAL_ACCESS_ALL     7u
+
+/* What a subscription is told about, by way of a record. */
+enum hadal_notice {
+	HADAL_NOTICE_SAMPLED, /* over its budget: from now on one hit in physical is recorded */
+	HADAL_NOTICE_FULL,    /* within its budget again: every hit is recorded */
+	HADAL_NOTICE_OFF,     /* over its budget for good: nothing is intercepted for it any more */
+	HADAL_NOTICE_MOVED,   /* physical: enum hadal_break_method that the breakpoint has now */
+	HADAL_NOTICE_DEGRADED, /* too many answers have missed their deadline: it holds no more */
+};
+
+/* How a breakpoint is made. */
+enum hadal_break_method {
+	HADAL_BREAK_ANY,   /* the cheapest one that is right */
+	HADAL_BREAK_DEBUG, /* a debug register: no page is changed */
+	HADAL_BREAK_VIEW,  /* INT3 in a copy of the page that only fetches see */
+};
+
+/*
+ * A clause of a filter compares a value of the vCPU at the moment of the event:
+ *   (value & mask) OPERATOR operand
+ * as unsigned numbers. A value that cannot be read makes its clause false.
+ */
+enum hadal_filter_value {
+	HADAL_FILTER_REGISTER, /* index: enum hadal_reg up to HADAL_REG_RFLAGS */
+	HADAL_FILTER_CR3,
+	HADAL_FILTER_CPU,
+	HADAL_FILTER_CPL,
+	HADAL_FILTER_ACCESS, /* HADAL_ACCESS_* of the event */
+	HADAL_FILTER_NUMBER, /* the record's members */
+	HADAL_FILTER_ADDRESS,
+	HADAL_FILTER_PHYSICAL,
+	HADAL_FILTER_OLD,
+	HADAL_FILTER_NEW,    /* not of what is read, which is known only afterwards */
+	HADAL_FILTER_MEMORY, /* `bytes` bytes at linear address register `index` + offset */
+	HADAL_FILTER_VALUES,
+};
+
+enum hadal_filter_operator {
+	HADAL_FILTER_EQUAL,
+	HADAL_FILTER_NOT_EQUAL,
+	HADAL_FILTER_LESS,
+	HADAL_FILTER_LESS_EQUAL,
+	HADAL_FILTER_GREATER,
+	HADAL_FILTER_GREATER_EQUAL,
+	HADAL_FILTER_OPERATORS,
+};
+
+struct hadal_clause {
+	uint8_t value;       /* enum hadal_filter_value */
+	uint8_t compare;     /* enum hadal_filter_operator */
+	uint8_t index;       /* a register; 0 with other values */
+	uint8_t bytes;       /* HADAL_FILTER_MEMORY: 1, 2, 4 or 8; else 0 */
+	uint8_t alternative; /* 1: or; 0: and, which binds closer. Of the first clause: 0 */
+	uint8_t reserved[3]; /* 0 */
+	int64_t offset;      /* HADAL_FILTER_MEMORY; else 0 */
+	uint64_t mask;
+	uint64_t operand;
+};
+
+/* What a record has behind its fixed part, in this order. */
+#define HADAL_CAPTURE_REGISTERS 1u /* struct hadal_event_registers */
+#define HADAL_CAPTURE_CODE      2u /* 16 bytes at RIP; those that cannot be read are 0 */
+#define HADAL_CAPTURE_STACK     4u /* stack_bytes from RSP on; the same */
+#define HADAL_CAPTURE_ALL       7u
+#define HADAL_STACK_MAX         4096u /* a multiple of 8 */
+
+enum hadal_event_action {
+	HADAL_ACTION_RECORD, /* write a record */
+	HADAL_ACTION_COUNT,  /* only count */
+	HADAL_ACTION_HOLD,   /* write a record and hold the vCPU until it is answered */
+};
+
+/*
+ * What is asked for. All that is not used by a kind is 0.
+ *
+ * first, count: MSRs, leaves, ports, vectors: [first, first + count); control registers and
+ * descriptor tables: first is a mask, bit n for number n, count 0. Memory: guest-physical bytes
+ * [first, first + count), all in RAM and none of them the hypervisor's. Break: the linear address,
+ * count 1, in the address space whose CR3 is root, or in all with root 0 (then it is looked up in
+ * the caller's). Step: count 0, root: the CR3 of the task, PCID bits not counted.
+ */
+struct hadal_subscription {
+	uint32_t kind;   /* enum hadal_event_kind */
+	uint32_t access; /* HADAL_ACCESS_*, some of what the kind may have */
+	uint64_t first, count;
+	uint64_t root;
+	uint32_t action;      /* enum hadal_event_action */
+	uint32_t method;      /* HADAL_EVENT_BREAK: enum hadal_break_method; else 0 */
+	uint32_t capture;     /* HADAL_CAPTURE_* */
+	uint32_t stack_bytes; /* with HADAL_CAPTURE_STACK: 8 to HADAL_STACK_MAX, else 0 */
+	uint32_t sample; /* record one in so many of those that pass the filter; 0 and 1: each */
+	uint32_t clause_count;
+	/*
+	 * The budget on each CPU: how many of the CPU's thousandths of time its exits may take (1
+	 * to 1000, 0: no limit), and how many hits a second there may be (0: no limit). Over it the
+	 * subscription is sampled, and when that is not enough turned off.
+	 */
+	uint32_t share, rate;
+	uint32_t deadline; /* HADAL_ACTION_HOLD: microseconds, 0: 20,000, at most 1,000,000 */
+	uint32_t reserved; /* 0 */
+	uint64_t cookie;   /* handed back with every record */
+	struct hadal_clause clause[HADAL_MAX_CLAUSES];
+};
+
+/* Flags of a record. */
+#define HADAL_RECORD_FAULTED   1u  /* the instruction raised an exception instead of completing */
+#define HADAL_RECORD_HELD      2u  /* the vCPU waits for an answer */
+#define HADAL_RECORD_TABLE     4u  /* the access was made by the guest's page walk */
+#define HADAL_RECORD_DELIVERY  8u  /* the access was made while an event was delivered */
+#define HADAL_RECORD_NO_VALUE  16u /* old_value and new_value are not known */
+#define HADAL_RECORD_NOT_RANGE 32u /* perhaps beside the bytes asked for: its size is not known */
+
+/* One event. Bytes are a multiple of 8; records follow each other without a gap. */
+struct hadal_event {
+	uint32_t bytes;        /* of all the record */
+	uint16_t kind;         /* enum hadal_event_kind */
+	uint16_t flags;        /* HADAL_RECORD_* */
+	uint32_t subscription; /* its number; HADAL_NO_SUBSCRIPTION: padding up to the ring's end */
+	uint16_t cpu;
+	uint8_t cpl;
+	uint8_t access; /* HADAL_ACCESS_* */
+	uint64_t time;  /* TSC */
+	uint64_t cookie;
+	uint64_t rip, cr3;
+	uint64_t number;
+	uint64_t address, physical;
+	/*
+	 * What was there before and is afterwards: an MSR or a control register as a whole (the old
+	 * one of a write of an MSR is not read), memory as 8 bytes from `physical` on or as many as
+	 * its page still has. What is read is in new_value. CPUID: EAX | EBX << 32 and
+	 * ECX | EDX << 32.
+	 */
+	uint64_t old_value, new_value;
+};
+
+#define HADAL_NO_SUBSCRIPTION 0u
+
+/* The general registers in the processor's encoding order. */
+struct hadal_event_registers {
+	uint64_t general[16];
+	uint64_t rflags;
+	uint64_t fs_base, gs_base;
+};
+
+/*
+ * The rings. HADAL_EVENTS_OFFSET + the offsets below is what to mmap(), MAP_SHARED; a piece must
+ * not reach beyond what its line tells. HADAL_RING_CPUS is the same for every machine, so that
+ * offsets do not depend on the number of CPUs. HADAL_EVENTS_HEADS, HADAL_EVENTS_HEADS_BYTES: struct
+ * hadal_ring_head of each CPU, PROT_READ HADAL_EVENTS_TAILS, HADAL_EVENTS_TAILS_BYTES: struct
+ * hadal_ring_tail of each CPU, the reader's HADAL_EVENTS_RINGS + cpu * HADAL_EVENTS_RING_STRIDE,
+ * ring_bytes: records, PROT_READ
+ *
+ * The hypervisor writes a record and then head. A reader reads head (acquire), the records in
+ * [tail, head), each at its position modulo ring_bytes, and then sets tail (release). Positions
+ * count bytes for ever. A record never wraps: where it would, a record of subscription
+ * HADAL_NO_SUBSCRIPTION fills the rest, of which only `bytes`, `kind`, `flags` and `subscription`
+ * are there (16 bytes; with 8 left only `bytes` is, and it is 8). A record that does not fit is
+ * counted in `lost` and by its subscription. A tail that lies is taken for a full ring.
+ */
+#define HADAL_RING_CPUS 256u
+
+struct hadal_ring_head {
+	uint64_t head; /* bytes written */
+	uint64_t lost; /* records that there was no room for */
+	uint64_t reserved[6];
+};
+
+struct hadal_ring_tail {
+	uint64_t tail; /* bytes read */
+	uint64_t reserved[7];
+};
+
+#define HADAL_EVENTS_OFFSET      (1ull << 61)
+#define HADAL_EVENTS_HEADS       0ull
+#define HADAL_EVENTS_HEADS_BYTES (HADAL_RING_CPUS * 64ull)
+#define HADAL_EVENTS_TAILS       (1ull << 20)
+#define HADAL_EVENTS_TAILS_BYTES (HADAL_RING_CPUS * 64ull)
+#define HADAL_EVENTS_RINGS       (1ull << 30)
+#define HADAL_EVENTS_RING_STRIDE (1ull << 24)
+#define HADAL_RING_BYTES_MIN     4096u
+#define HADAL_RING_BYTES_MAX     (1u << 22)
+
+/* What became of a subscription, of all CPUs together. */
+struct hadal_subscription_state {
+	uint32_t subscription;
+	uint32_t kind;
+	uint32_t owner;  /* number of the owner */
+	uint32_t method; /* HADAL_EVENT_BREAK: enum hadal_break_method that it has; else 0 */
+	uint32_t state;  /* enum hadal_notice: _FULL, _SAMPLED or _OFF */
+	uint32_t reserved;
+	uint64_t hits;     /* events of its kind and place */
+	uint64_t filtered; /* of these, those that its filter or sampling left out */
+	uint64_t lost;     /* of these, those that there was no room for */
+	uint64_t ticks;    /* of the TSC that its hits have cost */
+	uint64_t steps;    /* instructions stepped over for it */
+	uint64_t timeouts; /* answers that missed the deadline */
+};
+
+/* HADAL_CALL_EVENTS_OPEN: what a loader hands over for an owner. Pages that nobody else has. */
+struct hadal_events_memory {
+	uint32_t ring_bytes; /* a power of two */
+	uint32_t cpu_count;  /* rings given */
+	uint64_t heads;      /* physical address of HADAL_EVENTS_HEADS_BYTES, page-aligned */
+	uint64_t tails;      /* the same, HADAL_EVENTS_TAILS_BYTES */
+	uint64_t ticks_per_ms;
+	uint64_t root;                  /* the reader's CR3: it is never held */
+	uint64_t ring[HADAL_RING_CPUS]; /* physical, of ring_bytes each, page-aligned */
+};
+
+#endif

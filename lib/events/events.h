@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Events of the running system: subscribe to them, and read their records. hadal/events.h tells
+ * what there is. Not for several threads at once. Errors as in hadal.h.
+ */
+#ifndef HADAL_LIB_EVENTS_EVENTS_H
+#define HADAL_LIB_EVENTS_EVENTS_H
+
+#include <hadal/events.h>
+
+#include "hadal.h"
+
+struct hadal_events;
+
+/*
+ * Opens a file of its own, with a ring of ring_bytes for each CPU (a power of two,
+ * HADAL_RING_BYTES_MIN to HADAL_RING_BYTES_MAX). -ENOSPC: there are as many readers as there may
+ * be.
+ */
+int hadal_events_open(struct hadal_events **events, uint32_t ring_bytes, struct hadal_error *error);
+
+/* Ends all subscriptions; NULL is fine. */
+void hadal_events_close(struct hadal_events *events);
+
+/*
+ * Returns the subscription's number, above 0. -EINVAL: what is asked for means nothing;
+ * -EOPNOTSUPP: this processor cannot; -ENOSPC: a limit is reached; -ENXIO: no RAM, or not mapped;
+ * -EACCES: the hypervisor's own memory; -ENOMEM.
+ */
+int hadal_events_subscribe(struct hadal_events *events, const struct hadal_subscription *asked,
+			   struct hadal_error *error);
+int hadal_events_unsubscribe(struct hadal_events *events, uint32_t subscription,
+			     struct hadal_error *error);
+
+/* What became of a subscription. -ENOENT. */
+int hadal_events_state(struct hadal_events *events, uint32_t subscription,
+		       struct hadal_subscription_state *state, struct hadal_error *error);
+/* The same by place, 0 to HADAL_MAX_SUBSCRIPTIONS - 1, of whatever reader; -ENOENT: a free place.
+ */
+int hadal_events_state_at(struct hadal_events *events, uint32_t index,
+			  struct hadal_subscription_state *state, struct hadal_error *error);
+
+/*
+ * The oldest record that there is, in place: it is the reader's until the next call. NULL when
+ * there is none.
+ */
+const struct hadal_event *hadal_events_next(struct hadal_events *events);
+
+/*
+ * Waits for a record, milliseconds at most (-1: for ever). Returns 1 when there is one, 0 when the
+ * time is over or a signal came; -ENODEV: Hadal was stopped.
+ */
+int hadal_events_wait(struct hadal_events *events, int milliseconds, struct hadal_error *error);
+
+/* Records that found no room in the rings, of all subscriptions. */
+uint64_t hadal_events_lost(const struct hadal_events *events);
+
+/* For poll() beside other files. */
+int hadal_events_fd(const struct hadal_events *events);
+
+#endif

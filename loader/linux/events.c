@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
+/*
+ * Rings of events: their memory, who reads them, and waking up those who wait. What is subscribed
+ * to is between the client and the hypervisor.
+ *
+ * Locks: hadal_lock, readers_lock.
+ */
+#include <linux/gfp.h>
+#include <linux/list.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/poll.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/workqueue.h>
+#include <asm/io.h>
+#include <asm/tsc.h>
+
+#include "call.h"
+#include "compat.h"
+#include "loader.h"
+
+struct reader {
+	struct list_head link;
+	struct file *file;
+	u32 owner; /* its number; 0: Hadal was stopped */
+	u32 ring_bytes;
+	struct hadal_ring_head *heads;
+	struct hadal_ring_tail *tails;
+	void *ring[HADAL_RING_CPUS];
+	wait_queue_head_t wait;
+	struct delayed_work look; /* while somebody waits */
+};
+
+static DEFINE_MUTEX(readers_lock);
+static LIST_HEAD(readers);
+
+static struct reader *reader_of(const struct file *file)
+{
+	struct reader *reader;
+
+	list_for_each_entry(reader, &readers, link) if (reader->file == file) return reader;
+	return NULL;
+}
+
+static void *pages_get(u64 bytes)
+{
+	return (void *)__get_free_pages(GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN | __GFP_COMP,
+					get_order(bytes));
+}
+
+static void reader_free(struct reader *reader)
+{
+	unsigned int cpu;
+
+	for (cpu = 0; cpu < HADAL_RING_CPUS; cpu++)
+		free_pages((unsigned long)reader->ring[cpu], get_order(reader->ring_bytes));
+	free_pages((unsigned long)reader->heads, get_order(HADAL_EVENTS_HEADS_BYTES));
+	free_pages((unsigned long)reader->tails, get_order(HADAL_EVENTS_TAILS_BYTES));
+	kfree(reader);
+}
+
+static bool has_records(const struct reader *reader)
+{
+	unsigned int cpu;
+
+	for (cpu = 0; cpu < nr_cpu_ids; cpu++)
+		if (READ_ONCE(reader->heads[cpu].head) != READ_ONCE(reader->tails[cpu].tail))
+			return true;
+	return false;
+}
+
+/* The hypervisor has no way to wake somebody up: as long as somebody waits, this looks. */
+static void look(struct work_struct *work)
+{
+	struct reader *reader = container_of(to_delayed_work(work), struct reader, look);
+
+	if (has_records(reader) || !READ_ONCE(reader->owner))
+		wake_up_interruptible(&reader->wait);
+	else if (wq_has_sleeper(&reader->wait))
+		schedule_delayed_work(&reader->look, 1);
+}
+
+static int reader_allocate(struct reader *reader)
+{
+	unsigned int cpu;
+
+	reader->heads = pages_get(HADAL_EVENTS_HEADS_BYTES);
+	reader->tails = pages_get(HADAL_EVENTS_TAILS_BYTES);
+	if (!reader->heads || !reader->tails)
+		return -ENOMEM;
+	for (cpu = 0; cpu < nr_cpu_ids; cpu++) {
+		reader->ring[cpu] = pages_get(reader->ring_bytes);
+		if (!reader->ring[cpu])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int reader_announce(struct reader *reader)
+{
+	struct hadal_events_memory *memory = (void *)get_zeroed_page(GFP_KERNEL);
+	unsigned int cpu;
+	long result;
+
+	if (!memory)
+		return -ENOMEM;
+	memory->ring_bytes = reader->ring_bytes;
+	memory->cpu_count = nr_cpu_ids;
+	memory->heads = virt_to_phys(reader->heads);
+	memory->tails = virt_to_phys(reader->tails);
+	memory->ticks_per_ms = tsc_khz ? tsc_khz : cpu_khz;
+	memory->root = virt_to_phys(current->mm->pgd);
+	for (cpu = 0; cpu < nr_cpu_ids; cpu++)
+		memory->ring[cpu] = virt_to_phys(reader->ring[cpu]);
+	result = hadal_call(HADAL_CALL_EVENTS_OPEN, virt_to_phys(memory), sizeof(*memory), 0, 0, 0);
+	free_page((unsigned long)memory);
+	if (result < 0)
+		return result;
+	reader->owner = result;
+	return 0;
+}
+
+static int open_locked(struct file *file, u32 ring_bytes)
+{
+	struct reader *reader;
+	int error;
+
+	if (reader_of(file))
+		return -EEXIST;
+	reader = kzalloc(sizeof(*reader), GFP_KERNEL_ACCOUNT);
+	if (!reader)
+		return -ENOMEM;
+	reader->file = file;
+	reader->ring_bytes = ring_bytes;
+	init_waitqueue_head(&reader->wait);
+	INIT_DELAYED_WORK(&reader->look, look);
+	error = reader_allocate(reader);
+	if (!error)
+		error = reader_announce(reader);
+	if (error)
+		reader_free(reader);
+	else
+		list_add(&reader->link, &readers);
+	return error;
+}
+
+int events_open(struct file *file, struct hadal_ioc_events_open *request)
+{
+	u32 bytes = request->ring_bytes;
+	int error;
+
+	BUILD_BUG_ON(HADAL_MAX_CPUS != HADAL_RING_CPUS);
+	if (request->reserved || bytes < HADAL_RING_BYTES_MIN || bytes > HADAL_RING_BYTES_MAX ||
+	    !is_power_of_2(bytes) || !current->mm)
+		return -EINVAL;
+	mutex_lock(&readers_lock);
+	error = open_locked(file, bytes);
+	mutex_unlock(&readers_lock);
+	request->cpu_count = nr_cpu_ids;
+	return error;
+}
+
+static void withdraw(struct reader *reader)
+{
+	long error;
+
+	if (!reader->owner)
+		return;
+	error = hadal_call(HADAL_CALL_EVENTS_CLOSE, reader->owner, 0, 0, 0, 0);
+	WARN_ONCE(error, "hadal: an owner of events stays: error %ld\n", error);
+	WRITE_ONCE(reader->owner, 0);
+	wake_up_interruptible(&reader->wait);
+}
+
+void events_release(struct file *file)
+{
+	struct reader *reader;
+
+	mutex_lock(&readers_lock);
+	reader = reader_of(file);
+	if (reader) {
+		list_del(&reader->link);
+		withdraw(reader);
+	}
+	mutex_unlock(&readers_lock);
+	if (reader) {
+		cancel_delayed_work_sync(&reader->look);
+		reader_free(reader);
+	}
+}
+
+void events_revoke(void)
+{
+	struct reader *reader;
+
+	mutex_lock(&readers_lock);
+	list_for_each_entry(reader, &readers, link) withdraw(reader);
+	mutex_unlock(&readers_lock);
+}
+
+static u32 owner_of(struct file *file)
+{
+	struct reader *reader;
+	u32 owner;
+
+	mutex_lock(&readers_lock);
+	reader = reader_of(file);
+	owner = reader ? reader->owner : 0;
+	mutex_unlock(&readers_lock);
+	return owner;
+}
+
+int events_subscribe(struct file *file, struct hadal_ioc_subscribe *request)
+{
+	struct hadal_subscription *asked;
+	u32 owner = owner_of(file);
+	long result = -EFAULT;
+
+	if (request->size != sizeof(*asked) || request->subscription || request->index ||
+	    request->reserved)
+		return -EINVAL;
+	if (!owner)
+		return -ENXIO;
+	asked = (void *)get_zeroed_page(GFP_KERNEL);
+	if (!asked)
+		return -ENOMEM;
+	if (!copy_from_user(asked, u64_to_user_ptr(request->buffer), sizeof(*asked)))
+		result = hadal_call(HADAL_CALL_SUBSCRIBE, owner, virt_to_phys(asked),
+				    sizeof(*asked), 0, 0);
+	free_page((unsigned long)asked);
+	if (result < 0)
+		return result;
+	request->subscription = result;
+	return 0;
+}
+
+int events_unsubscribe(struct file *file, const struct hadal_ioc_subscribe *request)
+{
+	u32 owner = owner_of(file);
+
+	if (request->size || request->buffer || request->index)
+		return -EINVAL;
+	if (!owner)
+		return -ENXIO;
+	return hadal_call(HADAL_CALL_UNSUBSCRIBE, owner, request->subscription, 0, 0, 0);
+}
+
+int events_state(const struct hadal_ioc_subscribe *request)
+{
+	struct hadal_subscription_state *state;
+	int result;
+
+	if (request->size != sizeof(*state))
+		return -EINVAL;
+	state = (void *)get_zeroed_page(GFP_KERNEL);
+	if (!state)
+		return -ENOMEM;
+	result = hadal_call(HADAL_CALL_SUBSCRIPTION_STATE, request->subscription,
+			    virt_to_phys(state), sizeof(*state), request->index, 0);
+	if (!result && copy_to_user(u64_to_user_ptr(request->buffer), state, sizeof(*state)))
+		result = -EFAULT;
+	free_page((unsigned long)state);
+	return result;
+}
+
+/* The memory that a piece of the file shows, of which it must be a part; NULL: there is none. */
+static void *piece_at(const struct reader *reader, u64 offset, u64 bytes, bool *writable)
+{
+	u64 cpu, most = reader->ring_bytes;
+	void *start;
+
+	*writable = false;
+	if (offset >= HADAL_EVENTS_RINGS) {
+		cpu = (offset - HADAL_EVENTS_RINGS) / HADAL_EVENTS_RING_STRIDE;
+		start = cpu < HADAL_RING_CPUS ? reader->ring[cpu] : NULL;
+		offset = (offset - HADAL_EVENTS_RINGS) % HADAL_EVENTS_RING_STRIDE;
+	} else if (offset >= HADAL_EVENTS_TAILS) {
+		start = reader->tails;
+		offset -= HADAL_EVENTS_TAILS;
+		most = HADAL_EVENTS_TAILS_BYTES;
+		*writable = true;
+	} else {
+		start = reader->heads;
+		most = HADAL_EVENTS_HEADS_BYTES;
+	}
+	if (!start || offset >= most || bytes > most - offset)
+		return NULL;
+	return start + offset;
+}
+
+static int map_locked(struct reader *reader, struct vm_area_struct *vma)
+{
+	u64 offset = ((u64)vma->vm_pgoff << PAGE_SHIFT) - HADAL_EVENTS_OFFSET;
+	u64 bytes = vma->vm_end - vma->vm_start;
+	bool writable;
+	void *start = piece_at(reader, offset, bytes, &writable);
+
+	if (!start)
+		return -ENXIO;
+	if ((vma->vm_flags & VM_EXEC) || (!writable && (vma->vm_flags & VM_WRITE)))
+		return -EACCES;
+	/* A child would keep what is asked for, and the records are no core file's business. */
+	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP | VM_DONTCOPY);
+	vm_flags_clear(vma, writable ? VM_MAYEXEC : VM_MAYWRITE | VM_MAYEXEC);
+	return remap_pfn_range(vma, vma->vm_start, virt_to_phys(start) >> PAGE_SHIFT, bytes,
+			       vma->vm_page_prot);
+}
+
+int events_map(struct file *file, struct vm_area_struct *vma)
+{
+	struct reader *reader;
+	int error = -ENODEV;
+
+	if (!(vma->vm_flags & VM_SHARED))
+		return -EINVAL;
+	mutex_lock(&readers_lock);
+	reader = reader_of(file);
+	if (reader)
+		error = map_locked(reader, vma);
+	mutex_unlock(&readers_lock);
+	return error;
+}
+
+__poll_t events_poll(struct file *file, struct poll_table_struct *table)
+{
+	struct reader *reader;
+	__poll_t result = EPOLLERR;
+
+	mutex_lock(&readers_lock);
+	reader = reader_of(file);
+	if (reader) {
+		poll_wait(file, &reader->wait, table);
+		result = has_records(reader) ? EPOLLIN | EPOLLRDNORM : 0;
+		if (!reader->owner)
+			result |= EPOLLHUP;
+		if (!result)
+			schedule_delayed_work(&reader->look, 1);
+	}
+	mutex_unlock(&readers_lock);
+	return result;
+}

@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: MIT
+/* The hypercalls about events: owners and subscriptions come and go, all of one or nothing of it.
+ */
+#include "events/subscription.h"
+#include "base/errno.h"
+#include "base/string.h"
+#include "cpus/request.h"
+#include "extension/extension.h"
+#include "paging/memory.h"
+#include "vcpu/vendor.h"
+#include "x86/cpu.h"
+
+struct lock events_lock;
+uint64_t events_subscribed[HADAL_EVENT_KINDS];
+struct subscription *events_table[HADAL_MAX_SUBSCRIPTIONS];
+
+static struct event_owner *owners[HADAL_MAX_OWNERS];
+static uint32_t last_number;
+
+_Static_assert(sizeof(struct event_owner) <= PAGE_BYTES, "an owner has one page");
+_Static_assert(sizeof(struct subscription) <= PAGE_BYTES, "a subscription has one page");
+
+static void *page_take(void)
+{
+	void *page;
+
+	lock_take(&nested_lock);
+	page = pt_pool_alloc(&machine.pool);
+	lock_give(&nested_lock);
+	return page;
+}
+
+static void page_give(void *page)
+{
+	lock_take(&nested_lock);
+	pt_pool_free(&machine.pool, page);
+	lock_give(&nested_lock);
+}
+
+/* Copies a struct of the caller's. 0, -EINVAL, -EFAULT. */
+static int take_struct(uint64_t gpa, uint64_t size, void *to, size_t bytes)
+{
+	if (size != bytes)
+		return -EINVAL;
+	if (!memory_guest_range(gpa, bytes, MEMORY_READ))
+		return -EFAULT;
+	return memory_copy_from_guest(gpa, to, bytes) == bytes ? 0 : -EFAULT;
+}
+
+/* Host address of pages that the image will write to, whatever becomes of the map; or NULL. */
+static void *owner_memory(uint64_t gpa, uint64_t bytes)
+{
+	if ((gpa & (PAGE_BYTES - 1)) || !memory_guest_range(gpa, bytes, MEMORY_WRITE))
+		return NULL;
+	for (uint64_t page = gpa; page < gpa + bytes; page += PAGE_BYTES)
+		if (memory_guest(page, MEMORY_WRITE) != memory_direct(page))
+			return NULL;
+	return memory_direct(gpa);
+}
+
+static int owner_fill(struct event_owner *owner, const struct hadal_events_memory *memory)
+{
+	uint32_t bytes = memory->ring_bytes;
+
+	if (bytes < HADAL_RING_BYTES_MIN || bytes > HADAL_RING_BYTES_MAX || (bytes & (bytes - 1)) ||
+	    memory->cpu_count != machine.cpu_count || !memory->ticks_per_ms ||
+	    memory->ticks_per_ms >> 32)
+		return -EINVAL;
+	owner->cpu_count = memory->cpu_count;
+	owner->ring_bytes = bytes;
+	owner->root = memory->root;
+	owner->ticks_per_ms = memory->ticks_per_ms;
+	owner->heads = owner_memory(memory->heads, HADAL_EVENTS_HEADS_BYTES);
+	owner->tails = owner_memory(memory->tails, HADAL_EVENTS_TAILS_BYTES);
+	if (!owner->heads || !owner->tails)
+		return -EFAULT;
+	for (uint32_t i = 0; i < owner->cpu_count; i++) {
+		owner->ring[i] = owner_memory(memory->ring[i], bytes);
+		if (!owner->ring[i])
+			return -EFAULT;
+	}
+	return 0;
+}
+
+/* No CPU writes to its rings yet. */
+static void owner_reset(uint32_t number)
+{
+	for (uint32_t i = 0; i < machine.cpu_count; i++) {
+		struct vcpu_events *events = vcpu_events(vcpu_at(i));
+
+		events->ring_position[number - 1] = 0;
+		events->ring_lost[number - 1] = 0;
+	}
+}
+
+int64_t hypercall_events_open(struct vcpu *vcpu)
+{
+	struct hadal_events_memory memory;
+	struct event_owner *owner;
+	int64_t result = take_struct(vcpu->regs.rdi, vcpu->regs.rsi, &memory, sizeof(memory));
+	uint32_t number = 0;
+
+	if (result)
+		return result;
+	owner = page_take();
+	if (!owner)
+		return -ENOMEM;
+	result = owner_fill(owner, &memory);
+	lock_take(&events_lock);
+	while (number < HADAL_MAX_OWNERS && owners[number])
+		number++;
+	if (!result && number == HADAL_MAX_OWNERS)
+		result = -ENOSPC;
+	if (!result) {
+		owner->number = number + 1;
+		owner_reset(owner->number);
+		owners[number] = owner;
+		result = owner->number;
+	}
+	lock_give(&events_lock);
+	if (result < 0)
+		page_give(owner);
+	return result;
+}
+
+static struct event_owner *find_owner(uint64_t number)
+{
+	return number - 1 < HADAL_MAX_OWNERS ? owners[number - 1] : NULL;
+}
+
+static struct subscription *find_subscription(uint64_t number)
+{
+	for (unsigned i = 0; i < HADAL_MAX_SUBSCRIPTIONS; i++)
+		if (events_table[i] && events_table[i]->number == number)
+			return events_table[i];
+	return NULL;
+}
+
+static unsigned msr_access(const struct hadal_subscription *asked)
+{
+	return (asked->access & HADAL_ACCESS_READ ? MSR_READ : 0) |
+	       (asked->access & HADAL_ACCESS_WRITE ? MSR_WRITE : 0);
+}
+
+static void release_msrs(const struct hadal_subscription *asked, uint64_t count)
+{
+	while (asked->kind == HADAL_EVENT_MSR && count--)
+		msr_release(asked->first + count, msr_access(asked));
+}
+
+/* All of them or none. 0 or -ENOSPC. */
+static int intercept_msrs(const struct hadal_subscription *asked)
+{
+	if (asked->kind != HADAL_EVENT_MSR)
+		return 0;
+	for (uint64_t i = 0; i < asked->count; i++) {
+		int err = msr_intercept(asked->first + i, msr_access(asked));
+
+		if (err) {
+			release_msrs(asked, i);
+			return err;
+		}
+	}
+	return 0;
+}
+
+static void reset_counts(unsigned index)
+{
+	for (uint32_t i = 0; i < machine.cpu_count; i++)
+		memset(&vcpu_events(vcpu_at(i))->counts[index], 0, sizeof(struct event_counts));
+}
+
+static void publish(struct vcpu *vcpu, struct subscription *s)
+{
+	reset_counts(s->index);
+	__atomic_store_n(&events_table[s->index], s, __ATOMIC_SEQ_CST);
+	__atomic_fetch_or(&events_subscribed[s->asked.kind], BIT(s->index), __ATOMIC_SEQ_CST);
+	events_route(vcpu);
+}
+
+/* On return no CPU has a pointer to it any more. */
+static void withdraw(struct vcpu *vcpu, struct subscription *s)
+{
+	__atomic_fetch_and(&events_subscribed[s->asked.kind], ~BIT(s->index), __ATOMIC_SEQ_CST);
+	__atomic_store_n(&events_table[s->index], NULL, __ATOMIC_SEQ_CST);
+	if (!s->off)
+		release_msrs(&s->asked, s->asked.count);
+	events_route(vcpu);
+	page_give(s);
+}
+
+static int64_t subscribe_locked(struct vcpu *vcpu, struct subscription *s, uint64_t owner)
+{
+	unsigned index = 0;
+	int err;
+
+	s->owner = find_owner(owner);
+	if (!s->owner)
+		return -ENOENT;
+	if (record_bytes(&s->asked) > s->owner->ring_bytes / 2)
+		return -EINVAL;
+	while (index < HADAL_MAX_SUBSCRIPTIONS && events_table[index])
+		index++;
+	if (index == HADAL_MAX_SUBSCRIPTIONS)
+		return -ENOSPC;
+	s->index = index;
+	err = intercept_msrs(&s->asked);
+	if (err)
+		return err;
+	s->number = ++last_number;
+	publish(vcpu, s);
+	return s->number;
+}
+
+int64_t hypercall_subscribe(struct vcpu *vcpu)
+{
+	struct subscription *s = page_take();
+	int64_t result;
+
+	if (!s)
+		return -ENOMEM;
+	result = take_struct(vcpu->regs.rsi, vcpu->regs.rdx, &s->asked, sizeof(s->asked));
+	if (!result)
+		result = subscription_check(vcpu, &s->asked);
+	if (!result) {
+		lock_take(&events_lock);
+		result = subscribe_locked(vcpu, s, vcpu->regs.rdi);
+		lock_give(&events_lock);
+	}
+	if (result < 0)
+		page_give(s);
+	return result;
+}
+
+int64_t hypercall_unsubscribe(struct vcpu *vcpu)
+{
+	struct subscription *s;
+	int64_t result = -ENOENT;
+
+	lock_take(&events_lock);
+	s = find_subscription(vcpu->regs.rsi);
+	if (s && s->owner->number == vcpu->regs.rdi) {
+		withdraw(vcpu, s);
+		result = 0;
+	}
+	lock_give(&events_lock);
+	return result;
+}
+
+int64_t hypercall_events_close(struct vcpu *vcpu)
+{
+	struct event_owner *owner;
+
+	lock_take(&events_lock);
+	owner = find_owner(vcpu->regs.rdi);
+	for (unsigned i = 0; owner && i < HADAL_MAX_SUBSCRIPTIONS; i++)
+		if (events_table[i] && events_table[i]->owner == owner)
+			withdraw(vcpu, events_table[i]);
+	if (owner)
+		owners[owner->number - 1] = NULL;
+	lock_give(&events_lock);
+	if (owner)
+		page_give(owner);
+	return owner ? 0 : -ENOENT;
+}
+
+static void sum(const struct subscription *s, struct hadal_subscription_state *state)
+{
+	*state = (struct hadal_subscription_state){
+		.subscription = s->number,
+		.kind = s->asked.kind,
+		.owner = s->owner->number,
+		.state = s->off ? HADAL_NOTICE_OFF : HADAL_NOTICE_FULL,
+	};
+	for (uint32_t i = 0; i < machine.cpu_count; i++) {
+		const struct event_counts *counts = &vcpu_events(vcpu_at(i))->counts[s->index];
+
+		state->hits += counts->hits;
+		state->filtered += counts->filtered;
+		state->lost += counts->lost;
+		state->ticks += counts->ticks;
+		state->steps += counts->steps;
+		if (!s->off && counts->divisor)
+			state->state = HADAL_NOTICE_SAMPLED;
+	}
+}
+
+int64_t hypercall_subscription_state(struct vcpu *vcpu)
+{
+	const struct gprs *regs = &vcpu->regs;
+	struct hadal_subscription_state state;
+	const struct subscription *s;
+
+	if (regs->rdx != sizeof(state))
+		return -EINVAL;
+	if (!memory_guest_range(regs->rsi, sizeof(state), MEMORY_WRITE))
+		return -EFAULT;
+	lock_take(&events_lock);
+	s = find_subscription(regs->rdi);
+	if (!s && regs->r8 < HADAL_MAX_SUBSCRIPTIONS && !regs->rdi)
+		s = events_table[regs->r8];
+	if (s)
+		sum(s, &state);
+	lock_give(&events_lock);
+	if (!s)
+		return -ENOENT;
+	return memory_copy_to_guest(regs->rsi, &state, sizeof(state)) == sizeof(state) ? 0
+										       : -EFAULT;
+}
+
+/* The verdict is the hypercall's; here only records are made. */
+int64_t hypercall_event_request(struct vcpu *vcpu)
+{
+	const struct happening what = {
+		.kind = HADAL_EVENT_REQUEST,
+		.access = HADAL_ACCESS_EXECUTE,
+		.number = vcpu->regs.rdi,
+		.address = vcpu->regs.rsi,
+		.physical = vcpu->regs.rdx,
+	};
+	uint64_t matched;
+
+	vcpu_events(vcpu)->started = rdtsc();
+	matched = events_match(vcpu, &what, events_of(HADAL_EVENT_REQUEST));
+	events_record(vcpu, &what, matched);
+	return matched != 0;
+}

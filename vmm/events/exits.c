@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Exits that subscriptions ask for. A filter sees the vCPU before the instruction is done; the
+ * record is written behind it, so that it tells what was read and whether the instruction faulted.
+ */
+#include "events/subscription.h"
+#include "extension/handlers.h"
+#include "x86/cpu.h"
+
+static void begin(struct vcpu *vcpu)
+{
+	vcpu_events(vcpu)->started = rdtsc();
+}
+
+static inline uint64_t edx_eax(const struct vcpu *vcpu)
+{
+	return (uint32_t)vcpu->regs.rax | vcpu->regs.rdx << 32;
+}
+
+/* Does what the exit would have done without events. False: the instruction has not completed. */
+static inline bool complete(struct vcpu *vcpu, struct happening *what, enum verdict *verdict)
+{
+	*verdict = exits_ask_next(vcpu);
+	if (*verdict == VERDICT_DONE)
+		return true;
+	if (vcpu->inject.info)
+		what->flags |= HADAL_RECORD_FAULTED;
+	return false;
+}
+
+static enum verdict on_rdmsr(struct vcpu *vcpu)
+{
+	struct happening what = {
+		.kind = HADAL_EVENT_MSR,
+		.access = HADAL_ACCESS_READ,
+		.number = (uint32_t)vcpu->regs.rcx,
+	};
+	enum verdict verdict;
+	uint64_t matched;
+
+	begin(vcpu);
+	matched = events_match(vcpu, &what, events_of(HADAL_EVENT_MSR));
+	if (complete(vcpu, &what, &verdict))
+		what.new_value = edx_eax(vcpu);
+	events_record(vcpu, &what, matched);
+	return verdict;
+}
+
+static enum verdict on_wrmsr(struct vcpu *vcpu)
+{
+	struct happening what = {
+		.kind = HADAL_EVENT_MSR,
+		.access = HADAL_ACCESS_WRITE,
+		.number = (uint32_t)vcpu->regs.rcx,
+		.new_value = edx_eax(vcpu),
+	};
+	enum verdict verdict;
+	uint64_t matched;
+
+	begin(vcpu);
+	matched = events_match(vcpu, &what, events_of(HADAL_EVENT_MSR));
+	complete(vcpu, &what, &verdict);
+	events_record(vcpu, &what, matched);
+	return verdict;
+}
+
+static enum verdict on_cr_write(struct vcpu *vcpu)
+{
+	static const uint8_t reg[] = {[0] = REG_CR0, [3] = REG_CR3, [4] = REG_CR4};
+	unsigned cr = vcpu->exit.cr.cr;
+	struct happening what = {
+		.kind = HADAL_EVENT_CR,
+		.access = HADAL_ACCESS_WRITE,
+		.number = cr,
+		.new_value = vcpu->exit.cr.value,
+	};
+	enum verdict verdict;
+	uint64_t matched;
+
+	if (cr != 0 && cr != 3 && cr != 4)
+		return exits_ask_next(vcpu);
+	begin(vcpu);
+	what.old_value = vcpu_get(vcpu, reg[cr]);
+	matched = events_match(vcpu, &what, events_of(HADAL_EVENT_CR));
+	complete(vcpu, &what, &verdict);
+	events_record(vcpu, &what, matched);
+	return verdict;
+}
+
+static enum verdict on_xsetbv(struct vcpu *vcpu)
+{
+	struct happening what = {
+		.kind = HADAL_EVENT_CR,
+		.access = HADAL_ACCESS_WRITE,
+		.number = HADAL_CR_XCR0,
+		.new_value = edx_eax(vcpu),
+	};
+	enum verdict verdict;
+	uint64_t matched;
+
+	begin(vcpu);
+	if (vcpu_get(vcpu, REG_CR4) & CR4_OSXSAVE)
+		what.old_value = xgetbv(0);
+	matched = events_match(vcpu, &what, events_of(HADAL_EVENT_CR));
+	complete(vcpu, &what, &verdict);
+	events_record(vcpu, &what, matched);
+	return verdict;
+}
+
+static enum verdict on_cpuid(struct vcpu *vcpu)
+{
+	struct happening what = {
+		.kind = HADAL_EVENT_CPUID,
+		.access = HADAL_ACCESS_EXECUTE,
+		.number = (uint32_t)vcpu->regs.rax,
+		.physical = (uint32_t)vcpu->regs.rcx,
+	};
+	const struct gprs *regs = &vcpu->regs;
+	enum verdict verdict;
+	uint64_t matched;
+
+	begin(vcpu);
+	matched = events_match(vcpu, &what, events_of(HADAL_EVENT_CPUID));
+	if (complete(vcpu, &what, &verdict)) {
+		what.old_value = (uint32_t)regs->rax | regs->rbx << 32;
+		what.new_value = (uint32_t)regs->rcx | regs->rdx << 32;
+	}
+	events_record(vcpu, &what, matched);
+	return verdict;
+}
+
+static enum verdict on_io(struct vcpu *vcpu)
+{
+	const struct exit *e = &vcpu->exit;
+	uint64_t mask = low_mask(8 * e->io.size);
+	struct happening what = {
+		.kind = HADAL_EVENT_IO,
+		.access = e->io.in ? HADAL_ACCESS_READ : HADAL_ACCESS_WRITE,
+		.number = e->io.port,
+		.physical = e->io.size,
+		.new_value = e->io.in ? 0 : vcpu->regs.rax & mask,
+	};
+	enum verdict verdict;
+	uint64_t matched;
+
+	begin(vcpu);
+	matched = events_match(vcpu, &what, events_of(HADAL_EVENT_IO));
+	if (complete(vcpu, &what, &verdict) && e->io.in)
+		what.new_value = vcpu->regs.rax & mask;
+	events_record(vcpu, &what, matched);
+	return verdict;
+}
+
+static enum verdict on_exception(struct vcpu *vcpu)
+{
+	const struct exit *e = &vcpu->exit;
+	struct happening what = {
+		.kind = HADAL_EVENT_EXCEPTION,
+		.access = HADAL_ACCESS_EXECUTE,
+		.number = e->exception.vector,
+		.physical = e->exception.error,
+		.address = e->exception.vector == VECTOR_PF ? e->exception.address : 0,
+	};
+
+	begin(vcpu);
+	events_record(vcpu, &what, events_match(vcpu, &what, events_of(HADAL_EVENT_EXCEPTION)));
+	return exits_ask_next(vcpu);
+}
+
+static const exit_handler_fn handlers[HADAL_EXIT_KIND_COUNT] = {
+	[HADAL_EXIT_RDMSR] = on_rdmsr,         [HADAL_EXIT_WRMSR] = on_wrmsr,
+	[HADAL_EXIT_CR_WRITE] = on_cr_write,   [HADAL_EXIT_XSETBV] = on_xsetbv,
+	[HADAL_EXIT_CPUID] = on_cpuid,         [HADAL_EXIT_IO] = on_io,
+	[HADAL_EXIT_EXCEPTION] = on_exception,
+};
+
+void events_ask_first(uint64_t kinds)
+{
+	for (unsigned kind = 0; kind < HADAL_EXIT_KIND_COUNT; kind++)
+		if (handlers[kind])
+			exits_ask_first(kind, kinds >> kind & 1 ? handlers[kind] : NULL);
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+/* From subscriptions to what exits: a bit is set only while somebody subscribes. */
+#include "events/subscription.h"
+#include "base/errno.h"
+#include "base/string.h"
+#include "cpus/request.h"
+#include "extension/extension.h"
+#include "extension/handlers.h"
+#include "vcpu/ports.h"
+
+/* Written under events_lock; who reads an old word is told to read again. */
+static struct event_intercepts wanted;
+static uint64_t routed; /* exit kinds that are handled here first */
+
+/* The exit kinds that an intercept is needed for. */
+static uint64_t kinds_of(const struct hadal_subscription *asked)
+{
+	switch (asked->kind) {
+	case HADAL_EVENT_CPUID:
+		return BIT(HADAL_EXIT_CPUID);
+	case HADAL_EVENT_IO:
+		return BIT(HADAL_EXIT_IO);
+	case HADAL_EVENT_DESCRIPTOR:
+		return BIT(HADAL_EXIT_DESCRIPTOR);
+	case HADAL_EVENT_CR:
+		return asked->first & BIT(HADAL_CR_XCR0) ? BIT(HADAL_EXIT_XSETBV) : 0;
+	default:
+		return 0;
+	}
+}
+
+/* The exit kinds that tell of it. */
+static uint64_t handlers_of(const struct hadal_subscription *asked)
+{
+	switch (asked->kind) {
+	case HADAL_EVENT_MSR:
+		return BIT(HADAL_EXIT_RDMSR) | BIT(HADAL_EXIT_WRMSR);
+	case HADAL_EVENT_CR:
+		return BIT(HADAL_EXIT_CR_WRITE) | kinds_of(asked);
+	case HADAL_EVENT_EXCEPTION:
+		return BIT(HADAL_EXIT_EXCEPTION);
+	default:
+		return kinds_of(asked);
+	}
+}
+
+static void add(const struct hadal_subscription *asked, struct event_intercepts *to)
+{
+	to->kinds |= kinds_of(asked);
+	if (asked->kind == HADAL_EVENT_EXCEPTION)
+		to->vectors |= low_mask(asked->count) << asked->first;
+	if (asked->kind == HADAL_EVENT_CR)
+		to->cr_writes |= asked->first & 0xffff;
+}
+
+int events_can_intercept(struct vcpu *vcpu, const struct hadal_subscription *asked)
+{
+	uint64_t kinds = kinds_of(asked);
+
+	for (; kinds; kinds &= kinds - 1) {
+		enum hadal_exit_kind kind = __builtin_ctzll(kinds);
+		int err = vcpu_intercept(vcpu, kind);
+
+		if (err)
+			return err;
+		vcpu_release(vcpu, kind);
+	}
+	return 0;
+}
+
+static void set_ports(void)
+{
+	ports_set(0, PORT_COUNT, false);
+	for (unsigned i = 0; i < HADAL_MAX_SUBSCRIPTIONS; i++) {
+		const struct subscription *s = events_table[i];
+
+		if (s && !s->off && s->asked.kind == HADAL_EVENT_IO)
+			ports_set(s->asked.first, s->asked.count, true);
+	}
+}
+
+void events_route(struct vcpu *vcpu)
+{
+	struct event_intercepts now = {0};
+	uint64_t handlers = 0, had_ports = wanted.kinds & BIT(HADAL_EXIT_IO);
+
+	for (unsigned i = 0; i < HADAL_MAX_SUBSCRIPTIONS; i++) {
+		const struct subscription *s = events_table[i];
+
+		if (!s || s->off)
+			continue;
+		add(&s->asked, &now);
+		handlers |= handlers_of(&s->asked);
+	}
+	if (had_ports || (now.kinds & BIT(HADAL_EXIT_IO)))
+		set_ports();
+	__atomic_store_n(&wanted.kinds, now.kinds, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&wanted.vectors, now.vectors, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&wanted.cr_writes, now.cr_writes, __ATOMIC_SEQ_CST);
+	/* A handler that is there too long finds no subscription; one that is not there misses an
+	 * exit that nobody else knows. */
+	events_ask_first(routed | handlers);
+	request_follow(vcpu);
+	events_ask_first(handlers);
+	routed = handlers;
+}
+
+/* For each bit that differs: on or off. */
+static void follow_bits(struct vcpu *vcpu, uint64_t has, uint64_t wants,
+			void (*change)(struct vcpu *vcpu, unsigned bit, bool on))
+{
+	for (uint64_t differs = has ^ wants; differs; differs &= differs - 1) {
+		unsigned bit = __builtin_ctzll(differs);
+
+		change(vcpu, bit, wants >> bit & 1);
+	}
+}
+
+static void change_kind(struct vcpu *vcpu, unsigned kind, bool on)
+{
+	if (on)
+		vcpu_intercept(vcpu, kind);
+	else
+		vcpu_release(vcpu, kind);
+}
+
+static void change_vector(struct vcpu *vcpu, unsigned vector, bool on)
+{
+	if (on)
+		vcpu_intercept_exception(vcpu, vector);
+	else
+		vcpu_release_exception(vcpu, vector);
+}
+
+static void change_cr(struct vcpu *vcpu, unsigned cr, bool on)
+{
+	if (on)
+		vcpu_intercept_cr_write(vcpu, cr);
+	else
+		vcpu_release_cr_write(vcpu, cr);
+}
+
+void vcpu_events_reset(struct vcpu *vcpu)
+{
+	memset(&vcpu_events(vcpu)->applied, 0, sizeof(struct event_intercepts));
+}
+
+void vcpu_follow(struct vcpu *vcpu)
+{
+	struct event_intercepts *has = &vcpu_events(vcpu)->applied;
+	struct event_intercepts wants = {
+		.kinds = __atomic_load_n(&wanted.kinds, __ATOMIC_SEQ_CST),
+		.vectors = __atomic_load_n(&wanted.vectors, __ATOMIC_SEQ_CST),
+		.cr_writes = __atomic_load_n(&wanted.cr_writes, __ATOMIC_SEQ_CST),
+	};
+
+	extensions_follow_clients(vcpu);
+	follow_bits(vcpu, has->kinds, wants.kinds, change_kind);
+	follow_bits(vcpu, has->vectors, wants.vectors, change_vector);
+	follow_bits(vcpu, has->cr_writes, wants.cr_writes, change_cr);
+	*has = wants;
+	vcpu_bitmaps_changed(vcpu);
+}

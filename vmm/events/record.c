@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+/* Records of events in the rings of their owners; a writer never waits. */
+#include "events/subscription.h"
+#include "base/string.h"
+#include "paging/memory.h"
+#include "vcpu/vendor.h"
+#include "x86/cpu.h"
+
+#define CODE_BYTES 16
+
+_Static_assert(sizeof(struct hadal_event) % 8 == 0, "records are multiples of 8");
+_Static_assert(sizeof(struct hadal_event_registers) % 8 == 0, "records are multiples of 8");
+
+static bool place_matches(const struct hadal_subscription *asked, const struct happening *what)
+{
+	if (!(asked->access & what->access))
+		return false;
+	switch (asked->kind) {
+	case HADAL_EVENT_CR:
+	case HADAL_EVENT_DESCRIPTOR:
+		return asked->first >> what->number & 1;
+	case HADAL_EVENT_IO: /* several ports may be touched at once */
+		return what->number < asked->first + asked->count &&
+		       what->number + what->physical > asked->first;
+	default:
+		return what->number - asked->first < asked->count;
+	}
+}
+
+uint64_t events_match(struct vcpu *vcpu, const struct happening *what, uint64_t mask)
+{
+	struct vcpu_events *events = vcpu_events(vcpu);
+	uint64_t matched = 0;
+
+	for (; mask; mask &= mask - 1) {
+		unsigned index = __builtin_ctzll(mask);
+		const struct subscription *s = events_at(index);
+		struct event_counts *counts = &events->counts[index];
+
+		if (!s || !place_matches(&s->asked, what))
+			continue;
+		counts->hits++;
+		if (s->asked.clause_count && !filter_passes(vcpu, &s->asked, what)) {
+			counts->filtered++;
+			continue;
+		}
+		if (counts->to_skip) {
+			counts->to_skip--;
+			counts->filtered++;
+			continue;
+		}
+		if (s->asked.sample > 1)
+			counts->to_skip = s->asked.sample - 1;
+		if (s->asked.action != HADAL_ACTION_COUNT)
+			matched |= BIT(index);
+	}
+	return matched;
+}
+
+/* What a record has before its captures. */
+static inline void fill(struct vcpu *vcpu, struct hadal_event *event, const struct subscription *s,
+			const struct happening *what, uint32_t bytes)
+{
+	event->bytes = bytes;
+	event->kind = what->kind;
+	event->flags = what->flags;
+	event->subscription = s->number;
+	event->cpu = vcpu->index;
+	event->cpl = vcpu_get(vcpu, REG_CPL);
+	event->access = what->access;
+	event->time = vcpu_events(vcpu)->started;
+	event->cookie = s->asked.cookie;
+	event->rip = vcpu->rip;
+	event->cr3 = vcpu_get(vcpu, REG_CR3);
+	event->number = what->number;
+	event->address = what->address;
+	event->physical = what->physical;
+	event->old_value = what->old_value;
+	event->new_value = what->new_value;
+}
+
+static void capture_registers(struct vcpu *vcpu, struct hadal_event_registers *out)
+{
+	struct hadal_segment segment;
+
+	for (unsigned i = 0; i < 16; i++)
+		out->general[i] = *vcpu_gpr(vcpu, i);
+	out->general[4] = vcpu_get(vcpu, REG_RSP);
+	out->rflags = vcpu->rflags;
+	vendor->get_segment(vcpu, SEG_FS, &segment);
+	out->fs_base = segment.base;
+	vendor->get_segment(vcpu, SEG_GS, &segment);
+	out->gs_base = segment.base;
+}
+
+static void capture_memory(struct vcpu *vcpu, uint64_t address, uint8_t *out, size_t bytes)
+{
+	size_t done = memory_read_guest_root(address, vcpu_get(vcpu, REG_CR3),
+					     vcpu_get(vcpu, REG_CR4), out, bytes);
+
+	memset(out + done, 0, bytes - done);
+}
+
+uint32_t record_bytes(const struct hadal_subscription *asked)
+{
+	uint32_t bytes = sizeof(struct hadal_event);
+
+	if (!asked->capture)
+		return bytes;
+	if (asked->capture & HADAL_CAPTURE_REGISTERS)
+		bytes += sizeof(struct hadal_event_registers);
+	if (asked->capture & HADAL_CAPTURE_CODE)
+		bytes += CODE_BYTES;
+	return bytes + asked->stack_bytes;
+}
+
+static void capture(struct vcpu *vcpu, const struct hadal_subscription *asked, uint8_t *to)
+{
+	if (asked->capture & HADAL_CAPTURE_REGISTERS) {
+		capture_registers(vcpu, (struct hadal_event_registers *)to);
+		to += sizeof(struct hadal_event_registers);
+	}
+	if (asked->capture & HADAL_CAPTURE_CODE) {
+		capture_memory(vcpu, vcpu->rip, to, CODE_BYTES);
+		to += CODE_BYTES;
+	}
+	if (asked->capture & HADAL_CAPTURE_STACK)
+		capture_memory(vcpu, vcpu_get(vcpu, REG_RSP), to, asked->stack_bytes);
+}
+
+/* Fills what is left of the ring before its end. */
+static void pad(uint8_t *at, uint32_t bytes)
+{
+	struct hadal_event *event = (struct hadal_event *)at;
+
+	event->bytes = bytes;
+	event->kind = HADAL_EVENT_NOTICE;
+	event->flags = 0;
+	if (bytes > 8)
+		event->subscription = HADAL_NO_SUBSCRIPTION;
+}
+
+/*
+ * Room for a record at *position, which is moved to it; NULL when there is none. The tail is the
+ * reader's, who may have written anything there.
+ */
+static struct hadal_event *reserve(const struct event_owner *owner, unsigned cpu,
+				   uint64_t *position, uint32_t bytes)
+{
+	uint8_t *ring = owner->ring[cpu];
+	uint32_t size = owner->ring_bytes, at = *position & (size - 1);
+	uint64_t used = *position - __atomic_load_n(&owner->tails[cpu].tail, __ATOMIC_ACQUIRE);
+	uint32_t padding = size - at < bytes ? size - at : 0;
+
+	if (used > size || size - used < (uint64_t)bytes + padding)
+		return NULL;
+	if (padding) {
+		pad(ring + at, padding);
+		*position += padding;
+		at = 0;
+	}
+	return (struct hadal_event *)(ring + at);
+}
+
+static void record(struct vcpu *vcpu, const struct subscription *s, const struct happening *what)
+{
+	struct vcpu_events *events = vcpu_events(vcpu);
+	const struct event_owner *owner = s->owner;
+	uint64_t position = events->ring_position[owner->number - 1];
+	struct hadal_ring_head *head = &owner->heads[vcpu->index];
+	uint32_t bytes = record_bytes(&s->asked);
+	struct hadal_event *event = reserve(owner, vcpu->index, &position, bytes);
+
+	if (!event) {
+		events->counts[s->index].lost++;
+		head->lost = ++events->ring_lost[owner->number - 1];
+		return;
+	}
+	fill(vcpu, event, s, what, bytes);
+	if (s->asked.capture)
+		capture(vcpu, &s->asked, (uint8_t *)(event + 1));
+	position += bytes;
+	events->ring_position[owner->number - 1] = position;
+	__atomic_store_n(&head->head, position, __ATOMIC_RELEASE);
+}
+
+void events_record(struct vcpu *vcpu, const struct happening *what, uint64_t mask)
+{
+	struct event_counts *counts = vcpu_events(vcpu)->counts;
+
+	for (; mask; mask &= mask - 1) {
+		unsigned index = __builtin_ctzll(mask);
+		const struct subscription *s = events_at(index);
+
+		if (!s) /* it has gone while requests were served */
+			continue;
+		record(vcpu, s, what);
+		counts[index].ticks += rdtsc() - vcpu_events(vcpu)->started;
+	}
+}

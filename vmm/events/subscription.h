@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Subscriptions to events: who asked for what, and what each vCPU keeps of it. See hadal/events.h.
+ *
+ * Changes are made under events_lock. An exit handler reads without it: subscribed[] and table[]
+ * are single words, and a subscription's page goes back to the pool only after every vCPU has been
+ * outside of a handler. Who has served requests of other vCPUs looks a subscription up anew.
+ */
+#ifndef HADAL_EVENTS_SUBSCRIPTION_H
+#define HADAL_EVENTS_SUBSCRIPTION_H
+
+#include <hadal/events.h>
+#include "cpus/lock.h"
+#include "vcpu/vcpu.h"
+
+/* What has happened, to filters and records. */
+struct happening {
+	uint16_t kind;  /* enum hadal_event_kind */
+	uint16_t flags; /* HADAL_RECORD_* */
+	uint8_t access; /* HADAL_ACCESS_* */
+	uint64_t number, address, physical;
+	uint64_t old_value, new_value;
+};
+
+struct event_owner {
+	uint32_t number; /* 1 to HADAL_MAX_OWNERS */
+	uint32_t cpu_count;
+	uint32_t ring_bytes;
+	uint64_t root; /* of its program */
+	uint64_t ticks_per_ms;
+	struct hadal_ring_head *heads;
+	const struct hadal_ring_tail *tails;
+	uint8_t *ring[HADAL_RING_CPUS];
+};
+
+struct subscription {
+	struct hadal_subscription asked;
+	uint32_t number; /* never used again */
+	uint8_t index;   /* in the table */
+	bool off;        /* over its budget for good */
+	struct event_owner *owner;
+};
+
+/* What one vCPU counts of a subscription. */
+struct event_counts {
+	uint64_t hits, filtered, lost, ticks, steps;
+	uint32_t to_skip; /* of those that pass the filter, until one is recorded */
+	uint32_t divisor; /* 0: within the budget; else one in so many is recorded */
+	uint64_t window;  /* TSC at which the budget's window has begun */
+	uint32_t window_hits;
+	uint32_t window_ticks;
+};
+
+/* What one vCPU has intercepted for subscriptions. */
+struct event_intercepts {
+	uint64_t kinds; /* bit n: enum hadal_exit_kind n */
+	uint32_t vectors;
+	uint32_t cr_writes;
+};
+
+struct vcpu_events {
+	struct event_counts counts[HADAL_MAX_SUBSCRIPTIONS];
+	uint64_t ring_position[HADAL_MAX_OWNERS]; /* bytes written */
+	uint64_t ring_lost[HADAL_MAX_OWNERS];
+	struct event_intercepts applied;
+	uint64_t started; /* TSC at which the exit's handler began */
+};
+
+_Static_assert(sizeof(struct vcpu_events) <= PERCPU_EVENT_PAGES * 4096, "see layout.h");
+
+static inline struct vcpu_events *vcpu_events(struct vcpu *vcpu)
+{
+	return (struct vcpu_events *)((uint64_t)vcpu - PERCPU_VCPU + PERCPU_EVENTS);
+}
+
+extern struct lock events_lock;
+/* By enum hadal_event_kind: bit n for the subscription at table index n. */
+extern uint64_t events_subscribed[HADAL_EVENT_KINDS];
+extern struct subscription *events_table[HADAL_MAX_SUBSCRIPTIONS];
+
+static inline uint64_t events_of(enum hadal_event_kind kind)
+{
+	return __atomic_load_n(&events_subscribed[kind], __ATOMIC_ACQUIRE);
+}
+
+static inline struct subscription *events_at(unsigned index)
+{
+	return __atomic_load_n(&events_table[index], __ATOMIC_ACQUIRE);
+}
+
+/* check.c: 0, or why a subscription cannot be, -EINVAL, -EOPNOTSUPP, -ENXIO, -EACCES. */
+int subscription_check(struct vcpu *vcpu, const struct hadal_subscription *asked);
+
+/* filter.c: whether an event that has matched kind and place passes. */
+bool filter_passes(struct vcpu *vcpu, const struct hadal_subscription *asked,
+		   const struct happening *what);
+/* Whether the filter can be evaluated at all. */
+bool filter_is_valid(const struct hadal_subscription *asked);
+
+/* record.c: bytes of a record with its captures. */
+uint32_t record_bytes(const struct hadal_subscription *asked);
+/* The subscriptions that want this, out of a mask of them; the others have counted it. */
+uint64_t events_match(struct vcpu *vcpu, const struct happening *what, uint64_t mask);
+/* A record for each of those in a mask. */
+void events_record(struct vcpu *vcpu, const struct happening *what, uint64_t mask);
+
+/* follow.c: intercept on all CPUs what the table asks for now. */
+void events_route(struct vcpu *vcpu);
+/* A vCPU starts: nothing is intercepted on it yet. */
+void vcpu_events_reset(struct vcpu *vcpu);
+/* Whether this processor can intercept it. 0 or -EOPNOTSUPP. */
+int events_can_intercept(struct vcpu *vcpu, const struct hadal_subscription *asked);
+
+/* exits.c: the handlers that are asked first while somebody subscribes. */
+void events_ask_first(uint64_t kinds);
+
+/* The hypercalls; in calls.c. */
+int64_t hypercall_events_open(struct vcpu *vcpu);
+int64_t hypercall_events_close(struct vcpu *vcpu);
+int64_t hypercall_subscribe(struct vcpu *vcpu);
+int64_t hypercall_unsubscribe(struct vcpu *vcpu);
+int64_t hypercall_subscription_state(struct vcpu *vcpu);
+int64_t hypercall_event_request(struct vcpu *vcpu);
+
+#endif
