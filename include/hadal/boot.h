@@ -9,17 +9,20 @@
  *  - every page of the pool and of struct hadal_boot at HADAL_DIRECT_BASE + its physical address,
  *    writable, and
  *  - the first page of the image also at struct hadal_boot.trampoline, executable, where the loader
- *    has mapped it in its own page tables too.
+ *    has mapped it in its own page tables too, and
+ *  - in the pages right behind that, writable, also in the loader's page tables: the start of the
+ *    pool's first chunk, HADAL_CROSSING_BYTES for each CPU. Each CPU goes through its part when
+ *    CR3 changes, so that NMIs and machine checks may come at any time.
  * They have 5 levels when CR4.LA57 is set and 4 otherwise. The image builds its own tables during
  * HADAL_ENTER_INIT, from the pool, and never uses the first ones again.
  *
  * The loader then calls the image at trampoline + entry_offset with interrupts off, as the C
  * function long enter(uint64_t op, uint64_t boot_physical, uint64_t root_physical, uint64_t cpu);
- * once with HADAL_ENTER_INIT on any CPU, then with HADAL_ENTER_START on each CPU with its index.
- * root_physical is the physical address of the first top-level page table for HADAL_ENTER_INIT and
- * hadal_boot.root for HADAL_ENTER_START. START returns 0 with the CPU under Hadal. A CPU leaves by
- * HADAL_CALL_STOP. Errors are negative errno; after an error the CPU is as it was before.
- * The memory must stay until all CPUs have left.
+ * once with HADAL_ENTER_INIT and 0 for cpu on any CPU, then with HADAL_ENTER_START on each CPU with
+ * its index. root_physical is the physical address of the first top-level page table for
+ * HADAL_ENTER_INIT and hadal_boot.root for HADAL_ENTER_START. START returns 0 with the CPU under
+ * Hadal. A CPU leaves by HADAL_CALL_STOP. Errors are negative errno; after an error the CPU is as
+ * it was before. The memory must stay until all CPUs have left.
  */
 #ifndef HADAL_BOOT_H
 #define HADAL_BOOT_H
@@ -31,6 +34,7 @@
 #define HADAL_DIRECT_BASE     0x0000400000000000ull
 #define HADAL_MAX_POOL        32u
 #define HADAL_MAX_IMAGE_BYTES 0x60000u
+#define HADAL_CROSSING_BYTES  1024u /* of the pool, for each CPU, in whole pages together */
 
 enum hadal_enter {
 	/*

@@ -5,6 +5,7 @@
 #include <linux/mem_encrypt.h>
 #include <linux/module.h>
 #include <linux/reboot.h>
+#include <linux/stop_machine.h>
 #include <asm/io.h>
 #include <asm/msr.h>
 #include <asm/svm.h>
@@ -28,8 +29,8 @@ static struct {
 	image_function enter;
 	u64 root;
 	enum cpuhp_state hotplug;
-	bool started;
-	bool changing; /* the hotplug callbacks run for start or stop, not for hotplug */
+	bool started; /* changes while all CPUs stand still: those that come later enter by
+			 themselves */
 	bool closing;
 	int failed_cpu;
 	int failure;
@@ -95,6 +96,12 @@ static int cpu_enter(unsigned int cpu)
 	return 0;
 }
 
+/* CPU hotplug: this one alone. */
+static int cpu_comes(unsigned int cpu)
+{
+	return hadal.started ? cpu_enter(cpu) : 0;
+}
+
 static int cpu_leave(unsigned int cpu)
 {
 	unsigned long flags;
@@ -111,8 +118,59 @@ static int cpu_leave(unsigned int cpu)
 	if (!result)
 		return 0;
 	pr_warn("hadal: CPU %u did not leave: error %ld\n", cpu, result);
-	/* The hotplug core takes no for an answer only when the CPU is to go offline. */
-	return hadal.changing || result == -ENODEV ? 0 : result;
+	return result == -ENODEV ? 0 : result;
+}
+
+/*
+ * What all CPUs do at the same time, with interrupts off: enter, or leave. None goes on before the
+ * last one is done, so nothing of the system's runs while some CPUs are under Hadal and others are
+ * not.
+ */
+struct together {
+	atomic_t entered; /* CPUs that have tried */
+	atomic_t failed;
+	atomic_t done;
+};
+
+static void wait_for_all(atomic_t *counter)
+{
+	atomic_inc(counter);
+	while (atomic_read(counter) < num_online_cpus())
+		cpu_relax();
+}
+
+static int enter_together(void *context)
+{
+	struct together *together = context;
+	unsigned int cpu = smp_processor_id();
+
+	if (cpu_enter(cpu))
+		atomic_inc(&together->failed);
+	wait_for_all(&together->entered);
+	if (atomic_read(&together->failed))
+		cpu_leave(cpu);
+	else
+		hadal.started = true;
+	wait_for_all(&together->done);
+	return 0;
+}
+
+static int leave_together(void *context)
+{
+	struct together *together = context;
+
+	hadal.started = false;
+	cpu_leave(smp_processor_id());
+	wait_for_all(&together->done);
+	return 0;
+}
+
+/* CPUs can neither come nor go while this runs. */
+static int on_all_cpus(cpu_stop_fn_t function)
+{
+	struct together together = {};
+
+	return stop_machine(function, &together, cpu_online_mask);
 }
 
 static __printf(4, 5) int fail(struct outcome *outcome, int error, int cpu, const char *format, ...)
@@ -213,20 +271,22 @@ static void release_memory(void)
 
 static int enter_all(struct outcome *outcome)
 {
-	int state;
+	int state = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "hadal:online", cpu_comes,
+					      cpu_leave);
+	int error;
 
+	if (state < 0)
+		return fail(outcome, state, -1, "no CPU hotplug state is free (error %d)", state);
+	hadal.hotplug = state;
 	hadal.failure = 0;
 	hadal.failed_cpu = -1;
-	hadal.changing = true;
-	state = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "hadal:online", cpu_enter, cpu_leave);
-	hadal.changing = false;
-	if (state < 0) {
-		if (hadal.failure)
-			return fail_entry(outcome, hadal.failure, hadal.failed_cpu);
-		return fail(outcome, state, -1, "no CPU hotplug state is free (error %d)", state);
-	}
-	hadal.hotplug = state;
-	return 0;
+	error = on_all_cpus(enter_together);
+	if (hadal.started)
+		return 0;
+	cpuhp_remove_state_nocalls(state);
+	if (error)
+		return fail(outcome, error, -1, "the CPUs cannot be stopped (error %d)", error);
+	return fail_entry(outcome, hadal.failure, hadal.failed_cpu);
 }
 
 static int start_locked(u64 flags, struct outcome *outcome)
@@ -251,7 +311,6 @@ static int start_locked(u64 flags, struct outcome *outcome)
 		release_memory();
 		return error;
 	}
-	hadal.started = true;
 	clients_open();
 	return 0;
 }
@@ -261,10 +320,8 @@ static void leave_all(void)
 	resume_all(NULL);
 	events_revoke();
 	clients_close();
-	hadal.changing = true;
-	cpuhp_remove_state(hadal.hotplug);
-	hadal.changing = false;
-	hadal.started = false;
+	on_all_cpus(leave_together);
+	cpuhp_remove_state_nocalls(hadal.hotplug);
 	release_memory();
 }
 

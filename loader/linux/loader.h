@@ -16,7 +16,7 @@
 struct hypervisor_memory {
 	struct hadal_image_header *image; /* the copy that runs; one contiguous block */
 	struct hadal_boot *boot;          /* one page */
-	void *trampoline;                 /* the image's first page, mapped executable */
+	void *trampoline; /* the image's first page, mapped executable, and the crossing */
 };
 
 /* Checks the image that is built into the module. Returns 0 or -ENOEXEC. */

@@ -48,26 +48,6 @@ static int image_copy(struct hypervisor_memory *memory)
 }
 
 /*
- * vmap() refuses to make a mapping executable, so this clears the NX bit afterwards. Nobody has
- * touched the address yet, so no TLB holds the entry, and the page is not writable through it.
- */
-static int trampoline_map(struct hypervisor_memory *memory)
-{
-	struct page *page = virt_to_page(memory->image);
-	unsigned int level;
-	pte_t *entry;
-
-	memory->trampoline = vmap(&page, 1, VM_MAP, PAGE_KERNEL_RO);
-	if (!memory->trampoline)
-		return -ENOMEM;
-	entry = lookup_address((unsigned long)memory->trampoline, &level);
-	if (!entry || level != PG_LEVEL_4K)
-		return -ENOMEM;
-	set_pte(entry, pte_mkexec(*entry));
-	return 0;
-}
-
-/*
  * The largest blocks first. A block smaller than `least` could not fill the pool with the chunks
  * left, so only that size is worth the kernel's efforts to make room.
  */
@@ -110,6 +90,42 @@ static int pool_allocate(struct hadal_boot *boot)
 	return 0;
 }
 
+static unsigned int crossing_pages(const struct hadal_boot *boot)
+{
+	return DIV_ROUND_UP(boot->cpu_count * HADAL_CROSSING_BYTES, PAGE_SIZE);
+}
+
+/*
+ * The image's first page, and behind it the memory that the CPUs cross in. vmap() refuses to make a
+ * mapping executable, so this clears the NX bit afterwards, and the right to write. Nobody has
+ * touched the address yet, so no TLB holds the entry.
+ */
+static int trampoline_map(struct hypervisor_memory *memory)
+{
+	const struct hadal_chunk *chunk = &memory->boot->pool[0];
+	unsigned int crossing = crossing_pages(memory->boot), level, i;
+	struct page **pages;
+	pte_t *entry;
+
+	if (chunk->bytes < crossing * PAGE_SIZE)
+		return -ENOMEM;
+	pages = kvmalloc_array(crossing + 1, sizeof(*pages), GFP_KERNEL);
+	if (!pages)
+		return -ENOMEM;
+	pages[0] = virt_to_page(memory->image);
+	for (i = 0; i < crossing; i++)
+		pages[i + 1] = pfn_to_page(PHYS_PFN(chunk->physical) + i);
+	memory->trampoline = vmap(pages, crossing + 1, VM_MAP, PAGE_KERNEL);
+	kvfree(pages);
+	if (!memory->trampoline)
+		return -ENOMEM;
+	entry = lookup_address((unsigned long)memory->trampoline, &level);
+	if (!entry || level != PG_LEVEL_4K)
+		return -ENOMEM;
+	set_pte(entry, pte_mkexec(pte_wrprotect(*entry)));
+	return 0;
+}
+
 static int add_ram(struct resource *resource, void *context)
 {
 	struct hadal_boot *boot = context;
@@ -145,9 +161,9 @@ int memory_allocate(struct hypervisor_memory *memory)
 	boot->cpu_count = nr_cpu_ids;
 	error = image_copy(memory);
 	if (!error)
-		error = trampoline_map(memory);
-	if (!error)
 		error = pool_allocate(boot);
+	if (!error)
+		error = trampoline_map(memory);
 	if (!error)
 		error = ram_list(boot);
 	if (error) {

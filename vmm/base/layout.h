@@ -30,9 +30,4 @@
 #define PERCPU_PAGES \
 	(PERCPU_STACK_PAGES + PERCPU_VCPU_PAGES + 3 + PERCPU_ARCH_PAGES + PERCPU_EVENT_PAGES)
 
-/* Selectors in the image's GDT. */
-#define SELECTOR_CODE 0x08
-#define SELECTOR_DATA 0x10
-#define SELECTOR_TSS  0x18
-
 #endif

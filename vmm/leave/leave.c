@@ -2,21 +2,24 @@
 /* Taking a processor over from the system it runs, and handing it back. */
 #include "paging/memory.h"
 #include "base/string.h"
+#include "x86/apic.h"
 #include "x86/cpu.h"
+#include "x86/crossing.h"
 #include "leave/leave.h"
 
 /* What leave_jump() loads, in its order. */
 struct leave_registers {
-	uint64_t rax, rcx, rdx, rsi, rdi, r8, r9, r10, r11;
-	uint64_t rbx, rbp, r14, r15, r12, r13;
-	uint64_t pad;
-	struct descriptor_pointer gdtr, idtr;
+	uint64_t rax, rbx, rbp, r12, r13, r14, r15;
+	struct crossing *crossing;
 };
 
-_Static_assert(offsetof(struct leave_registers, gdtr) == 128, "leave_jump() counts on it");
+_Static_assert(offsetof(struct leave_registers, crossing) == 56, "leave_jump() counts on it");
+
+/* TSC ticks that an NMI may be on its way from one local APIC to another. */
+#define NMI_TICKS (1ull << 24)
 
 _Noreturn void leave_jump(struct leave_registers *registers, uint64_t target);
-extern char trampoline_leave[], image_header[];
+extern char trampoline_leave[], leaving_nmi[], leaving_machine_check[], image_header[];
 
 static uint16_t selector_of(enum vcpu_segment segment)
 {
@@ -51,58 +54,57 @@ static uint16_t selector_of(enum vcpu_segment segment)
 	return value;
 }
 
-/*
- * Reads the segment for `selector` from a descriptor table in guest memory, found through cr3.
- * 0, or -EFAULT when the table cannot be read.
- */
-static int segment_from_table(const struct descriptor_pointer *table, uint64_t cr3, uint64_t cr4,
-			      uint16_t selector, struct hadal_segment *out)
+/* Reads the segment for `selector` from a GDT of `bytes`. 0, or -EFAULT when it is not in there. */
+static int segment_from_gdt(const uint64_t *gdt, uint32_t bytes, uint16_t selector,
+			    struct hadal_segment *out)
 {
-	uint64_t descriptor[2] = {0, 0};
+	const uint64_t *descriptor = &gdt[selector >> 3];
 	uint32_t offset = selector & ~7u;
-	size_t bytes = 8;
 
 	*out = (struct hadal_segment){.selector = selector};
 	if (!offset || (selector & 4))
 		return 0;
-	if (offset + 7 > table->limit)
-		return -EFAULT;
-	if (memory_read_guest_root(table->base + offset, cr3, cr4, descriptor, 8) != 8)
+	if (offset + 8 > bytes)
 		return -EFAULT;
 	if (!(descriptor[0] >> 44 & 1)) { /* system descriptors have a second half */
-		bytes = 16;
-		if (offset + 15 > table->limit ||
-		    memory_read_guest_root(table->base + offset, cr3, cr4, descriptor, bytes) != 16)
+		if (offset + 16 > bytes)
 			return -EFAULT;
+		out->base = descriptor[1] << 32;
 	}
 	out->attributes = (descriptor[0] >> 40 & 0xff) | (descriptor[0] >> 52 & 0xf) << 8;
 	out->limit = (descriptor[0] & 0xffff) | (descriptor[0] >> 48 & 0xf) << 16;
 	if (out->attributes & 0x800)
 		out->limit = out->limit << 12 | 0xfff;
-	out->base = (descriptor[0] >> 16 & 0xffffff) | (descriptor[0] >> 56) << 24 |
-		    (uint64_t)(uint32_t)descriptor[1] << 32;
+	out->base |= (descriptor[0] >> 16 & 0xffffff) | (descriptor[0] >> 56) << 24;
 	return 0;
 }
 
-int entry_state_save(struct vcpu *vcpu, uint64_t cr3, uint64_t cr4)
+int entry_state_save(struct vcpu *vcpu)
 {
 	struct entry_state *entry = &vcpu->entry;
+	const struct crossing *crossing = vcpu->crossing;
+	uint32_t bytes = crossing->system_gdtr.limit + 1u;
 
+	if (bytes > CROSSING_SYSTEM_BYTES)
+		bytes = CROSSING_SYSTEM_BYTES;
 	entry->cr0 = read_cr0();
-	entry->cr3 = cr3;
-	entry->cr4 = cr4;
+	entry->cr3 = crossing->cr3;
+	entry->cr4 = crossing->cr4;
+	entry->rip = crossing->rip;
+	entry->rsp = crossing->rsp;
+	entry->rflags = RFLAGS_FIXED; /* interrupts off, as when the loader called */
 	entry->efer = rdmsr(MSR_EFER);
-	entry->dr7 = read_dr7();
+	entry->dr7 = crossing->dr7;
 	entry->debugctl = rdmsr(MSR_DEBUGCTL);
 	entry->pat = rdmsr(MSR_PAT);
 	entry->sysenter_cs = rdmsr(MSR_SYSENTER_CS);
 	entry->sysenter_esp = rdmsr(MSR_SYSENTER_ESP);
 	entry->sysenter_eip = rdmsr(MSR_SYSENTER_EIP);
-	__asm__ volatile("sgdt %0" : "=m"(entry->gdtr));
-	__asm__ volatile("sidt %0" : "=m"(entry->idtr));
+	entry->gdtr = crossing->system_gdtr;
+	entry->idtr = crossing->system_idtr;
 	for (int i = 0; i < SEG_COUNT; i++) {
-		int err = segment_from_table(&entry->gdtr, cr3, cr4, selector_of(i),
-					     &entry->segment[i]);
+		int err =
+			segment_from_gdt(crossing->gdt, bytes, selector_of(i), &entry->segment[i]);
 
 		if (err)
 			return err;
@@ -113,8 +115,8 @@ int entry_state_save(struct vcpu *vcpu, uint64_t cr3, uint64_t cr4)
 }
 
 /*
- * A GDT with the system's own segments, so that they are loaded without touching its memory: its
- * GDT is read-only to it, and LTR would set a busy bit that is set already.
+ * Puts the system's own segments into the GDT, so that they are loaded without touching its memory:
+ * its GDT is read-only to it, and LTR would set a busy bit that is set already.
  */
 static void put_segment(uint64_t *gdt, const struct hadal_segment *segment, bool system)
 {
@@ -136,24 +138,52 @@ static void put_segment(uint64_t *gdt, const struct hadal_segment *segment, bool
 static bool loadable(const struct hadal_segment *segment)
 {
 	return (segment->selector & ~3) && !(segment->selector & 4) &&
-	       segment->selector < LEAVE_SELECTOR_LIMIT - 8 && (segment->attributes & 0x80);
+	       segment->selector < CROSSING_SYSTEM_BYTES - 8 && (segment->attributes & 0x80);
+}
+
+static uint64_t trampoline_address(const char *label)
+{
+	return memory_trampoline() + (uint64_t)(label - image_header);
+}
+
+void collect_crossing_nmis(struct vcpu *vcpu)
+{
+	uint32_t nmis = __atomic_exchange_n(&vcpu->crossing->nmis, 0, __ATOMIC_SEQ_CST);
+
+	__atomic_fetch_add(&vcpu->host_nmis, nmis, __ATOMIC_SEQ_CST);
+}
+
+/*
+ * The handlers of a way in that failed are in the same page, and the gate may be in use: all that
+ * changes of it are 16 bits.
+ */
+static void set_gate(struct crossing *crossing, unsigned vector, const char *handler)
+{
+	volatile struct gate *gate = &crossing->idt[vector];
+
+	gate->offset_low = trampoline_address(handler);
+	gate->selector = crossing->cs;
 }
 
 static void load_segments(struct vcpu *vcpu)
 {
 	const struct hadal_segment *segment = vcpu->entry.segment;
-	uint64_t *gdt = vcpu->leave_gdt;
-	struct descriptor_pointer pointer = {LEAVE_SELECTOR_LIMIT - 1, (uint64_t)gdt};
+	struct crossing *crossing = vcpu->crossing;
 	uint16_t selector[SEG_COUNT];
 
-	memset(gdt, 0, LEAVE_SELECTOR_LIMIT);
+	memset(crossing->gdt, 0, CROSSING_SYSTEM_BYTES);
 	for (int i = 0; i < SEG_COUNT; i++) {
 		selector[i] = loadable(&segment[i]) ? segment[i].selector : 0;
 		if (selector[i])
-			put_segment(gdt, &segment[i], i >= SEG_LDTR);
+			put_segment(crossing->gdt, &segment[i], i >= SEG_LDTR);
 	}
-	/* The processor's current CS and SS stay in its caches until the last IRET. */
-	__asm__ volatile("lgdt %0" ::"m"(pointer));
+	crossing->cs = selector[SEG_CS];
+	crossing->ss = selector[SEG_SS];
+	set_gate(crossing, VECTOR_NMI, leaving_nmi);
+	set_gate(crossing, VECTOR_MC, leaving_machine_check);
+	collect_crossing_nmis(vcpu);
+	/* The image's IDT needs the image's TSS, this one none. CS and SS stay the image's. */
+	__asm__ volatile("lidt %0" ::"m"(crossing->idtr));
 	if (selector[SEG_TR])
 		__asm__ volatile("ltr %0" ::"r"(selector[SEG_TR]));
 	__asm__ volatile("lldt %0" ::"r"(selector[SEG_LDTR]));
@@ -172,12 +202,58 @@ static void load_msrs(const struct entry_state *entry)
 	wrmsr(MSR_SYSENTER_EIP, entry->sysenter_eip);
 	wrmsr(MSR_PAT, entry->pat);
 	wrmsr(MSR_DEBUGCTL, entry->debugctl);
-	write_dr7(entry->dr7);
+}
+
+static bool wait_for_nmi(const struct crossing *crossing)
+{
+	uint64_t start = rdtsc();
+
+	while (!__atomic_load_n(&crossing->nmis, __ATOMIC_SEQ_CST))
+		if (rdtsc() - start > NMI_TICKS)
+			return false;
+	return true;
+}
+
+/*
+ * The system gets the NMIs that the image has taken as one, as it would those that come while
+ * another is handled. Its handler wants NMIs to be blocked, so one is sent if none has come since
+ * the IDT is the crossing's. A kick is not the system's, nor should it come when the image has
+ * gone.
+ */
+static void hand_over_nmis(struct vcpu *vcpu)
+{
+	struct crossing *crossing = vcpu->crossing;
+	bool kicked = __atomic_exchange_n(&vcpu->kick_sent, false, __ATOMIC_SEQ_CST);
+	bool due = vcpu->nmi_pending || vcpu->host_nmis > kicked;
+
+	if (kicked && !vcpu->host_nmis && wait_for_nmi(crossing) && !due)
+		crossing->nmis = 0; /* no other comes while that one blocks them */
+	if (due && !crossing->nmis && read_cr3() == memory_root()) { /* the APIC is mapped there */
+		apic_send_nmi(apic_id());
+		wait_for_nmi(crossing);
+	}
+	vcpu->nmi_pending = false;
+	vcpu->host_nmis = 0;
+}
+
+static void fill_crossing(struct vcpu *vcpu)
+{
+	const struct entry_state *entry = &vcpu->entry;
+	struct crossing *crossing = vcpu->crossing;
+
+	crossing->system_gdtr = entry->gdtr;
+	crossing->system_idtr = entry->idtr;
+	crossing->cr3 = entry->cr3;
+	crossing->cr4 = entry->cr4;
+	crossing->dr7 = entry->dr7;
+	crossing->efer = entry->efer;
+	crossing->rip = entry->rip;
+	crossing->rsp = entry->rsp;
+	crossing->rflags = entry->rflags;
 }
 
 _Noreturn void leave_to_system(struct vcpu *vcpu, bool gif_clear)
 {
-	const struct entry_state *entry = &vcpu->entry;
 	const struct gprs *regs = &vcpu->regs;
 	struct leave_registers out = {
 		.rax = regs->rax,
@@ -187,22 +263,16 @@ _Noreturn void leave_to_system(struct vcpu *vcpu, bool gif_clear)
 		.r13 = regs->r13,
 		.r14 = regs->r14,
 		.r15 = regs->r15,
-		.rcx = entry->cr3 & ~CR3_PCID_MASK,
-		.rdx = entry->cr4,
-		.rsi = entry->rsp,
-		.rdi = entry->rip,
-		.r8 = entry->rflags,
-		.r9 = entry->segment[SEG_CS].selector | (uint64_t)entry->segment[SEG_SS].selector
-								<< 16,
-		.r10 = entry->efer,
-		.r11 = (entry->cr3 & CR3_PCID_MASK) | (uint64_t)gif_clear << 63,
-		.gdtr = entry->gdtr,
-		.idtr = entry->idtr,
+		.crossing = vcpu->crossing,
 	};
 
 	vcpu->running = false;
+	fill_crossing(vcpu);
 	load_segments(vcpu);
-	load_msrs(entry);
-	write_cr0(entry->cr0);
-	leave_jump(&out, memory_trampoline() + (uint64_t)(trampoline_leave - image_header));
+	if (gif_clear)
+		__asm__ volatile("stgi" ::: "memory");
+	hand_over_nmis(vcpu);
+	load_msrs(&vcpu->entry);
+	write_cr0(vcpu->entry.cr0);
+	leave_jump(&out, trampoline_address(trampoline_leave));
 }

@@ -7,15 +7,18 @@
 /*
  * Hand the processor to the system described by vcpu->entry and the callee-saved registers in
  * vcpu->regs, with vcpu->regs.rax as the result of the call or hypercall it made. RCX, RDX, RSI,
- * RDI and R8 to R11 are lost. gif_clear: SVM's global interrupt flag is to be set on the way.
+ * RDI and R8 to R11 are lost. gif_clear: SVM's global interrupt flag is to be set on the way. An
+ * NMI or machine check that hits on the way is delivered to the system.
  */
 _Noreturn void leave_to_system(struct vcpu *vcpu, bool gif_clear);
 
-/* Fill vcpu->entry with the state of the processor, whose CR3, CR4 and stack have changed already.
+/*
+ * Fill vcpu->entry with the state of the system that called, from the processor and from
+ * vcpu->crossing. 0, or -EFAULT when a segment register has a selector outside of the GDT.
  */
-int entry_state_save(struct vcpu *vcpu, uint64_t cr3, uint64_t cr4);
+int entry_state_save(struct vcpu *vcpu);
 
-/* Selectors below this can be kept by leave_to_system(); Linux's are. */
-#define LEAVE_SELECTOR_LIMIT 0x100
+/* Counts the NMIs that came on the way in with those that came to the image. */
+void collect_crossing_nmis(struct vcpu *vcpu);
 
 #endif

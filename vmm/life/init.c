@@ -11,6 +11,7 @@
 #include "vcpu/ports.h"
 #include "vcpu/vendor.h"
 #include "x86/cpu.h"
+#include "x86/crossing.h"
 
 #define INIT_STACK_BYTES 16384
 
@@ -58,20 +59,20 @@ static int init_vendor(void)
 	return err;
 }
 
-static int init(struct vcpu *vcpu, struct hadal_boot *boot, uint64_t cr3, uint64_t cr4)
+static int init(struct vcpu *vcpu, struct hadal_boot *boot)
 {
 	int err;
 
 	idt_init();
 	if (boot->abi_version != HADAL_ABI_VERSION)
 		return -EPROTO;
-	err = memory_init(boot, cr4);
+	err = memory_init(boot, vcpu->crossing->cr4);
 	if (err)
 		return err;
 	for (uint32_t i = 0; i < machine.cpu_count; i++)
 		vcpu_init(i);
 	boot->root = memory_root();
-	err = start_take_over(vcpu, cr3, cr4);
+	err = start_take_over(vcpu);
 	if (!err)
 		err = init_vendor();
 	if (!err)
@@ -80,27 +81,16 @@ static int init(struct vcpu *vcpu, struct hadal_boot *boot, uint64_t cr3, uint64
 	return err;
 }
 
-/* The registers in which image_enter passes what it saved. */
-static void entry_from_caller(struct vcpu *vcpu)
-{
-	const struct gprs *regs = &vcpu->regs;
-
-	vcpu->entry.rsp = regs->r10 + 8; /* as after the return that ends the call */
-	vcpu->entry.rip = regs->r11;
-	vcpu->entry.rflags = RFLAGS_FIXED; /* interrupts off, as when the loader called */
-}
-
 _Noreturn void image_main(struct vcpu *vcpu)
 {
 	const struct gprs *regs = &vcpu->regs;
-	uint64_t cr4 = regs->r8, cr3 = regs->r9;
 	int err;
 
-	entry_from_caller(vcpu);
+	vcpu->crossing = (struct crossing *)regs->r8;
 	if (regs->rdi == HADAL_ENTER_INIT)
-		err = init(vcpu, memory_direct(regs->rsi), cr3, cr4);
+		err = init(vcpu, memory_direct(regs->rsi));
 	else if (regs->rdi == HADAL_ENTER_START)
-		err = start_cpu(vcpu, cr3, cr4);
+		err = start_cpu(vcpu);
 	else
 		err = -EINVAL;
 	vcpu->regs.rax = (int64_t)err;

@@ -10,6 +10,7 @@
 #include "vcpu/vendor.h"
 #include "x86/apic.h"
 #include "x86/cpu.h"
+#include "x86/crossing.h"
 
 /* INIT has one small stack; its faults use the far end of it. */
 static struct fault_stacks stacks_of(const struct vcpu *vcpu)
@@ -25,25 +26,27 @@ static struct fault_stacks stacks_of(const struct vcpu *vcpu)
 	};
 }
 
-int start_take_over(struct vcpu *vcpu, uint64_t cr3, uint64_t cr4)
+int start_take_over(struct vcpu *vcpu)
 {
 	struct fault_stacks stacks = stacks_of(vcpu);
-	int err = entry_state_save(vcpu, cr3, cr4);
+	int err = entry_state_save(vcpu);
 
-	descriptors_init(&vcpu->gdt, &vcpu->tss, &stacks);
-	descriptors_load(&vcpu->gdt);
+	descriptors_init(vcpu->crossing->gdt, &vcpu->tss, &stacks);
+	descriptors_load();
+	collect_crossing_nmis(vcpu);
 	return err;
 }
 
-int start_cpu(struct vcpu *vcpu, uint64_t cr3, uint64_t cr4)
+int start_cpu(struct vcpu *vcpu)
 {
-	int err = start_take_over(vcpu, cr3, cr4);
+	int err;
 
+	vcpu->attention = 0; /* nothing counts in it yet */
+	err = start_take_over(vcpu);
 	if (err)
 		return err;
 	vcpu->apic_id = apic_id();
 	vcpu->in_handler = false;
-	vcpu->attention = 0;
 	vcpu->kick_sent = false;
 	vcpu->virtualized = false;
 	vcpu->inject.info = 0;
@@ -67,6 +70,8 @@ int start_cpu(struct vcpu *vcpu, uint64_t cr3, uint64_t cr4)
 	vcpu->regs.rax = 0;
 	vcpu->rip = vcpu->entry.rip;
 	vcpu->rflags = vcpu->entry.rflags;
+	if (vcpu->crossing->machine_checks)
+		vcpu->inject.info = EVENT_VALID | EVENT_EXCEPTION | VECTOR_MC;
 	log_line("started");
 	vendor->enter(vcpu);
 	vcpu_entry_failed(vcpu);

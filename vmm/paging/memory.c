@@ -100,6 +100,13 @@ static int take_own(uint64_t start, uint64_t bytes)
 	return 0;
 }
 
+/* The memory that the CPUs cross in, of whole pages. */
+static uint64_t crossing_bytes(void)
+{
+	return ((uint64_t)machine.cpu_count * HADAL_CROSSING_BYTES + PAGE_BYTES - 1) &
+	       ~(PAGE_BYTES - 1);
+}
+
 static int take_boot(const struct hadal_boot *boot)
 {
 	int err;
@@ -117,14 +124,18 @@ static int take_boot(const struct hadal_boot *boot)
 	if (!err)
 		err = take_own(boot->image_physical, image_end - image_start);
 	pt_pool_init(&machine.pool, HADAL_DIRECT_BASE);
+	if (!boot->pool_count || boot->pool[0].bytes < crossing_bytes())
+		return -EINVAL;
+	machine.crossing_physical = boot->pool[0].physical;
 	for (uint32_t i = 0; !err && i < boot->pool_count; i++) {
 		const struct hadal_chunk *chunk = &boot->pool[i];
+		uint64_t skip = i ? 0 : crossing_bytes();
 
 		err = take_own(chunk->physical, chunk->bytes);
 		if (!err)
-			pt_pool_add(&machine.pool, chunk->physical, chunk->bytes);
+			pt_pool_add(&machine.pool, chunk->physical + skip, chunk->bytes - skip);
 	}
-	machine.pool_pages = machine.pool.free_pages;
+	machine.pool_pages = machine.pool.free_pages + crossing_bytes() / PAGE_BYTES;
 	return err;
 }
 
@@ -149,6 +160,9 @@ static int map_image(void)
 	if (!err)
 		err = pt_map(pt, machine.trampoline, physical, PAGE_BYTES,
 			     PT_READ | PT_EXEC | PT_TYPE(MEMORY_WB));
+	if (!err)
+		err = pt_map(pt, machine.trampoline + PAGE_BYTES, machine.crossing_physical,
+			     crossing_bytes(), PT_READ | PT_WRITE | PT_TYPE(MEMORY_WB));
 	return err;
 }
 

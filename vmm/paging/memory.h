@@ -18,6 +18,7 @@ struct machine {
 	uint64_t flags; /* HADAL_BOOT_* */
 	uint64_t image_physical;
 	uint64_t trampoline;
+	uint64_t crossing_physical; /* mapped right behind the trampoline */
 	uint32_t ram_count;
 	struct hadal_range ram[HADAL_MAX_RAM_RANGES];
 	uint32_t own_count;

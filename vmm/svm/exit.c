@@ -224,10 +224,14 @@ static void take_nmi(void)
 	__asm__ volatile("stgi\n nop\n nop\n clgi" ::: "memory");
 }
 
-/* The guest's NMI handler ends; the shadow keeps the next NMI off until it has. */
+/*
+ * The guest's NMI handler ends. The shadow keeps the next NMI off until it has, but an exit before
+ * the IRET may lose it (QEMU does not load it); an NMI there would take the IRET's frame away.
+ */
 static void end_of_nmi(struct vcpu *vcpu)
 {
-	vcpu->arch_data[SVM_DATA_FLAGS] &= ~(uint64_t)SVM_FLAG_NMI_BLOCKED;
+	vcpu->arch_data[SVM_DATA_FLAGS] = SVM_FLAG_IRET_PENDING;
+	vcpu->arch_data[SVM_DATA_IRET_RIP] = vcpu->rip;
 	svm_set_intercept(vcpu, SVM_INTERCEPT_IRET, false);
 	svm_vmcb(vcpu)->interrupt_shadow |= 1;
 }
@@ -236,6 +240,7 @@ static void end_nmi_window(struct vcpu *vcpu)
 {
 	svm_set_intercept(vcpu, SVM_INTERCEPT_VINTR, false);
 	svm_vmcb(vcpu)->virtual_interrupt &= ~VIRTUAL_IRQ;
+	vcpu->arch_data[SVM_DATA_FLAGS] &= ~(uint64_t)SVM_FLAG_IRET_PENDING;
 }
 
 /* What more an exit of a kind has to tell. False when the guest is to go on without it. */
@@ -325,7 +330,7 @@ static __attribute__((noinline)) void encode_event(struct vcpu *vcpu)
 	vmcb->event_injection = vcpu->inject.info | (uint64_t)vcpu->inject.error << 32;
 	vmcb->rflags = vcpu->rflags;
 	if ((vcpu->inject.info & EVENT_TYPE) == EVENT_NMI) {
-		vcpu->arch_data[SVM_DATA_FLAGS] |= SVM_FLAG_NMI_BLOCKED;
+		vcpu->arch_data[SVM_DATA_FLAGS] = SVM_FLAG_NMI_BLOCKED;
 		svm_set_intercept(vcpu, SVM_INTERCEPT_IRET, true);
 	}
 	vcpu->inject.info = 0;

@@ -21,9 +21,11 @@ enum svm_data {
 	SVM_DATA_FLAGS,
 	SVM_DATA_CR_WRITES,     /* bit n: writes of CRn are to exit */
 	SVM_DATA_ALL_CR_WRITES, /* not 0: all of them */
+	SVM_DATA_IRET_RIP,      /* of the IRET that ends the guest's NMI handler */
 };
 
-#define SVM_FLAG_NMI_BLOCKED 1u /* the guest is in its NMI handler: an IRET ends it */
+#define SVM_FLAG_NMI_BLOCKED  1u /* the guest is in its NMI handler: an IRET ends it */
+#define SVM_FLAG_IRET_PENDING 2u /* which is the next that it executes */
 
 /* What the processor has, found by svm_probe(). */
 struct svm_features {

@@ -388,8 +388,11 @@ void svm_request_nmi_window(struct vcpu *vcpu)
 
 bool svm_nmi_allowed(struct vcpu *vcpu)
 {
-	return !(vcpu->arch_data[SVM_DATA_FLAGS] & SVM_FLAG_NMI_BLOCKED) &&
-	       !(svm_vmcb(vcpu)->interrupt_shadow & 1);
+	uint64_t flags = vcpu->arch_data[SVM_DATA_FLAGS];
+
+	if ((flags & SVM_FLAG_IRET_PENDING) && vcpu->rip == vcpu->arch_data[SVM_DATA_IRET_RIP])
+		return false;
+	return !(flags & SVM_FLAG_NMI_BLOCKED) && !(svm_vmcb(vcpu)->interrupt_shadow & 1);
 }
 
 void svm_flush_nested(struct vcpu *vcpu)

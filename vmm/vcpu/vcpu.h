@@ -52,6 +52,7 @@ enum vcpu_reg {
 enum vcpu_segment { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SEG_TR, SEG_COUNT };
 
 struct insn;
+struct crossing;
 
 /* An event to deliver on the next entry, encoded as both vendors do (SDM 25.8.3, APM 15.20). */
 #define EVENT_VALID     (1u << 31)
@@ -77,7 +78,7 @@ struct event {
 #define REQUEST_PAUSE  16u /* run nothing of the guest's while pause_ticks */
 #define REQUEST_SET    32u /* while paused: take the asker's registers */
 
-/* What the trampoline saves of the system that START is called from. */
+/* The state of the system that START is called from, or that a CPU is handed back to. */
 struct entry_state {
 	uint64_t cr0, cr3, cr4, efer;
 	uint64_t rip, rsp, rflags;
@@ -130,10 +131,9 @@ struct vcpu {
 	uint64_t pause_ticks;             /* for how long it is to pause; 0: not */
 	bool paused;                      /* it has come to a halt, and answers requests there */
 	struct register_undo undo;        /* should the processor refuse what was set */
-	uint64_t leave_gdt[32];
 	struct entry_state entry;
 	struct hadal_stats stats;
-	struct gdt gdt;
+	struct crossing *crossing; /* its memory between the system and the image */
 	struct tss tss;
 	void *arch; /* PERCPU_ARCH pages, one after the other */
 	uint64_t arch_physical[PERCPU_ARCH_PAGES];

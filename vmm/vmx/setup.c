@@ -3,6 +3,7 @@
 #include "paging/memory.h"
 #include "vcpu/ports.h"
 #include "x86/cpu.h"
+#include "x86/crossing.h"
 #include "vmx/vmx.h"
 
 /* What the processor has after a reset: entries 0 and 3 are WB and UC, as the image's tables want
@@ -55,7 +56,7 @@ static void setup_host(struct vcpu *vcpu)
 	vmwrite(VMCS_HOST_FS_BASE, 0);
 	vmwrite(VMCS_HOST_GS_BASE, 0);
 	vmwrite(VMCS_HOST_TR_BASE, (uint64_t)&vcpu->tss);
-	vmwrite(VMCS_HOST_GDTR_BASE, (uint64_t)&vcpu->gdt);
+	vmwrite(VMCS_HOST_GDTR_BASE, (uint64_t)vcpu->crossing->gdt);
 	vmwrite(VMCS_HOST_IDTR_BASE, idt_pointer().base);
 	vmwrite(VMCS_HOST_SYSENTER_CS, 0);
 	vmwrite(VMCS_HOST_SYSENTER_ESP, 0);

@@ -1,17 +1,11 @@
 // SPDX-License-Identifier: MIT
-/* The image's own GDT, TSS and IDT. */
+/* The image's own TSS and IDT. */
 #include "base/layout.h"
+#include "x86/crossing.h"
 #include "x86/descriptors.h"
 
 #define GATE_PRESENT_INTERRUPT 0x8e00u
-#define SEGMENT_CODE64         0x00af9b000000ffffull
-#define SEGMENT_DATA           0x00cf93000000ffffull
 #define SEGMENT_TSS_ACCESS     0x89ull
-
-struct gate {
-	uint16_t offset_low, selector, flags, offset_middle;
-	uint32_t offset_high, reserved;
-};
 
 extern char fault_stubs[];
 
@@ -51,7 +45,7 @@ struct descriptor_pointer idt_pointer(void)
 	return (struct descriptor_pointer){sizeof(idt) - 1, (uint64_t)idt};
 }
 
-void descriptors_init(struct gdt *gdt, struct tss *table, const struct fault_stacks *stacks)
+void descriptors_init(uint64_t *gdt, struct tss *table, const struct fault_stacks *stacks)
 {
 	uint64_t tss = (uint64_t)table;
 
@@ -59,24 +53,17 @@ void descriptors_init(struct gdt *gdt, struct tss *table, const struct fault_sta
 	table->ist[IST_DOUBLE_FAULT - 1] = stacks->double_fault;
 	table->ist[IST_NMI - 1] = stacks->nmi;
 	table->ist[IST_MACHINE_CHECK - 1] = stacks->machine_check;
-	*gdt = (struct gdt){{
-		0,
-		SEGMENT_CODE64,
-		SEGMENT_DATA,
-		(sizeof(struct tss) - 1) | (tss & 0xffffff) << 16 | SEGMENT_TSS_ACCESS << 40 |
-			(tss >> 24 & 0xff) << 56,
-		tss >> 32,
-	}};
+	/* Not busy, as LTR wants it. */
+	gdt[SELECTOR_TSS / 8] = (sizeof(struct tss) - 1) | (tss & 0xffffff) << 16 |
+				SEGMENT_TSS_ACCESS << 40 | (tss >> 24 & 0xff) << 56;
+	gdt[SELECTOR_TSS / 8 + 1] = tss >> 32;
 }
 
-void descriptors_load(struct gdt *table)
+void descriptors_load(void)
 {
-	struct descriptor_pointer gdt = {sizeof(*table) - 1, (uint64_t)table};
 	struct descriptor_pointer idt_now = idt_pointer();
 	uint64_t code = SELECTOR_CODE;
 
-	__asm__ volatile("lgdt %0" ::"m"(gdt));
-	__asm__ volatile("lidt %0" ::"m"(idt_now));
 	__asm__ volatile("push %0\n"
 			 "lea 1f(%%rip), %%rax\n"
 			 "push %%rax\n"
@@ -88,7 +75,6 @@ void descriptors_load(struct gdt *table)
 		"mov %0, %%ds\n mov %0, %%es\n mov %1, %%fs\n mov %1, %%gs" ::"r"(SELECTOR_DATA),
 		"r"(0));
 	__asm__ volatile("lldt %w0" ::"r"(0));
-	/* LTR wants a TSS that is not busy. */
-	table->entry[SELECTOR_TSS / 8] &= ~(2ull << 40);
 	__asm__ volatile("ltr %w0" ::"r"(SELECTOR_TSS));
+	__asm__ volatile("lidt %0" ::"m"(idt_now)); /* its gates use the TSS */
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The image's own GDT, TSS and IDT, one GDT and TSS per CPU (SDM vol. 3, 3.4 and 8.7). */
+/*
+ * The image's own TSS and IDT, one TSS per CPU (SDM vol. 3, 3.4 and 8.7). The GDT is the one of
+ * x86/crossing.h.
+ */
 #ifndef HADAL_X86_DESCRIPTORS_H
 #define HADAL_X86_DESCRIPTORS_H
 
@@ -10,8 +13,9 @@ struct descriptor_pointer {
 	uint64_t base;
 } __attribute__((packed));
 
-struct gdt {
-	uint64_t entry[5]; /* null, code, data, TSS (two) */
+struct gate {
+	uint16_t offset_low, selector, flags, offset_middle;
+	uint32_t offset_high, reserved;
 };
 
 struct tss {
@@ -31,12 +35,12 @@ struct fault_stacks {
 	uint64_t double_fault, nmi, machine_check;
 };
 
-/* Fills a CPU's GDT and TSS. */
-void descriptors_init(struct gdt *gdt, struct tss *tss, const struct fault_stacks *stacks);
+/* Fills a CPU's TSS and names it in its GDT. */
+void descriptors_init(uint64_t *gdt, struct tss *tss, const struct fault_stacks *stacks);
 /* Fills the IDT that all CPUs share. */
 void idt_init(void);
 struct descriptor_pointer idt_pointer(void);
-/* Loads this GDT, its TSS and segments, and the IDT. */
-void descriptors_load(struct gdt *gdt);
+/* Loads all segment registers, the TSS and then the IDT of the image; the GDT is loaded. */
+void descriptors_load(void);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
 /*
  * /dev/hadal_test, for tests in a guest only: root executes a hypercall in ring 0 with registers of
- * its choice, and has physically contiguous memory to name in it.
+ * its choice, has physically contiguous memory to name in it, and can have NMIs sent to all CPUs.
  */
 #ifndef HADAL_TEST_H
 #define HADAL_TEST_H
@@ -59,8 +59,16 @@ struct hadal_test_act {
 };
 #define HADAL_TEST_MARK 0x6861646c6d61726bull
 
+/* NMIs to all CPUs, `hz` a second, until the file is closed; hz 0 only asks how many came. */
+struct hadal_test_storm {
+	uint32_t hz; /* 0, or 20 to 100000 */
+	uint32_t reserved;
+	uint64_t came; /* out: NMIs that the kernel has seen in all storms, on all CPUs together */
+};
+
 #define HADAL_TEST_CALL  _IOWR('h', 0, struct hadal_test_call)
 #define HADAL_TEST_ARENA _IOR('h', 1, struct hadal_test_arena)
 #define HADAL_TEST_ACT   _IOWR('h', 2, struct hadal_test_act)
+#define HADAL_TEST_STORM _IOWR('h', 3, struct hadal_test_storm)
 
 #endif

@@ -11,9 +11,12 @@
 
 #include "act.h"
 #include "hadal_test.h"
+#include "storm.h"
 
 asmlinkage bool execute_vmcall(struct hadal_test_registers *registers);
 asmlinkage bool execute_vmmcall(struct hadal_test_registers *registers);
+
+static struct file *storm_file; /* whose end is that of the storm */
 
 static int test_open(struct inode *inode, struct file *file)
 {
@@ -26,6 +29,10 @@ static int test_open(struct inode *inode, struct file *file)
 
 static int test_release(struct inode *inode, struct file *file)
 {
+	if (file == storm_file) {
+		storm_end();
+		storm_file = NULL;
+	}
 	free_pages((unsigned long)file->private_data, HADAL_TEST_ARENA_ORDER);
 	return 0;
 }
@@ -80,6 +87,19 @@ static long act(struct hadal_test_act __user *user)
 	return result ? result : copy_to_user(user, &request, sizeof(request)) ? -EFAULT : 0;
 }
 
+static long ask_storm(struct file *file, struct hadal_test_storm __user *user)
+{
+	struct hadal_test_storm request;
+	long error;
+
+	if (copy_from_user(&request, user, sizeof(request)))
+		return -EFAULT;
+	error = storm(&request);
+	if (!error && request.hz)
+		storm_file = file;
+	return !error && copy_to_user(user, &request, sizeof(request)) ? -EFAULT : error;
+}
+
 static long test_ioctl(struct file *file, unsigned int command, unsigned long argument)
 {
 	switch (command) {
@@ -89,6 +109,8 @@ static long test_ioctl(struct file *file, unsigned int command, unsigned long ar
 		return tell_arena(file, (void __user *)argument);
 	case HADAL_TEST_ACT:
 		return act((void __user *)argument);
+	case HADAL_TEST_STORM:
+		return ask_storm(file, (void __user *)argument);
 	}
 	return -ENOTTY;
 }
