@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Memory of this system, or an image, in the layout of a dump. */
 #include "dump_source.h"
 #include "kernel/layout.h"
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The files of a mount: memory in three forms, and profiles that are made when first read. */
 #include "mount_files.h"
 
 #include <errno.h>

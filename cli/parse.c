@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Numbers and lengths as people write them. */
 #include "parse.h"
 
 #include <ctype.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* REGISTER=VALUE,... as registers to set. */
 #include "parse_registers.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The namespaces of a process, printed. */
 #include "process_namespaces.h"
 
 #include <inttypes.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Processes in the order of a tree, each below its parent. */
 #include "process_tree.h"
 
 #include <stdlib.h>

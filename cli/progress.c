@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* How far a long command is, for a terminal. */
 #include "progress.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Values of the kernel, printed as C or as JSON. */
 #include "show_print.h"
 
 #include <inttypes.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Sockets in words: addresses, states, who holds them. */
 #include "socket_text.h"
 
 #include <arpa/inet.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Types of the kernel, printed as C or as JSON. */
 #include "types_print.h"
 
 #include <bpf/btf.h>
