@@ -11,8 +11,8 @@
 #include "vcpu/vendor.h"
 
 #define MSRS    256
-#define THREADS 4
-#define ROUNDS  5000
+#define THREADS 2
+#define ROUNDS  40000
 
 static bool read_exits[MSRS * 2], write_exits[MSRS * 2];
 
