@@ -19,13 +19,14 @@ EXT_SOURCES := $(foreach dir,$(VMM_EXT),$(sort $(wildcard $(dir)/*.c)))
 EXT_OBJECTS := $(foreach source,$(EXT_SOURCES),$(BUILD)/vmm/ext-objects/$(notdir \
 	$(patsubst %/,%,$(dir $(source))))-$(notdir $(basename $(source))).o)
 
-$(VMM_OBJECTS): $(BUILD)/%.o: $$(wildcard %.c %.S)
+# What it is compiled with is part of what it is made from.
+$(VMM_OBJECTS): $(BUILD)/%.o: $$(wildcard %.c %.S) vmm/rules.mk
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(VMM_CFLAGS) -c -o $@ $<
 
 define ext_rule
-$(BUILD)/vmm/ext-objects/$(notdir $(patsubst %/,%,$(dir $(1))))-$(notdir $(basename $(1))).o: $(1)
+$(BUILD)/vmm/ext-objects/$(notdir $(patsubst %/,%,$(dir $(1))))-$(notdir $(basename $(1))).o: $(1) vmm/rules.mk
 	$$(call say,CC,$$@)
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(VMM_CFLAGS) -c -o $$@ $$<

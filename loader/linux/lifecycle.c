@@ -11,6 +11,7 @@
 #include <asm/svm.h>
 
 #include "call.h"
+#include "counters.h"
 #include "client.h"
 #include "compat.h"
 #include "loader.h"
@@ -63,9 +64,12 @@ static noinline __nocfi long image_call(enum hadal_enter op, u64 root, unsigned 
 {
 	unsigned long flags;
 	long result;
+	u64 counters;
 
 	local_irq_save(flags);
+	counters = counters_stop();
 	result = hadal.enter(op, virt_to_phys(hadal.memory.boot), root, cpu);
+	counters_go_on(counters);
 	local_irq_restore(flags);
 	return result;
 }
@@ -106,11 +110,14 @@ static int cpu_leave(unsigned int cpu)
 {
 	unsigned long flags;
 	long result;
+	u64 counters;
 
 	if (!cpumask_test_cpu(cpu, &cpus_entered))
 		return 0;
 	local_irq_save(flags);
+	counters = counters_stop();
 	result = hadal_call(HADAL_CALL_STOP, 0, 0, 0, 0, 0);
+	counters_go_on(counters);
 	local_irq_restore(flags);
 	/* -ENODEV: there is nobody to leave, as after a fault that gave the CPU back. */
 	if (!result || result == -ENODEV)

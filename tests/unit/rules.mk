@@ -26,7 +26,7 @@ $(BUILD)/tests/unit/test_layout: tests/layout
 # Not intermediate: several tests share them.
 .SECONDARY:
 
-$(BUILD)/tests/sanitized/%.o: %.c
+$(BUILD)/tests/sanitized/%.o: %.c tests/unit/rules.mk
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(UNIT_CFLAGS) $(UNIT_CPPFLAGS) -c -o $@ $<

@@ -16,9 +16,10 @@
 #define VECTOR_AC 17
 
 static struct vcpu vcpu;
-static bool long_mode, can_take_nmi;
+static bool long_mode, can_take_nmi, can_take_interrupt;
 static uint64_t debugctl;
-static int shadows_cleared, steps, shutdowns, windows, served, nmis_taken, paused;
+static int shadows_cleared, steps, shutdowns, windows, interrupt_windows, served, nmis_taken,
+	paused;
 static enum verdict verdict;
 
 exit_handler_fn exit_handlers[HADAL_EXIT_KIND_COUNT];
@@ -85,11 +86,25 @@ static bool nmi_allowed(struct vcpu *v)
 	return can_take_nmi;
 }
 
+static void request_interrupt_window(struct vcpu *v)
+{
+	(void)v;
+	interrupt_windows++;
+}
+
+static bool interrupt_allowed(struct vcpu *v)
+{
+	(void)v;
+	return can_take_interrupt;
+}
+
 static const struct vendor fake_vendor = {
 	.pend_single_step = pend_single_step,
 	.shutdown = shut_down,
 	.request_nmi_window = request_nmi_window,
 	.nmi_allowed = nmi_allowed,
+	.request_interrupt_window = request_interrupt_window,
+	.interrupt_allowed = interrupt_allowed,
 };
 const struct vendor *vendor = &fake_vendor;
 
@@ -103,8 +118,9 @@ static int reset(void **unused)
 {
 	(void)unused;
 	memset(&vcpu, 0, sizeof(vcpu));
-	shadows_cleared = steps = shutdowns = windows = served = nmis_taken = paused = 0;
-	long_mode = can_take_nmi = true;
+	shadows_cleared = steps = shutdowns = windows = interrupt_windows = served = nmis_taken =
+		paused = 0;
+	long_mode = can_take_nmi = can_take_interrupt = true;
 	debugctl = 0;
 	verdict = VERDICT_DONE;
 	exit_handlers[HADAL_EXIT_CPUID] = handler;
@@ -311,6 +327,60 @@ static void attention_ends_when_all_is_served(void **unused)
 	assert_false(vcpu.attention);
 }
 
+/* Its local APIC sends it no second time. */
+static void an_interrupt_waits_behind_an_exception(void **unused)
+{
+	const uint32_t interrupt = EVENT_VALID | EVENT_INTERRUPT | 0x30;
+
+	(void)unused;
+	vcpu.inject.info = interrupt;
+	vcpu_inject_gp(&vcpu);
+	assert_int_equal(vcpu.inject.info, EVENT_VALID | EVENT_EXCEPTION | EVENT_ERROR | VECTOR_GP);
+	assert_true(vcpu.attention);
+	vcpu_attend(&vcpu);
+	assert_false(vcpu.attention);
+	assert_int_equal(vcpu.inject.info & EVENT_VECTOR, VECTOR_GP);
+	assert_int_equal(interrupt_windows, 1);
+
+	/* The exception is on its way, and interrupts are off in its handler. */
+	vcpu.inject.info = 0;
+	can_take_interrupt = false;
+	vcpu_attend(&vcpu);
+	assert_int_equal(vcpu.inject.info, 0);
+	assert_int_equal(interrupt_windows, 2);
+
+	can_take_interrupt = true;
+	vcpu_attend(&vcpu);
+	assert_int_equal(vcpu.inject.info, interrupt);
+	vcpu.inject.info = 0;
+	vcpu_attend(&vcpu);
+	assert_int_equal(vcpu.inject.info, 0);
+	assert_int_equal(interrupt_windows, 2);
+
+	/* After a fault in the image too. */
+	vcpu.inject.info = interrupt;
+	vcpu_abandon_exit(&vcpu);
+	assert_int_equal(vcpu.inject.info & EVENT_VECTOR, VECTOR_GP);
+	assert_int_equal(vcpu.held.info, interrupt);
+}
+
+static void other_events_behind_an_exception(void **unused)
+{
+	(void)unused;
+	vcpu.inject.info = EVENT_VALID | EVENT_NMI | VECTOR_NMI;
+	vcpu_inject_ud(&vcpu);
+	assert_true(vcpu.nmi_pending);
+	assert_int_equal(vcpu.held.info, 0);
+	vcpu.nmi_pending = false;
+	/* RIP still points at the instruction. */
+	vcpu.inject.info = EVENT_VALID | EVENT_SOFT_INT | 0x80;
+	vcpu_inject_ud(&vcpu);
+	vcpu.inject.info = EVENT_VALID | EVENT_EXCEPTION | VECTOR_DE;
+	vcpu_inject_ud(&vcpu);
+	assert_int_equal(vcpu.held.info, 0);
+	assert_false(vcpu.nmi_pending);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -325,6 +395,8 @@ int main(void)
 		cmocka_unit_test_setup(an_nmi_waits_until_it_may_come, reset),
 		cmocka_unit_test_setup(attention_ends_when_all_is_served, reset),
 		cmocka_unit_test_setup(a_pause_comes_after_all_else, reset),
+		cmocka_unit_test_setup(an_interrupt_waits_behind_an_exception, reset),
+		cmocka_unit_test_setup(other_events_behind_an_exception, reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,6 +20,7 @@
 #include "extension/handlers.h"
 #include "vcpu/vendor.h"
 #include "x86/apic.h"
+#include "x86/pmi.h"
 
 #define CPUS    3
 #define CHANGES 200
@@ -34,7 +35,8 @@ static struct cpu {
 	bool flush;     /* before the next entry */
 	bool done;      /* takes part no more, but answers */
 	bool is_deaf;   /* takes no NMI */
-	uint32_t page;  /* what it has cached of the page below */
+	bool in_nmi_handler;
+	uint32_t page; /* what it has cached of the page below */
 	uint64_t sent_nmis;
 	uint64_t guest_nmis;
 } cpu[CPUS];
@@ -43,6 +45,7 @@ static struct cpu {
 static uint32_t page;
 static uint32_t log_lines;
 static uint32_t pauses;
+static bool counter_overflowed; /* of a performance counter */
 static __thread struct vcpu *current;
 
 /* Asked for by who waits for a lock: there may be fewer real processors. */
@@ -114,7 +117,17 @@ static void flush_nested(struct vcpu *vcpu)
 	cpu[vcpu->index].flush = true;
 }
 
-static const struct vendor test_vendor = {.flush_nested = flush_nested};
+static bool nmi_blocked(struct vcpu *vcpu)
+{
+	return cpu[vcpu->index].in_nmi_handler;
+}
+
+bool pmi_waits(void)
+{
+	return counter_overflowed;
+}
+
+static const struct vendor test_vendor = {.flush_nested = flush_nested, .nmi_blocked = nmi_blocked};
 const struct vendor *vendor = &test_vendor;
 
 /* From the end of an exit's handler into the guest. */
@@ -288,6 +301,77 @@ static void everybody_at_once(void **unused)
 	assert_true(pauses > 0);
 }
 
+/* NMIs that the processor has counted while the image ran, or one that exited. */
+static uint64_t take(struct vcpu *vcpu, uint32_t count)
+{
+	uint64_t before = cpu[vcpu->index].guest_nmis;
+
+	vcpu->host_nmis = count;
+	request_take_nmis(vcpu);
+	return cpu[vcpu->index].guest_nmis - before;
+}
+
+static void kicks_are_told_from_the_guests_nmis(void **unused)
+{
+	struct vcpu *vcpu = vcpu_at(1);
+
+	(void)unused;
+	assert_int_equal(take(vcpu, 0), 0);
+	assert_int_equal(take(vcpu, 1), 1);
+	request_post(vcpu, REQUEST_FLUSH);
+	assert_int_equal(take(vcpu, 1), 0);
+	assert_int_equal(take(vcpu, 1), 1);
+	vcpu->requests = 0;
+	request_post(vcpu, REQUEST_FLUSH);
+	assert_int_equal(take(vcpu, 2), 1);
+	assert_int_equal(vcpu->stats.kicks, 2);
+}
+
+/* Its handler would never run, and the counter's interrupt stay masked. */
+static void a_counters_nmi_that_merged_with_a_kick_is_not_lost(void **unused)
+{
+	struct vcpu *vcpu = vcpu_at(1);
+
+	(void)unused;
+	counter_overflowed = true;
+	request_post(vcpu, REQUEST_FLUSH);
+	assert_int_equal(take(vcpu, 1), 1);
+	/* Its handler has it in hand. */
+	vcpu->requests = 0;
+	cpu[1].in_nmi_handler = true;
+	request_post(vcpu, REQUEST_FLUSH);
+	assert_int_equal(take(vcpu, 1), 0);
+	cpu[1].in_nmi_handler = false;
+	/* It is on its way there. */
+	vcpu->requests = 0;
+	vcpu->nmi_pending = true;
+	request_post(vcpu, REQUEST_FLUSH);
+	assert_int_equal(take(vcpu, 1), 0);
+	assert_int_equal(take(vcpu, 0), 0);
+	counter_overflowed = false;
+}
+
+/* One that was sent again comes twice, the second time when nobody waits for it any more. */
+static void a_late_kick_is_not_the_guests(void **unused)
+{
+	struct vcpu *vcpu = vcpu_at(1);
+
+	(void)unused;
+	vcpu->kick_sent = vcpu->kick_repeated = true;
+	assert_int_equal(take(vcpu, 1), 0);
+	assert_int_equal(take(vcpu, 1), 0); /* the late one */
+	assert_int_equal(take(vcpu, 1), 1);
+	/* Merged into one, so that there is no late one; much later another comes. */
+	vcpu->kick_sent = vcpu->kick_repeated = true;
+	assert_int_equal(take(vcpu, 1), 0);
+	vcpu->late_kick_until = 1;
+	assert_int_equal(take(vcpu, 1), 1);
+	/* Both at once. */
+	vcpu->kick_sent = vcpu->kick_repeated = true;
+	assert_int_equal(take(vcpu, 2), 0);
+	assert_int_equal(take(vcpu, 1), 1);
+}
+
 static bool stop_deaf;
 
 static void *deaf_processor(void *argument)
@@ -335,6 +419,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(everybody_at_once, reset),
+		cmocka_unit_test_setup(kicks_are_told_from_the_guests_nmis, reset),
+		cmocka_unit_test_setup(a_counters_nmi_that_merged_with_a_kick_is_not_lost, reset),
+		cmocka_unit_test_setup(a_late_kick_is_not_the_guests, reset),
 		cmocka_unit_test_setup(who_does_not_answer, reset),
 	};
 

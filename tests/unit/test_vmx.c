@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: MIT
-// Sources: vmm/vmx/caps.c vmm/vmx/reasons.c
+// Sources: vmm/vmx/caps.c vmm/vmx/reasons.c vmm/vcpu/entry_check.c
 /* What VT-x's capabilities allow, and names of exits. */
 #include <string.h>
 #include "unit.h"
 #include "base/bits.h"
+#include "base/log.h"
+#include "vcpu/entry_check.h"
 #include "vmx/caps.h"
 #include "vmx/reasons.h"
 #include "vmx/vmcs.h"
+#include "x86/cpu.h"
 
-#define CR0_PE BIT(0)
-#define CR0_NE BIT(5)
-#define CR0_PG BIT(31)
-#define VMXE   BIT(13)
+#define VMXE BIT(13)
+
+void log_line(const char *format, ...)
+{
+	(void)format;
+}
 
 static uint64_t both(uint32_t must, uint32_t may)
 {
@@ -92,7 +97,88 @@ static void cr_masks_cover_fixed_bits_only(void **unused)
 	assert_int_equal(c.cr0_on, CR0_NE);
 	assert_int_equal(c.cr0_mask, CR0_NE);
 	assert_int_equal(c.cr4_on, VMXE);
-	assert_int_equal(c.cr4_mask, VMXE | ~0x003767ffull);
+	assert_int_equal(c.cr4_mask, VMXE | ~0x003767ffull); /* FRED is among the latter */
+}
+
+/* Injected events do not carry what FRED delivers with them, so the guest cannot turn it on. */
+static void fred_is_not_the_guests(void **unused)
+{
+	struct vmx_caps caps = broadwell();
+	(void)unused;
+
+	caps.cr4_fixed1 |= CR4_FRED;
+	assert_true(chosen(&caps).cr4_mask & CR4_FRED);
+	assert_int_equal(entry_check(CR4_FRED, 0), -EOPNOTSUPP);
+	assert_int_equal(entry_check(~CR4_FRED, ~1ull), 0);
+}
+
+static void a_kernel_with_a_shadow_stack_is_refused(void **unused)
+{
+	(void)unused;
+	assert_int_equal(entry_check(CR4_CET, 1), -EOPNOTSUPP);
+	assert_int_equal(entry_check(CR4_CET, 4), 0); /* indirect-branch tracking alone */
+	assert_int_equal(entry_check(0, 1), 0);
+}
+
+/* An Ice Lake's additions: Processor Trace through EPT, and architectural last-branch records. */
+static struct vmx_caps tracing(void)
+{
+	struct vmx_caps caps = broadwell();
+
+	caps.misc = MISC_PT;
+	caps.secondary |= both(0, SECONDARY_PT_NESTED);
+	caps.exit |= both(0, EXIT_CLEAR_PT | EXIT_CLEAR_LBR);
+	caps.entry |= both(0, ENTRY_LOAD_PT | ENTRY_LOAD_LBR);
+	return caps;
+}
+
+static void tracing_is_off_in_the_image(void **unused)
+{
+	struct vmx_caps caps = tracing();
+	struct vmx_controls c = chosen(&caps);
+	(void)unused;
+
+	assert_true(c.secondary & SECONDARY_PT_NESTED);
+	assert_int_equal(c.exit & (EXIT_CLEAR_PT | EXIT_CLEAR_LBR), EXIT_CLEAR_PT | EXIT_CLEAR_LBR);
+	assert_int_equal(c.entry & (ENTRY_LOAD_PT | ENTRY_LOAD_LBR),
+			 ENTRY_LOAD_PT | ENTRY_LOAD_LBR);
+	assert_false(c.pt_refused);
+}
+
+/* Of controls that need each other either all are set or none; without them there is no trace. */
+static void a_trace_past_ept_is_refused(void **unused)
+{
+	struct vmx_caps caps[3] = {tracing(), tracing(), tracing()};
+	(void)unused;
+
+	caps[0].secondary &= ~both(0, SECONDARY_PT_NESTED);
+	caps[1].exit &= ~both(0, EXIT_CLEAR_PT | EXIT_CLEAR_LBR);
+	caps[2].entry &= ~both(0, ENTRY_LOAD_PT | ENTRY_LOAD_LBR);
+	for (int i = 0; i < 3; i++) {
+		struct vmx_controls c = chosen(&caps[i]);
+
+		assert_true(c.pt_refused);
+		assert_false(c.secondary & SECONDARY_PT_NESTED);
+		assert_false(c.exit & EXIT_CLEAR_PT);
+		assert_false(c.entry & ENTRY_LOAD_PT);
+		assert_int_equal(!!(c.exit & EXIT_CLEAR_LBR), i == 0);
+		assert_int_equal(!!(c.entry & ENTRY_LOAD_LBR), i == 0);
+		caps[i].misc = 0; /* VMX and Processor Trace exclude each other: no need to */
+		assert_false(chosen(&caps[i]).pt_refused);
+	}
+}
+
+static void what_is_locked_in_is_locked_on(void **unused)
+{
+	const uint64_t vmx = FEATURE_CONTROL_LOCKED | FEATURE_CONTROL_VMX;
+	(void)unused;
+
+	assert_int_equal(vmx_feature_control(0, false, false, true), vmx);
+	assert_int_equal(vmx_feature_control(2, false, false, false), vmx | 2);
+	assert_int_equal(vmx_feature_control(0, true, false, false), vmx | BIT(20));
+	assert_int_equal(vmx_feature_control(0, false, true, false), vmx | BIT(18));
+	assert_int_equal(vmx_feature_control(0, true, true, true),
+			 vmx | BIT(20) | BIT(18) | BIT(17));
 }
 
 static void what_is_lacking_is_named(void **unused)
@@ -230,6 +316,11 @@ int main(void)
 		cmocka_unit_test(nothing_exits_that_need_not),
 		cmocka_unit_test(the_guest_keeps_instructions_that_it_knows_of),
 		cmocka_unit_test(cr_masks_cover_fixed_bits_only),
+		cmocka_unit_test(fred_is_not_the_guests),
+		cmocka_unit_test(a_kernel_with_a_shadow_stack_is_refused),
+		cmocka_unit_test(tracing_is_off_in_the_image),
+		cmocka_unit_test(a_trace_past_ept_is_refused),
+		cmocka_unit_test(what_is_locked_in_is_locked_on),
 		cmocka_unit_test(what_is_lacking_is_named),
 		cmocka_unit_test(vpid_is_not_used_without_invvpid),
 		cmocka_unit_test(intercepts_add_their_controls),

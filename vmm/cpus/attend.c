@@ -16,6 +16,16 @@ static void deliver_nmi(struct vcpu *vcpu)
 	vcpu->nmi_pending = false;
 }
 
+static void deliver_held(struct vcpu *vcpu)
+{
+	if (vcpu->inject.info || !vendor->interrupt_allowed(vcpu)) {
+		vendor->request_interrupt_window(vcpu);
+		return;
+	}
+	vcpu->inject = vcpu->held;
+	vcpu->held.info = 0;
+}
+
 void vcpu_attend(struct vcpu *vcpu)
 {
 	if (vcpu->host_nmis)
@@ -29,4 +39,6 @@ void vcpu_attend(struct vcpu *vcpu)
 	__atomic_fetch_and(&vcpu->requests, ~REQUEST_NMI, __ATOMIC_RELAXED);
 	if (vcpu->nmi_pending)
 		deliver_nmi(vcpu);
+	if (vcpu->held.info)
+		deliver_held(vcpu);
 }

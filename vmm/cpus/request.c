@@ -10,6 +10,7 @@
 #include "vcpu/vendor.h"
 #include "x86/apic.h"
 #include "x86/cpu.h"
+#include "x86/pmi.h"
 
 /*
  * Who waits for another vCPU serves requests itself meanwhile, holds at most locks whose waiters do
@@ -27,6 +28,9 @@
 
 /* The same until it is kicked again, should the NMI have got lost: about a second. */
 #define KICK_AGAIN_TICKS (1ull << 31)
+
+/* How long after a repeated kick its second NMI may still come. */
+#define LATE_KICK_TICKS (1ull << 24)
 
 static struct lock registers_lock;
 static struct hadal_regs registers_slot;
@@ -87,6 +91,7 @@ static void wait_for(struct vcpu *vcpu, struct vcpu *other, struct answer *answe
 			log_line("cpu%u does not answer; it is not waited for", other->index);
 			__atomic_store_n(&answer->abandoned, generation, __ATOMIC_RELEASE);
 		} else if (__atomic_load_n(&other->kick_sent, __ATOMIC_SEQ_CST)) {
+			__atomic_store_n(&other->kick_repeated, true, __ATOMIC_SEQ_CST);
 			apic_send_nmi(other->apic_id);
 		}
 	}
@@ -224,14 +229,43 @@ void vcpu_serve_requests(struct vcpu *vcpu)
 	}
 }
 
+/*
+ * A kick that was repeated comes once or twice: the second time, soon after the first, nobody waits
+ * for it any more, and to the guest it would be an NMI for no reason.
+ */
+static bool is_late_kick(struct vcpu *vcpu)
+{
+	bool late = vcpu->late_kick_until && rdtsc() < vcpu->late_kick_until;
+
+	vcpu->late_kick_until = 0;
+	return late;
+}
+
+static void take_kick(struct vcpu *vcpu)
+{
+	vcpu->stats.kicks++;
+	if (__atomic_exchange_n(&vcpu->kick_repeated, false, __ATOMIC_SEQ_CST))
+		vcpu->late_kick_until = rdtsc() + LATE_KICK_TICKS;
+}
+
+/* The interrupt of a performance counter, when the processor has merged it with a kick. */
+static bool merged_with_kick(struct vcpu *vcpu)
+{
+	return !vcpu->nmi_pending && pmi_waits() && !vendor->nmi_blocked(vcpu);
+}
+
 void request_take_nmis(struct vcpu *vcpu)
 {
 	uint32_t count = __atomic_exchange_n(&vcpu->host_nmis, 0, __ATOMIC_SEQ_CST);
 
-	if (count && __atomic_exchange_n(&vcpu->kick_sent, false, __ATOMIC_SEQ_CST)) {
-		vcpu->stats.kicks++;
+	if (!count)
+		return;
+	if (__atomic_exchange_n(&vcpu->kick_sent, false, __ATOMIC_SEQ_CST)) {
+		take_kick(vcpu);
 		count--;
 	}
-	if (count)
+	if (count && is_late_kick(vcpu))
+		count--;
+	if (count || merged_with_kick(vcpu))
 		vcpu_inject_nmi(vcpu);
 }

@@ -80,10 +80,11 @@ static enum verdict base_nmi(struct vcpu *vcpu)
 	return VERDICT_RETRY;
 }
 
-/* The window is asked for again if the NMI still cannot be delivered. */
+/* The window is asked for again if what waits for it still cannot be delivered. */
 static enum verdict base_nmi_window(struct vcpu *vcpu)
 {
-	(void)vcpu;
+	if (vcpu->held.info)
+		__atomic_fetch_or(&vcpu->requests, REQUEST_NMI, __ATOMIC_RELAXED);
 	return VERDICT_RETRY;
 }
 

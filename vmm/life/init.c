@@ -12,6 +12,7 @@
 #include "vcpu/vendor.h"
 #include "x86/cpu.h"
 #include "x86/crossing.h"
+#include "x86/pmi.h"
 
 #define INIT_STACK_BYTES 16384
 
@@ -47,6 +48,7 @@ static int init_vendor(void)
 		log_line("this processor is neither Intel's nor AMD's");
 		return -ENODEV;
 	}
+	pmi_init();
 	err = vendor->probe();
 	if (!err)
 		err = ports_init();

@@ -48,8 +48,11 @@ int start_cpu(struct vcpu *vcpu)
 	vcpu->apic_id = apic_id();
 	vcpu->in_handler = false;
 	vcpu->kick_sent = false;
+	vcpu->kick_repeated = false;
+	vcpu->late_kick_until = 0;
 	vcpu->virtualized = false;
 	vcpu->inject.info = 0;
+	vcpu->held.info = 0;
 	vcpu->nmi_pending = false;
 	vcpu->pause_ticks = 0;
 	vcpu->paused = false;

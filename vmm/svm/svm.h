@@ -32,6 +32,9 @@ struct svm_features {
 	bool next_rip;
 	bool decode_assists;
 	bool flush_by_asid;
+	bool invlpgb;      /* and TLBSYNC */
+	bool spec_ctrl;    /* the VMCB holds the guest's SPEC_CTRL */
+	bool shadow_stack; /* the VMCB holds the guest's S_CET, SSP and ISST */
 };
 extern struct svm_features svm_features;
 
@@ -85,7 +88,10 @@ uint64_t svm_efer_allowed(void);
 void svm_reinject_exception(struct vcpu *vcpu);
 void svm_pend_single_step(struct vcpu *vcpu);
 void svm_request_nmi_window(struct vcpu *vcpu);
+bool svm_nmi_blocked(struct vcpu *vcpu);
 bool svm_nmi_allowed(struct vcpu *vcpu);
+void svm_request_interrupt_window(struct vcpu *vcpu);
+bool svm_interrupt_allowed(struct vcpu *vcpu);
 void svm_flush_nested(struct vcpu *vcpu);
 
 #endif

@@ -246,19 +246,37 @@ static uint64_t *swapped(struct vmcb *vmcb, uint32_t msr)
 		return &vmcb->sysenter_eip;
 	case MSR_PAT:
 		return &vmcb->pat;
+	case MSR_SPEC_CTRL:
+		return svm_features.spec_ctrl ? &vmcb->spec_ctrl : NULL;
+	case MSR_S_CET:
+		return svm_features.shadow_stack ? &vmcb->s_cet : NULL;
+	case MSR_ISST:
+		return svm_features.shadow_stack ? &vmcb->isst : NULL;
 	default:
 		return NULL;
 	}
 }
 
+/* The processor's own opinion; the image keeps its value. */
+static bool processor_allows(uint32_t msr, uint64_t value)
+{
+	uint64_t own = rdmsr(msr);
+	bool allowed = !wrmsr_safe(msr, value);
+
+	wrmsr(msr, own);
+	return allowed;
+}
+
 /*
- * Whether the processor would take a value for one of them: PAT has its own rule, the others hold
- * an address or plain bits.
+ * Whether the processor would take a value for one of them: PAT has its own rule, some have bits
+ * that it alone knows, the others hold an address or plain bits.
  */
 static bool swapped_value_allowed(uint32_t msr, uint64_t value)
 {
 	if (msr == MSR_PAT)
 		return pat_is_valid(value);
+	if (msr == MSR_SPEC_CTRL || msr == MSR_S_CET)
+		return processor_allows(msr, value);
 	if (msr == MSR_STAR || msr == MSR_SFMASK || msr == MSR_SYSENTER_CS)
 		return true;
 	return is_canonical(value, read_cr4() & CR4_LA57);
@@ -375,15 +393,31 @@ void svm_pend_single_step(struct vcpu *vcpu)
 	vcpu_inject_exception(vcpu, VECTOR_DB, false, 0);
 }
 
-/* There is no NMI window: a virtual interrupt that is never delivered exits when IF allows it. */
+bool svm_interrupt_allowed(struct vcpu *vcpu)
+{
+	return (vcpu->rflags & RFLAGS_IF) && !(svm_vmcb(vcpu)->interrupt_shadow & 1);
+}
+
+/* There is no NMI window either. */
 void svm_request_nmi_window(struct vcpu *vcpu)
+{
+	if (!(vcpu->arch_data[SVM_DATA_FLAGS] & SVM_FLAG_NMI_BLOCKED))
+		svm_request_interrupt_window(vcpu);
+	/* Else the IRET that ends the handler exits. */
+}
+
+/* A virtual interrupt that is never delivered exits when IF allows it. */
+void svm_request_interrupt_window(struct vcpu *vcpu)
 {
 	struct vmcb *vmcb = svm_vmcb(vcpu);
 
-	if (vcpu->arch_data[SVM_DATA_FLAGS] & SVM_FLAG_NMI_BLOCKED)
-		return; /* the IRET that ends the handler exits */
 	vmcb->virtual_interrupt |= VIRTUAL_IRQ | VIRTUAL_IGNORE_TPR;
 	svm_set_intercept(vcpu, SVM_INTERCEPT_VINTR, true);
+}
+
+bool svm_nmi_blocked(struct vcpu *vcpu)
+{
+	return vcpu->arch_data[SVM_DATA_FLAGS] & SVM_FLAG_NMI_BLOCKED;
 }
 
 bool svm_nmi_allowed(struct vcpu *vcpu)
@@ -392,7 +426,7 @@ bool svm_nmi_allowed(struct vcpu *vcpu)
 
 	if ((flags & SVM_FLAG_IRET_PENDING) && vcpu->rip == vcpu->arch_data[SVM_DATA_IRET_RIP])
 		return false;
-	return !(flags & SVM_FLAG_NMI_BLOCKED) && !(svm_vmcb(vcpu)->interrupt_shadow & 1);
+	return !svm_nmi_blocked(vcpu) && !(svm_vmcb(vcpu)->interrupt_shadow & 1);
 }
 
 void svm_flush_nested(struct vcpu *vcpu)

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "paging/memory.h"
 #include "base/string.h"
+#include "vcpu/entry_check.h"
 #include "vcpu/ports.h"
 #include "vcpu/vendor.h"
 #include "x86/cpu.h"
@@ -15,6 +16,9 @@
 #define CPUID_NEXT_RIP       (1u << 3)
 #define CPUID_FLUSH_BY_ASID  (1u << 6)
 #define CPUID_DECODE_ASSISTS (1u << 7)
+#define CPUID_SPEC_CTRL      (1u << 20)
+#define CPUID_INVLPGB        (1u << 3) /* 0x80000008 EBX */
+#define CPUID_SHADOW_STACK   (1u << 7) /* 7 ECX */
 #define VM_CR_SVMDIS         (1ull << 4)
 #define SYSCFG_SMEE          (1ull << 23)
 #define GUEST_ASID           1
@@ -41,6 +45,9 @@ static int svm_probe(void)
 		.next_rip = edx & CPUID_NEXT_RIP,
 		.decode_assists = edx & CPUID_DECODE_ASSISTS,
 		.flush_by_asid = edx & CPUID_FLUSH_BY_ASID,
+		.invlpgb = cpuid(0x80000008, 0).ebx & CPUID_INVLPGB,
+		.spec_ctrl = edx & CPUID_SPEC_CTRL,
+		.shadow_stack = cpuid(0, 0).eax >= 7 && (cpuid(7, 0).ecx & CPUID_SHADOW_STACK),
 	};
 	return 0;
 }
@@ -71,7 +78,7 @@ static int check_cpu(const struct entry_state *entry)
 		log_line("memory encryption is active");
 		return -EOPNOTSUPP;
 	}
-	return 0;
+	return entry_check(entry->cr4, read_s_cet(entry->cr4));
 }
 
 static void fill_control(struct vcpu *vcpu)
@@ -90,7 +97,7 @@ static void fill_control(struct vcpu *vcpu)
 	vmcb->iopm = ports_physical();
 	vmcb->asid = GUEST_ASID;
 	vmcb->tlb_control = SVM_TLB_FLUSH_ALL;
-	vmcb->nested_enable = NESTED_PAGING;
+	vmcb->nested_enable = NESTED_PAGING | (svm_features.invlpgb ? NESTED_INVLPGB : 0);
 	vmcb->nested_cr3 = nested_root(&machine.nested);
 }
 
@@ -117,6 +124,31 @@ static void fill_state(struct vcpu *vcpu)
 	vmcb->pat = entry->pat;
 }
 
+/*
+ * State that VMRUN swaps on processors that have it (APM 15.5.1), to be carried over both ways: the
+ * guest would lose its protection, or the system after a stop. SSP counts only while the kernel has
+ * a shadow stack of its own, and then Hadal does not start.
+ */
+static void fill_protection(struct vmcb *vmcb)
+{
+	if (svm_features.spec_ctrl)
+		vmcb->spec_ctrl = rdmsr(MSR_SPEC_CTRL);
+	if (svm_features.shadow_stack) {
+		vmcb->s_cet = rdmsr(MSR_S_CET);
+		vmcb->isst = rdmsr(MSR_ISST);
+	}
+}
+
+static void restore_protection(const struct vmcb *vmcb)
+{
+	if (svm_features.spec_ctrl)
+		wrmsr(MSR_SPEC_CTRL, vmcb->spec_ctrl);
+	if (svm_features.shadow_stack) {
+		wrmsr(MSR_S_CET, vmcb->s_cet);
+		wrmsr(MSR_ISST, vmcb->isst);
+	}
+}
+
 static int svm_start(struct vcpu *vcpu)
 {
 	int err = check_cpu(&vcpu->entry);
@@ -137,6 +169,7 @@ static int svm_start(struct vcpu *vcpu)
 	__asm__ volatile("vmsave %0" ::"a"(vcpu->arch_physical[SVM_HOST_VMCB]) : "memory");
 	fill_control(vcpu);
 	fill_state(vcpu);
+	fill_protection(svm_vmcb(vcpu));
 	return 0;
 }
 
@@ -171,6 +204,7 @@ static void svm_stop(struct vcpu *vcpu)
 	entry->sysenter_esp = vmcb->sysenter_esp;
 	entry->sysenter_eip = vmcb->sysenter_eip;
 	__asm__ volatile("vmload %0" ::"a"(vcpu->arch_physical[SVM_GUEST_VMCB]) : "memory");
+	restore_protection(vmcb);
 	write_cr2(vmcb->cr2);
 	write_dr6(vmcb->dr6);
 	wrmsr(MSR_VM_HSAVE_PA, 0);
@@ -206,7 +240,10 @@ const struct vendor svm_vendor = {
 	.reinject_exception = svm_reinject_exception,
 	.pend_single_step = svm_pend_single_step,
 	.request_nmi_window = svm_request_nmi_window,
+	.nmi_blocked = svm_nmi_blocked,
 	.nmi_allowed = svm_nmi_allowed,
+	.request_interrupt_window = svm_request_interrupt_window,
+	.interrupt_allowed = svm_interrupt_allowed,
 	.flush_nested = svm_flush_nested,
 	.shutdown = machine_reset,
 };

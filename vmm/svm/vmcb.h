@@ -143,7 +143,9 @@ struct vmcb {
 	uint8_t reserved7[0x668 - 0x648];
 	uint64_t pat;
 	uint64_t debugctl;
-	uint8_t reserved8[0x1000 - 0x678];
+	uint8_t reserved8[0x6e0 - 0x678];
+	uint64_t spec_ctrl;
+	uint8_t reserved9[0x1000 - 0x6e8];
 } __attribute__((packed, aligned(4096)));
 
 _Static_assert(offsetof(struct vmcb, tlb_control) == 0x05c, "VMCB");
@@ -154,14 +156,17 @@ _Static_assert(offsetof(struct vmcb, cpl) == 0x4cb, "VMCB");
 _Static_assert(offsetof(struct vmcb, efer) == 0x4d0, "VMCB");
 _Static_assert(offsetof(struct vmcb, cr4) == 0x548, "VMCB");
 _Static_assert(offsetof(struct vmcb, rsp) == 0x5d8, "VMCB");
+_Static_assert(offsetof(struct vmcb, s_cet) == 0x5e0, "VMCB");
 _Static_assert(offsetof(struct vmcb, rax) == 0x5f8, "VMCB");
 _Static_assert(offsetof(struct vmcb, cr2) == 0x640, "VMCB");
 _Static_assert(offsetof(struct vmcb, pat) == 0x668, "VMCB");
+_Static_assert(offsetof(struct vmcb, spec_ctrl) == 0x6e0, "VMCB");
 _Static_assert(sizeof(struct vmcb) == 4096, "VMCB");
 
 #define VIRTUAL_IRQ        (1ull << 8)
 #define VIRTUAL_IGNORE_TPR (1ull << 20)
-#define NESTED_PAGING      1ull
+#define NESTED_PAGING      (1ull << 0)
+#define NESTED_INVLPGB     (1ull << 7) /* INVLPGB and TLBSYNC do not raise #UD */
 
 #define NPF_PRESENT (1ull << 0)
 #define NPF_WRITE   (1ull << 1)

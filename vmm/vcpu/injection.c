@@ -9,6 +9,24 @@ void vcpu_inject_nmi(struct vcpu *vcpu)
 	__atomic_fetch_or(&vcpu->requests, REQUEST_NMI, __ATOMIC_RELAXED);
 }
 
+/*
+ * An event that was being delivered waits, for an exception goes before it: its local APIC takes it
+ * as served, so that nobody would send it again. Software's own are executed again.
+ */
+static void hold_event(struct vcpu *vcpu)
+{
+	uint32_t event = vcpu->inject.info, type = event & EVENT_TYPE;
+
+	if (!(event & EVENT_VALID))
+		return;
+	if (type == EVENT_NMI) {
+		vcpu_inject_nmi(vcpu);
+	} else if (type == EVENT_INTERRUPT) {
+		vcpu->held = vcpu->inject;
+		__atomic_fetch_or(&vcpu->requests, REQUEST_NMI, __ATOMIC_RELAXED);
+	}
+}
+
 /* Exceptions that make a double fault of a second one (SDM 6.15, APM 8.2.9). */
 static bool is_contributory(unsigned vector)
 {
@@ -33,6 +51,7 @@ void vcpu_inject_exception(struct vcpu *vcpu, uint8_t vector, bool has_error, ui
 {
 	uint32_t before = vcpu->inject.info;
 
+	hold_event(vcpu);
 	if ((before & EVENT_VALID) && (before & EVENT_TYPE) == EVENT_EXCEPTION) {
 		unsigned first = before & EVENT_VECTOR;
 
@@ -67,6 +86,7 @@ void vcpu_inject_gp(struct vcpu *vcpu)
 
 void vcpu_abandon_exit(struct vcpu *vcpu)
 {
+	hold_event(vcpu);
 	vcpu->inject.info = 0;
 	vcpu_inject_gp(vcpu);
 }

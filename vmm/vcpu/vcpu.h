@@ -73,7 +73,7 @@ struct event {
 /* Requests that other CPUs post to a vCPU; served before the next entry. */
 #define REQUEST_FLUSH  1u  /* drop cached nested translations */
 #define REQUEST_REGS   2u  /* store the registers for the asker */
-#define REQUEST_NMI    4u  /* its own: see to nmi_pending */
+#define REQUEST_NMI    4u  /* its own: see to nmi_pending and held */
 #define REQUEST_FOLLOW 8u  /* what is to be intercepted has changed */
 #define REQUEST_PAUSE  16u /* run nothing of the guest's while pause_ticks */
 #define REQUEST_SET    32u /* while paused: take the asker's registers */
@@ -115,12 +115,16 @@ struct vcpu {
 		};
 		uint64_t attention; /* not 0: call vcpu_attend() before entering */
 	};
-	bool kick_sent; /* an NMI on its way to this vCPU is a kick */
+	bool kick_sent;           /* an NMI on its way to this vCPU is a kick */
+	bool kick_repeated;       /* and it was sent twice */
+	uint64_t late_kick_until; /* by the TSC: until then an NMI may be the second one; 0: none is
+				   */
 	struct exit exit;
 	struct event inject;
-	bool nmi_pending; /* an NMI waits until the guest can take one */
-	bool running;     /* takes requests */
-	bool virtualized; /* vendor->start() has succeeded */
+	struct event held; /* an interrupt that an exception went before; info 0: none */
+	bool nmi_pending;  /* an NMI waits until the guest can take one */
+	bool running;      /* takes requests */
+	bool virtualized;  /* vendor->start() has succeeded */
 	bool in_handler; /* set while an exit is handled: a fault then costs the guest a #GP only */
 	uint32_t apic_id;
 	struct answer flushed;            /* of its nested translations */

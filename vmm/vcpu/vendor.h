@@ -83,8 +83,13 @@ struct vendor {
 	void (*pend_single_step)(struct vcpu *vcpu);
 	/* Exit as soon as the guest can take an NMI. */
 	void (*request_nmi_window)(struct vcpu *vcpu);
+	/* The guest is in its NMI handler. */
+	bool (*nmi_blocked)(struct vcpu *vcpu);
 	/* True when an NMI may be injected on the next entry. */
 	bool (*nmi_allowed)(struct vcpu *vcpu);
+	/* The same two for an external interrupt; the window exits as HADAL_EXIT_NMI_WINDOW. */
+	void (*request_interrupt_window)(struct vcpu *vcpu);
+	bool (*interrupt_allowed)(struct vcpu *vcpu);
 	/* The next entry drops this CPU's nested translations. */
 	void (*flush_nested)(struct vcpu *vcpu);
 	/* The guest asked for a reset or tripled faulted: as bare hardware would do. */

@@ -21,11 +21,34 @@
  */
 #define SECONDARY_WANTED                                                            \
 	(SECONDARY_RDTSCP | SECONDARY_VPID | SECONDARY_INVPCID | SECONDARY_XSAVES | \
-	 SECONDARY_WAITPKG | SECONDARY_PCONFIG | SECONDARY_CONCEAL_PT)
+	 SECONDARY_WAITPKG | SECONDARY_PCONFIG | SECONDARY_CONCEAL_PT | SECONDARY_PT_NESTED)
+
+/* Each pair or triple is of use as a whole only; an entry refuses part of the second. */
+#define EXIT_WANTED  (EXIT_CONCEAL_PT | EXIT_CLEAR_PT | EXIT_CLEAR_LBR)
+#define ENTRY_WANTED (ENTRY_CONCEAL_PT | ENTRY_LOAD_PT | ENTRY_LOAD_LBR)
 
 static uint32_t adjust(uint32_t wanted, uint64_t cap)
 {
 	return (wanted | (uint32_t)cap) & (uint32_t)(cap >> 32);
+}
+
+/*
+ * Processor Trace writes to physical memory by itself. Its addresses go through EPT where the
+ * processor can do that, which wants it off in the image too (SDM 27.2.1.1); else it is refused.
+ */
+static void choose_tracing(const struct vmx_caps *caps, struct vmx_controls *controls)
+{
+	if (!(controls->secondary & SECONDARY_PT_NESTED) || !(controls->exit & EXIT_CLEAR_PT) ||
+	    !(controls->entry & ENTRY_LOAD_PT)) {
+		controls->secondary &= ~SECONDARY_PT_NESTED;
+		controls->exit &= ~EXIT_CLEAR_PT;
+		controls->entry &= ~ENTRY_LOAD_PT;
+		controls->pt_refused = caps->misc & MISC_PT;
+	}
+	if (!(controls->exit & EXIT_CLEAR_LBR) || !(controls->entry & ENTRY_LOAD_LBR)) {
+		controls->exit &= ~EXIT_CLEAR_LBR;
+		controls->entry &= ~ENTRY_LOAD_LBR;
+	}
 }
 
 const char *vmx_controls_choose(const struct vmx_caps *caps, struct vmx_controls *controls)
@@ -37,12 +60,12 @@ const char *vmx_controls_choose(const struct vmx_caps *caps, struct vmx_controls
 		.pin = adjust(PIN_NEEDED, caps->pin),
 		.primary = adjust(PRIMARY_NEEDED, caps->primary),
 		.secondary = adjust(SECONDARY_NEEDED | SECONDARY_WANTED, caps->secondary),
-		.exit = adjust(EXIT_NEEDED | EXIT_CONCEAL_PT, caps->exit),
-		.entry = adjust(ENTRY_NEEDED | ENTRY_CONCEAL_PT, caps->entry),
+		.exit = adjust(EXIT_NEEDED | EXIT_WANTED, caps->exit),
+		.entry = adjust(ENTRY_NEEDED | ENTRY_WANTED, caps->entry),
 		.cr0_on = cr0_on,
 		.cr0_mask = cr0_on | (uint32_t)~caps->cr0_fixed1,
 		.cr4_on = caps->cr4_fixed0,
-		.cr4_mask = caps->cr4_fixed0 | ~caps->cr4_fixed1,
+		.cr4_mask = caps->cr4_fixed0 | ~caps->cr4_fixed1 | CR4_FRED,
 	};
 	if (PRIMARY_NEEDED & ~controls->primary)
 		return "MSR bitmaps or secondary controls";
@@ -58,6 +81,7 @@ const char *vmx_controls_choose(const struct vmx_caps *caps, struct vmx_controls
 		return "write-back EPT with 4 levels, 2 MiB pages and INVEPT";
 	if (!(caps->ept_vpid & VPID_INVVPID))
 		controls->secondary &= ~SECONDARY_VPID;
+	choose_tracing(caps, controls);
 	return NULL;
 }
 
@@ -122,4 +146,15 @@ bool vmx_can_intercept(const struct vmx_caps *caps, enum hadal_exit_kind kind)
 		return !(kind_controls[kind].primary & ~(uint32_t)(caps->primary >> 32)) &&
 		       !(kind_controls[kind].secondary & ~(uint32_t)(caps->secondary >> 32));
 	}
+}
+
+uint64_t vmx_feature_control(uint64_t unlocked, bool lmce, bool sgx, bool sgx_launch)
+{
+	uint64_t value = unlocked | FEATURE_CONTROL_LOCKED | FEATURE_CONTROL_VMX;
+
+	if (lmce)
+		value |= FEATURE_CONTROL_LMCE;
+	if (sgx)
+		value |= FEATURE_CONTROL_SGX | (sgx_launch ? FEATURE_CONTROL_SGX_LAUNCH : 0);
+	return value;
 }

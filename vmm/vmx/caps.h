@@ -12,6 +12,7 @@
 #define MSR_VMX_PRIMARY     0x482
 #define MSR_VMX_EXIT        0x483
 #define MSR_VMX_ENTRY       0x484
+#define MSR_VMX_MISC        0x485
 #define MSR_VMX_CR0_FIXED0  0x486
 #define MSR_VMX_CR0_FIXED1  0x487
 #define MSR_VMX_CR4_FIXED0  0x488
@@ -22,6 +23,8 @@
 
 #define BASIC_REVISION 0x7fffffffull
 #define BASIC_TRUE     (1ull << 55)
+
+#define MISC_PT (1ull << 14) /* Processor Trace works in VMX operation */
 
 #define EPT_WALK_4          (1ull << 6)
 #define EPT_WB              (1ull << 14)
@@ -38,6 +41,7 @@ struct vmx_caps {
 	uint64_t pin, primary, secondary, exit,
 		entry; /* low half: must be 1; high half: may be 1 */
 	uint64_t ept_vpid;
+	uint64_t misc;
 	uint64_t cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
 };
 
@@ -45,7 +49,20 @@ struct vmx_controls {
 	uint32_t pin, primary, secondary, exit, entry;
 	uint64_t cr0_on, cr4_on; /* bits that are set while the guest runs, whatever it asks for */
 	uint64_t cr0_mask, cr4_mask; /* bits whose writes exit */
+	bool pt_refused; /* Processor Trace could write where the guest may not: it is kept off */
 };
+
+/*
+ * IA32_FEATURE_CONTROL for a processor whose firmware left it unlocked: VT-x on, and nothing locked
+ * off that the system may want, which is locked in too.
+ */
+#define FEATURE_CONTROL_LOCKED         (1ull << 0)
+#define FEATURE_CONTROL_VMX_INSIDE_SMX (1ull << 1)
+#define FEATURE_CONTROL_VMX            (1ull << 2)
+#define FEATURE_CONTROL_SGX_LAUNCH     (1ull << 17)
+#define FEATURE_CONTROL_SGX            (1ull << 18)
+#define FEATURE_CONTROL_LMCE           (1ull << 20)
+uint64_t vmx_feature_control(uint64_t unlocked, bool lmce, bool sgx, bool sgx_launch);
 
 /* A name for what the processor lacks, or NULL with the controls filled in. */
 const char *vmx_controls_choose(const struct vmx_caps *caps, struct vmx_controls *controls);

@@ -43,6 +43,12 @@ void vmx_reinject_exception(struct vcpu *vcpu)
 	}
 }
 
+bool vmx_nmi_blocked(struct vcpu *vcpu)
+{
+	(void)vcpu;
+	return vmread(VMCS_INTERRUPTIBILITY) & BLOCKING_NMI;
+}
+
 bool vmx_nmi_allowed(struct vcpu *vcpu)
 {
 	(void)vcpu;
@@ -63,6 +69,18 @@ void vmx_request_nmi_window(struct vcpu *vcpu)
 	else
 		cpu->nmi_window = true;
 	vmx_apply_controls(vcpu);
+}
+
+void vmx_request_interrupt_window(struct vcpu *vcpu)
+{
+	vmx_cpu(vcpu)->sti_window = true;
+	vmx_apply_controls(vcpu);
+}
+
+bool vmx_interrupt_allowed(struct vcpu *vcpu)
+{
+	return (vcpu->rflags & RFLAGS_IF) && !(vmread(VMCS_INTERRUPTIBILITY) & BLOCKING_SHADOW) &&
+	       !(vmread(VMCS_ENTRY_EVENT) & EVENT_VALID) && vmread(VMCS_ACTIVITY) <= ACTIVITY_HLT;
 }
 
 void vmx_end_nmi_window(struct vcpu *vcpu)
@@ -148,5 +166,6 @@ void vmx_start_from_sipi(struct vcpu *vcpu, uint8_t vector)
 	write_dr3(0);
 	vmwrite(VMCS_ACTIVITY, ACTIVITY_ACTIVE);
 	vcpu->nmi_pending = false;
+	vcpu->held.info = 0;
 	vcpu_drop_caches(vcpu);
 }

@@ -96,13 +96,12 @@ enum verdict vmx_read_msr(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 {
 	uint32_t field = field_of_msr(msr);
 
-	(void)vcpu;
 	if (msr == MSR_FEATURE_CONTROL)
 		*value = feature_control();
 	else if (field)
 		*value = vmread(field);
 	else
-		return VERDICT_PASS;
+		return vmx_trace_read(vcpu, msr, value);
 	return VERDICT_DONE;
 }
 
@@ -149,7 +148,7 @@ enum verdict vmx_write_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 	uint32_t field = field_of_msr(msr);
 
 	if (!field && msr != MSR_FEATURE_CONTROL)
-		return VERDICT_PASS;
+		return vmx_trace_write(vcpu, msr, value);
 	if (!write_allowed(vcpu, msr, value)) {
 		vcpu_inject_gp(vcpu);
 		return VERDICT_RETRY;

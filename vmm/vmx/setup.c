@@ -97,6 +97,7 @@ void vmx_setup(struct vcpu *vcpu)
 	setup_controls(vcpu);
 	setup_host(vcpu);
 	setup_guest(vcpu);
+	vmx_trace_start(vcpu);
 	/* An earlier run of Hadal may have left translations under the same tags. */
 	vmx_flush_nested(vcpu);
 	vmx_flush_virtual(vcpu);

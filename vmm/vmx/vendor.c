@@ -2,11 +2,16 @@
 /* Turning VT-x on and off (SDM vol. 3, 24.6 to 24.8 and 32.1). */
 #include "base/log.h"
 #include "base/string.h"
+#include "vcpu/entry_check.h"
 #include "x86/cpu.h"
 #include "x86/reset.h"
 #include "vmx/vmx.h"
 
-#define CPUID_1_ECX_VMX (1u << 5)
+#define CPUID_1_ECX_VMX        (1u << 5)
+#define CPUID_7_EBX_SGX        (1u << 2)
+#define CPUID_7_ECX_SGX_LAUNCH (1u << 30)
+#define MSR_MCG_CAP            0x179
+#define MCG_LMCE               (1ull << 27)
 
 static void read_caps(struct vmx_caps *caps)
 {
@@ -19,6 +24,7 @@ static void read_caps(struct vmx_caps *caps)
 	caps->primary = rdmsr(MSR_VMX_PRIMARY + offset);
 	caps->exit = rdmsr(MSR_VMX_EXIT + offset);
 	caps->entry = rdmsr(MSR_VMX_ENTRY + offset);
+	caps->misc = rdmsr(MSR_VMX_MISC);
 	caps->cr0_fixed0 = rdmsr(MSR_VMX_CR0_FIXED0);
 	caps->cr0_fixed1 = rdmsr(MSR_VMX_CR0_FIXED1);
 	caps->cr4_fixed0 = rdmsr(MSR_VMX_CR4_FIXED0);
@@ -53,7 +59,20 @@ static int vmx_probe(void)
 	struct vmx_controls controls;
 
 	vmx_intercept_msr(MSR_FEATURE_CONTROL, true, true);
+	vmx_trace_init();
 	return check_features(&caps, &controls);
+}
+
+static uint64_t lockable(uint64_t value)
+{
+	struct cpuid_result features = {0};
+	uint64_t machine_check = 0;
+
+	if (cpuid(0, 0).eax >= 7)
+		features = cpuid(7, 0);
+	rdmsr_safe(MSR_MCG_CAP, &machine_check);
+	return vmx_feature_control(value, machine_check & MCG_LMCE, features.ebx & CPUID_7_EBX_SGX,
+				   features.ecx & CPUID_7_ECX_SGX_LAUNCH);
 }
 
 /* OVMF for one leaves the MSR unlocked; the lock stays until the next reset. */
@@ -62,7 +81,7 @@ static int unlock(void)
 	uint64_t value = rdmsr(MSR_FEATURE_CONTROL);
 
 	if (!(value & FEATURE_CONTROL_LOCKED)) {
-		value |= FEATURE_CONTROL_LOCKED | FEATURE_CONTROL_VMX;
+		value = lockable(value);
 		if (wrmsr_safe(MSR_FEATURE_CONTROL, value))
 			return -EPERM;
 	}
@@ -135,6 +154,10 @@ static int vmx_start(struct vcpu *vcpu)
 	}
 	err = check_features(&cpu->caps, &cpu->controls);
 	if (!err)
+		err = entry_check(vcpu->entry.cr4, read_s_cet(vcpu->entry.cr4));
+	if (!err)
+		err = vmx_trace_check(&cpu->controls);
+	if (!err)
 		err = unlock();
 	if (err)
 		return err;
@@ -196,6 +219,8 @@ static void vmx_stop(struct vcpu *vcpu)
 	if (cpu->state == VMX_ENTERED)
 		save_guest(vcpu);
 	if (cpu->state >= VMX_LOADED)
+		vmx_trace_stop(vcpu);
+	if (cpu->state >= VMX_LOADED)
 		vmclear(vcpu->arch_physical[VMX_PAGE_VMCS]);
 	if (cpu->state >= VMX_ON)
 		__asm__ volatile("vmxoff" ::: "cc", "memory");
@@ -205,7 +230,7 @@ static void vmx_stop(struct vcpu *vcpu)
 
 static uint64_t vmx_cr4_allowed(struct vcpu *vcpu)
 {
-	return vmx_cpu(vcpu)->caps.cr4_fixed1;
+	return vmx_cpu(vcpu)->caps.cr4_fixed1 & ~CR4_FRED;
 }
 
 static bool ept_has_1g(void)
@@ -242,7 +267,10 @@ const struct vendor vmx_vendor = {
 	.reinject_exception = vmx_reinject_exception,
 	.pend_single_step = vmx_pend_single_step,
 	.request_nmi_window = vmx_request_nmi_window,
+	.nmi_blocked = vmx_nmi_blocked,
 	.nmi_allowed = vmx_nmi_allowed,
+	.request_interrupt_window = vmx_request_interrupt_window,
+	.interrupt_allowed = vmx_interrupt_allowed,
 	.flush_nested = vmx_flush_nested,
 	.shutdown = machine_reset,
 };

@@ -16,6 +16,8 @@
 #define VMCS_IO_BITMAP_A       0x2000
 #define VMCS_IO_BITMAP_B       0x2002
 #define VMCS_MSR_BITMAP        0x2004
+#define VMCS_EXIT_MSR_LOAD     0x2008
+#define VMCS_ENTRY_MSR_LOAD    0x200a
 #define VMCS_EPTP              0x201a
 #define VMCS_XSS_EXITING       0x202c
 #define VMCS_PCONFIG_EXITING   0x203e
@@ -24,6 +26,8 @@
 #define VMCS_GUEST_DEBUGCTL    0x2802
 #define VMCS_GUEST_PAT         0x2804
 #define VMCS_GUEST_EFER        0x2806
+#define VMCS_GUEST_RTIT_CTL    0x2814
+#define VMCS_GUEST_LBR_CTL     0x2816
 #define VMCS_HOST_PAT          0x2c00
 #define VMCS_HOST_EFER         0x2c02
 #define VMCS_PIN               0x4000
@@ -126,6 +130,7 @@
 #define SECONDARY_INVPCID      (1u << 12)
 #define SECONDARY_CONCEAL_PT   (1u << 19)
 #define SECONDARY_XSAVES       (1u << 20)
+#define SECONDARY_PT_NESTED    (1u << 24) /* its addresses go through EPT */
 #define SECONDARY_WAITPKG      (1u << 26)
 #define SECONDARY_PCONFIG      (1u << 27)
 
@@ -137,6 +142,8 @@
 #define EXIT_SAVE_EFER  (1u << 20)
 #define EXIT_LOAD_EFER  (1u << 21)
 #define EXIT_CONCEAL_PT (1u << 24)
+#define EXIT_CLEAR_PT   (1u << 25)
+#define EXIT_CLEAR_LBR  (1u << 26)
 
 /* VM-entry controls (SDM 25.8.1). */
 #define ENTRY_LOAD_DEBUG (1u << 2)
@@ -144,6 +151,8 @@
 #define ENTRY_LOAD_PAT   (1u << 14)
 #define ENTRY_LOAD_EFER  (1u << 15)
 #define ENTRY_CONCEAL_PT (1u << 17)
+#define ENTRY_LOAD_PT    (1u << 18)
+#define ENTRY_LOAD_LBR   (1u << 21)
 
 /* Guest interruptibility state (SDM 25.4.2). */
 #define BLOCKING_STI    (1u << 0)

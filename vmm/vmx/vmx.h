@@ -7,10 +7,13 @@
 #include "vmx/caps.h"
 #include "vmx/vmcs.h"
 
-#define MSR_FEATURE_CONTROL            0x3a
-#define FEATURE_CONTROL_LOCKED         (1ull << 0)
-#define FEATURE_CONTROL_VMX_INSIDE_SMX (1ull << 1)
-#define FEATURE_CONTROL_VMX            (1ull << 2)
+#define MSR_FEATURE_CONTROL  0x3a
+#define MSR_MICROCODE        0x79
+#define MSR_PERF_GLOBAL_CTRL 0x38f
+#define MSR_PEBS_ENABLE      0x3f1
+#define MSR_RTIT_CTL         0x570
+#define MSR_LBR_CTL          0x14ce
+#define RTIT_TRACE           (1ull << 0)
 
 /* Pages of vcpu->arch. */
 enum { VMX_PAGE_VMXON, VMX_PAGE_VMCS, VMX_PAGE_CPU };
@@ -29,8 +32,9 @@ struct vmx_cpu {
 	uint64_t kinds;               /* bit n: enum hadal_exit_kind n is to exit */
 	uint32_t cr_writes;           /* bit n: writes of CRn are to exit */
 	uint32_t state;               /* enum vmx_state */
+	uint64_t pebs_enable;         /* the guest's; 0 while the image runs */
 	bool nmi_window;              /* exit when NMIs are no longer blocked */
-	bool sti_window;              /* exit when the shadow of an STI has passed */
+	bool sti_window;              /* exit when the guest can take an interrupt */
 };
 
 static inline void *vmx_page(struct vcpu *vcpu, unsigned page)
@@ -53,6 +57,21 @@ int vmx_launch(struct vcpu *vcpu);
 
 /* setup.c: fill a fresh VMCS that is current. */
 void vmx_setup(struct vcpu *vcpu);
+
+/*
+ * trace.c: what records by itself while code runs, and would go on in the image: PEBS, Processor
+ * Trace, LBRs.
+ */
+/* Intercept what is needed, once. */
+void vmx_trace_init(void);
+/* 0, or -EBUSY with the reason in the log. */
+int vmx_trace_check(const struct vmx_controls *controls);
+/* Into a fresh VMCS, and off in the processor; and back when VT-x is turned off. */
+void vmx_trace_start(struct vcpu *vcpu);
+void vmx_trace_stop(struct vcpu *vcpu);
+/* The MSRs of these; VERDICT_PASS for others. */
+enum verdict vmx_trace_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
+enum verdict vmx_trace_write(struct vcpu *vcpu, uint32_t msr, uint64_t value);
 
 /* exit.c: called by entry.S. */
 void vmx_clear_shadow(struct vcpu *vcpu);
@@ -81,7 +100,10 @@ void vmx_wake(struct vcpu *vcpu);
 bool vmx_needs_if(struct vcpu *vcpu);
 void vmx_pend_single_step(struct vcpu *vcpu);
 void vmx_reinject_exception(struct vcpu *vcpu);
+bool vmx_nmi_blocked(struct vcpu *vcpu);
 bool vmx_nmi_allowed(struct vcpu *vcpu);
+void vmx_request_interrupt_window(struct vcpu *vcpu);
+bool vmx_interrupt_allowed(struct vcpu *vcpu);
 void vmx_request_nmi_window(struct vcpu *vcpu);
 /* The window opened. */
 void vmx_end_nmi_window(struct vcpu *vcpu);

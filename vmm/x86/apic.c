@@ -6,6 +6,7 @@
 
 #define APIC_BASE_X2      (1ull << 10)
 #define APIC_BASE_ADDRESS 0x000ffffffffff000ull
+#define LVT_COUNTERS      0x340
 #define ICR_LOW           0x300
 #define ICR_HIGH          0x310
 #define ICR_PENDING       (1u << 12)
@@ -50,4 +51,11 @@ void apic_send_nmi(uint32_t id)
 	*apic_register(ICR_LOW) = ICR_NMI;
 	wait_idle();
 	*apic_register(ICR_HIGH) = high;
+}
+
+uint32_t apic_lvt_counters(void)
+{
+	if (rdmsr(MSR_APIC_BASE) & APIC_BASE_X2)
+		return rdmsr(MSR_X2APIC_LVT_COUNTERS);
+	return *apic_register(LVT_COUNTERS);
 }

@@ -10,5 +10,7 @@ uint64_t apic_base(void);
 /* This CPU's APIC ID. */
 uint32_t apic_id(void);
 void apic_send_nmi(uint32_t id);
+/* The local vector table's entry for performance counters. */
+uint32_t apic_lvt_counters(void);
 
 #endif

@@ -26,6 +26,7 @@
 #define CR4_PCIDE   (1ull << 17)
 #define CR4_OSXSAVE (1ull << 18)
 #define CR4_CET     (1ull << 23)
+#define CR4_FRED    (1ull << 32)
 
 #define CR3_PCID_MASK 0xfffull
 
@@ -53,25 +54,29 @@
 #define VECTOR_PF  14
 #define VECTOR_MC  18
 
-#define MSR_APIC_BASE      0x1b
-#define MSR_SYSENTER_CS    0x174
-#define MSR_SYSENTER_ESP   0x175
-#define MSR_SYSENTER_EIP   0x176
-#define MSR_DEBUGCTL       0x1d9
-#define MSR_MTRRCAP        0xfe
-#define MSR_MTRR_BASE0     0x200
-#define MSR_MTRR_DEF_TYPE  0x2ff
-#define MSR_PAT            0x277
-#define MSR_X2APIC_ICR     0x830
-#define MSR_EFER           0xc0000080
-#define MSR_STAR           0xc0000081
-#define MSR_LSTAR          0xc0000082
-#define MSR_CSTAR          0xc0000083
-#define MSR_SFMASK         0xc0000084
-#define MSR_FS_BASE        0xc0000100
-#define MSR_GS_BASE        0xc0000101
-#define MSR_KERNEL_GS_BASE 0xc0000102
-#define MSR_TSC_AUX        0xc0000103
+#define MSR_APIC_BASE           0x1b
+#define MSR_SPEC_CTRL           0x48
+#define MSR_SYSENTER_CS         0x174
+#define MSR_SYSENTER_ESP        0x175
+#define MSR_SYSENTER_EIP        0x176
+#define MSR_DEBUGCTL            0x1d9
+#define MSR_MTRRCAP             0xfe
+#define MSR_MTRR_BASE0          0x200
+#define MSR_MTRR_DEF_TYPE       0x2ff
+#define MSR_PAT                 0x277
+#define MSR_S_CET               0x6a2
+#define MSR_ISST                0x6a8
+#define MSR_X2APIC_ICR          0x830
+#define MSR_X2APIC_LVT_COUNTERS 0x834
+#define MSR_EFER                0xc0000080
+#define MSR_STAR                0xc0000081
+#define MSR_LSTAR               0xc0000082
+#define MSR_CSTAR               0xc0000083
+#define MSR_SFMASK              0xc0000084
+#define MSR_FS_BASE             0xc0000100
+#define MSR_GS_BASE             0xc0000101
+#define MSR_KERNEL_GS_BASE      0xc0000102
+#define MSR_TSC_AUX             0xc0000103
 
 #define DEBUGCTL_BTF (1ull << 1)
 

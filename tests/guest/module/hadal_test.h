@@ -29,6 +29,14 @@ struct hadal_test_call {
 	uint32_t trapped;     /* out: 1 when the instruction faulted */
 };
 
+/* What the local APIC sends to another CPU: the low half of its ICR, such as INIT or a SIPI. */
+#define HADAL_TEST_INIT          0x4500u
+#define HADAL_TEST_SIPI(address) (0x4600u | (address) >> 12)
+struct hadal_test_ipi {
+	uint32_t cpu;
+	uint32_t what;
+};
+
 /* The arena: mmap() offset 0, HADAL_TEST_ARENA_BYTES; each open file has its own. */
 #define HADAL_TEST_ARENA_ORDER 7
 #define HADAL_TEST_ARENA_BYTES (4096ul << HADAL_TEST_ARENA_ORDER)
@@ -70,5 +78,6 @@ struct hadal_test_storm {
 #define HADAL_TEST_ARENA _IOR('h', 1, struct hadal_test_arena)
 #define HADAL_TEST_ACT   _IOWR('h', 2, struct hadal_test_act)
 #define HADAL_TEST_STORM _IOWR('h', 3, struct hadal_test_storm)
+#define HADAL_TEST_IPI   _IOW('h', 4, struct hadal_test_ipi)
 
 #endif

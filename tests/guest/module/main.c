@@ -6,6 +6,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/uaccess.h>
+#include <asm/apic.h>
 #include <asm/io.h>
 #include <asm/processor.h>
 
@@ -100,6 +101,20 @@ static long ask_storm(struct file *file, struct hadal_test_storm __user *user)
 	return !error && copy_to_user(user, &request, sizeof(request)) ? -EFAULT : error;
 }
 
+static long send_ipi(const struct hadal_test_ipi __user *user)
+{
+	struct hadal_test_ipi ipi;
+
+	if (copy_from_user(&ipi, user, sizeof(ipi)))
+		return -EFAULT;
+	if (ipi.cpu >= nr_cpu_ids || !cpu_possible(ipi.cpu))
+		return -EINVAL;
+	preempt_disable();
+	apic->icr_write(ipi.what, per_cpu(x86_cpu_to_apicid, ipi.cpu));
+	preempt_enable();
+	return 0;
+}
+
 static long test_ioctl(struct file *file, unsigned int command, unsigned long argument)
 {
 	switch (command) {
@@ -111,6 +126,8 @@ static long test_ioctl(struct file *file, unsigned int command, unsigned long ar
 		return act((void __user *)argument);
 	case HADAL_TEST_STORM:
 		return ask_storm(file, (void __user *)argument);
+	case HADAL_TEST_IPI:
+		return send_ipi((void __user *)argument);
 	}
 	return -ENOTTY;
 }
