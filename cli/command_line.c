@@ -317,6 +317,8 @@ static error_t take_argument(struct line *line, char *text, struct argp_state *s
 		memcpy(place, &text, sizeof(text));
 		break;
 	case CLI_PID:
+		if (((const struct cli_where *)(line->options + line->command->where_at))->space)
+			argp_error(state, "give either %s or --pid", argument->name);
 		expected = set_pid(line->options + line->command->where_at, text);
 		break;
 	case CLI_REST:
