@@ -8,6 +8,8 @@
 #include "x86/apic.h"
 #include "x86/cpu.h"
 
+#define EPT_BITS 48 /* of addresses, with the 4 levels that are used */
+
 struct machine machine;
 
 extern char image_start[], image_text_end[], image_rodata_end[], image_end[];
@@ -265,6 +267,12 @@ int memory_init_nested(bool ept, bool has_1g)
 
 	if (machine.ram_count && machine.ram[machine.ram_count - 1].end > end)
 		end = machine.ram[machine.ram_count - 1].end;
+	if (ept && machine.physical_bits > EPT_BITS)
+		log_line("EPT has 4 levels here: nothing above 256 TiB is mapped");
+	if (ept && end > BIT(EPT_BITS)) {
+		log_line("there is RAM above 256 TiB");
+		return -EOPNOTSUPP;
+	}
 	mtrr_read(&machine.mtrr, machine.physical_bits);
 	err = nested_init(&machine.nested, ept ? &pt_format_ept : &pt_format_npt, &machine.pool,
 			  ept ? &machine.mtrr : NULL, machine.physical_bits,
