@@ -21,6 +21,7 @@ static const struct {
 	{"kicks", offsetof(struct hadal_stats, kicks)},
 	{"fixups", offsetof(struct hadal_stats, fixups)},
 	{"faults", offsetof(struct hadal_stats, faults)},
+	{"machine-checks", offsetof(struct hadal_stats, machine_checks)},
 	{"tlb-flushes", offsetof(struct hadal_stats, flushes)},
 };
 

@@ -386,6 +386,7 @@ struct hadal_stats {
 	uint64_t fixups;     /* faults inside the image that the fixup table turned into an error */
 	uint64_t faults;     /* other faults inside the image */
 	uint64_t flushes;    /* TLB flushes of nested translations */
+	uint64_t machine_checks; /* that hit the image; the system got them */
 	uint64_t exits[HADAL_EXIT_KIND_COUNT];
 };
 

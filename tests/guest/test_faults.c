@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * Faults inside the image, each kind on each CPU: the instruction that led to it raises #GP, the
- * fault is counted and logged, and Hadal goes on. Wants an image with tests/guest/ext/fault.
+ * test_faults [each-kind | count-locks [1] | under-lock N | on-stack | while-serving | plant WHAT]
+ *
+ * Faults inside the image. Each kind on each CPU: the instruction that led to it raises #GP, the
+ * fault is counted and logged, and Hadal goes on. The same under a lock, on a stack that is none
+ * and in the middle of what another CPU waits for; others are planted for later, by their number in
+ * enum fault_plant. Wants an image with tests/guest/ext/fault.
  */
 #include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "ext/fault/fault.h"
 #include "hadal.h"
@@ -11,6 +18,7 @@
 #include "support/ring0.h"
 
 static struct hadal *hadal;
+static struct arena arena;
 
 static uint64_t faults_of(unsigned cpu)
 {
@@ -54,14 +62,102 @@ static void fault_on(int cpu)
 	}
 }
 
-int main(void)
+static void answers_everywhere(void)
 {
 	struct hadal_error error;
-	struct arena arena;
+	struct hadal_regs regs;
+
+	for (int cpu = 0; cpu < 2; cpu++)
+		CHECK(!hadal_regs(hadal, cpu, &regs, &error));
+}
+
+static void each_kind(void)
+{
+	for (int cpu = 0; cpu < 2; cpu++)
+		fault_on(cpu);
+}
+
+static int64_t plant(uint64_t what, uint64_t argument)
+{
+	struct hadal_test_registers registers = {
+		.rax = HADAL_CALL_BASE + FAULT_PLANT_CALL, .rdi = what, .rsi = argument};
+
+	CHECK(ring0_execute(&registers));
+	return registers.rax;
+}
+
+/* A fault with a lock taken: nobody waits for it, and the one who faulted gets a #GP. */
+static void under_lock(uint64_t lock)
+{
+	struct hadal_test_registers registers = {
+		.rax = HADAL_CALL_BASE + FAULT_PLANT_CALL, .rdi = FAULT_UNDER_LOCK, .rsi = lock};
+	uint64_t before;
+
+	go_to(1);
+	before = faults_of(1);
+	CHECK(!ring0_execute(&registers));
+	EQUAL(faults_of(1), before + 1);
+	answers_everywhere();
+}
+
+/* An interrupt in the image while its stack is none. */
+static void on_a_stack_of_its_own(void)
+{
+	for (int cpu = 0; cpu < 2; cpu++) {
+		struct hadal_error error;
+		struct hadal_stats before, after;
+
+		go_to(cpu);
+		CHECK(!hadal_stats(hadal, cpu, &before, &error));
+		EQUAL(plant(FAULT_ON_STACK, 2), 0);
+		EQUAL(plant(FAULT_ON_STACK, 18), 0);
+		CHECK(!hadal_stats(hadal, cpu, &after, &error));
+		EQUAL(after.faults, before.faults);
+		EQUAL(after.machine_checks, before.machine_checks + 1);
+		CHECK(after.kicks > before.kicks);
+	}
+	answers_everywhere();
+}
+
+/* The other CPU has one while it flushes because this one maps a page. */
+static void while_it_serves(void)
+{
+	struct hadal_error error;
+	uint64_t before = faults_of(1);
+
+	go_to(0);
+	EQUAL(plant(FAULT_IN_FLUSH, 1), 0);
+	for (int i = 0; i < 100 && faults_of(1) == before; i++) {
+		void *page;
+
+		CHECK(!hadal_map_page(hadal, arena.physical, 0, &page, &error));
+		CHECK(!hadal_unmap_page(hadal, page, &error));
+	}
+	EQUAL(faults_of(1), before + 1);
+	answers_everywhere();
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "each-kind";
+	uint64_t argument = argc > 2 ? strtoull(argv[2], NULL, 0) : 0;
+	struct hadal_error error;
 
 	ring0_open(&arena);
 	CHECK(!hadal_open(&hadal, &error));
-	for (int cpu = 0; cpu < 2; cpu++)
-		fault_on(cpu);
+	if (!strcmp(what, "each-kind"))
+		each_kind();
+	else if (!strcmp(what, "count-locks"))
+		printf("%d\n", (int)plant(FAULT_LOCK_COUNT, argument));
+	else if (!strcmp(what, "under-lock"))
+		under_lock(argument);
+	else if (!strcmp(what, "on-stack"))
+		on_a_stack_of_its_own();
+	else if (!strcmp(what, "while-serving"))
+		while_it_serves();
+	else if (!strcmp(what, "plant"))
+		CHECK(!plant(argument, 0));
+	else
+		CHECK(!"known");
 	return 0;
 }

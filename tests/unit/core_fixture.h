@@ -227,6 +227,13 @@ void mtrr_read(struct mtrr_state *state, uint8_t bits)
 	abort();
 }
 
+void lock_is_broken(struct vcpu *v, const struct lock *lock)
+{
+	(void)v;
+	(void)lock;
+	abort();
+}
+
 static bool fixture_in_kernel(struct vcpu *v)
 {
 	return code_is_64bit && !vcpu_get(v, REG_CPL);

@@ -5,7 +5,10 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdlib.h>
 #include "unit.h"
+#include "base/log.h"
+#include "cpus/lock.h"
 #include "cpus/request.h"
 #include "extension/extension.h"
 #include "vcpu/vendor.h"
@@ -27,7 +30,21 @@ const struct vendor *vendor = &fake_vendor;
 
 struct vcpu *this_vcpu(void)
 {
-	return NULL;
+	static __thread struct vcpu vcpu;
+
+	return &vcpu;
+}
+
+void lock_is_broken(struct vcpu *v, const struct lock *lock)
+{
+	(void)v;
+	(void)lock;
+	abort();
+}
+
+void log_line(const char *format, ...)
+{
+	(void)format;
 }
 
 void vcpu_serve_requests(struct vcpu *vcpu)

@@ -5,6 +5,9 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <hadal/boot.h>
+
+extern struct hadal_log_ring log_ring;
 
 /* One line; knows %s, %d, %u, %x, %lx (64 bit), %lu, %c, %%. Never blocks for long, never faults.
  */

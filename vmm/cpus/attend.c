@@ -26,8 +26,20 @@ static void deliver_held(struct vcpu *vcpu)
 	vcpu->held.info = 0;
 }
 
+/* Unlike an NMI it is blocked by nothing, but two events do not fit into one entry. */
+static void deliver_machine_check(struct vcpu *vcpu)
+{
+	if (vcpu->inject.info) {
+		vendor->request_nmi_window(vcpu);
+		return;
+	}
+	vcpu_inject_exception(vcpu, VECTOR_MC, false, 0);
+	vcpu->mc_pending = false;
+}
+
 void vcpu_attend(struct vcpu *vcpu)
 {
+	vcpu->attending = true;
 	if (vcpu->host_nmis)
 		request_take_nmis(vcpu);
 	if (vcpu->requests)
@@ -37,8 +49,11 @@ void vcpu_attend(struct vcpu *vcpu)
 		request_take_nmis(vcpu);
 	}
 	__atomic_fetch_and(&vcpu->requests, ~REQUEST_NMI, __ATOMIC_RELAXED);
+	if (vcpu->mc_pending)
+		deliver_machine_check(vcpu);
 	if (vcpu->nmi_pending)
 		deliver_nmi(vcpu);
 	if (vcpu->held.info)
 		deliver_held(vcpu);
+	vcpu->attending = false;
 }

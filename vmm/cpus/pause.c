@@ -15,9 +15,9 @@
  * the pause.
  */
 
-/* Registers on their way to a paused vCPU, under the lock. */
+/* Registers on their way to a paused vCPU. */
+static LOCK(post_lock, .what = "registers to be set", .always_whole = true);
 static struct {
-	struct lock lock;
 	struct hadal_set_regs set;
 	uint32_t refused;
 	int result;
@@ -144,13 +144,13 @@ int pause_set_registers(struct vcpu *vcpu, uint64_t index, const struct hadal_se
 		return -ENXIO;
 	if (!is_paused(other))
 		return -EBUSY;
-	lock_take(&post.lock);
+	lock_take(&post_lock);
 	post.set = *set;
 	err = request_ask(vcpu, other, REQUEST_SET);
 	if (!err)
 		err = post.result;
 	*refused = post.refused;
-	lock_give(&post.lock);
+	lock_give(&post_lock);
 	return err;
 }
 

@@ -32,7 +32,7 @@
 /* How long after a repeated kick its second NMI may still come. */
 #define LATE_KICK_TICKS (1ull << 24)
 
-static struct lock registers_lock;
+static LOCK(registers_lock, .what = "registers on their way", .always_whole = true);
 static struct hadal_regs registers_slot;
 static uint64_t flush_generation;
 static uint64_t follow_generation;

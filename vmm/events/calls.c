@@ -10,7 +10,7 @@
 #include "vcpu/vendor.h"
 #include "x86/cpu.h"
 
-struct lock events_lock;
+LOCK(events_lock, .what = "subscriptions");
 uint64_t events_subscribed[HADAL_EVENT_KINDS];
 struct subscription *events_table[HADAL_MAX_SUBSCRIPTIONS];
 

@@ -8,7 +8,7 @@
 #define MSR_REQUEST_MAX 256
 
 /* Several CPUs ask at once; the bitmap must follow in the order of the counts. */
-static struct lock lock;
+static LOCK(lock, .what = "which MSRs exit", .always_whole = true);
 
 /* Who wants which MSR to exit, counted. */
 static struct msr_request {

@@ -19,7 +19,7 @@ _Static_assert(HADAL_MAX_CLIENTS <= PAGE_OWNER_MAX,
 static struct client clients[HADAL_MAX_CLIENTS];
 static uint32_t client_end; /* entries from here on are free */
 static uint32_t client_count;
-static struct lock clients_lock;
+static LOCK(clients_lock, .what = "the clients");
 
 unsigned client_number(const struct client *client)
 {

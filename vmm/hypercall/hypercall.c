@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "hypercall/map.h"
 #include "paging/memory.h"
+#include "cpus/lock.h"
 #include "cpus/pause.h"
 #include "cpus/request.h"
 #include "base/string.h"
@@ -63,10 +64,9 @@ static int64_t call_info(struct vcpu *vcpu)
 
 static int64_t call_stop(struct vcpu *vcpu)
 {
-	if (map_count() || window_is_open())
+	if ((map_count() || window_is_open()) && !lock_any_broken())
 		return -EBUSY;
 	vcpu->rip += vcpu->exit.length;
-	vcpu->regs.rax = 0;
 	vcpu_leave(vcpu);
 }
 

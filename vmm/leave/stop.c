@@ -8,23 +8,40 @@
 #include "leave/leave.h"
 #include "vcpu/register_set.h"
 #include "vcpu/vendor.h"
+#include "x86/crossing.h"
 
-static _Noreturn void fail_start(struct vcpu *vcpu, int err)
+/* Every step is begun once: one that faults is passed over by stop_goes_on(). */
+static _Noreturn void stop(struct vcpu *vcpu)
 {
-	bool was_virtualized = vcpu->virtualized;
+	bool gif_clear = vcpu->virtualized && vendor->stop_clears_gif;
 
-	if (was_virtualized) {
-		extensions_vcpu_stop(vcpu);
-		vendor->stop(vcpu);
+	if (vcpu->phase < PHASE_PARTING) {
+		vcpu->phase = PHASE_PARTING;
+		if (vcpu->running)
+			request_part(vcpu);
 	}
+	if (vcpu->phase < PHASE_ENDING) {
+		vcpu->phase = PHASE_ENDING;
+		if (vcpu->virtualized)
+			extensions_vcpu_stop(vcpu);
+	}
+	if (vcpu->mc_pending)
+		vcpu->crossing->machine_checks++;
+	vcpu->phase = PHASE_TURNING_OFF;
+	if (vcpu->virtualized)
+		vendor->stop(vcpu);
 	vcpu->virtualized = false;
-	vcpu->regs.rax = (int64_t)err;
-	leave_to_system(vcpu, was_virtualized && vendor->stop_clears_gif);
+	vcpu->phase = PHASE_LEAVING;
+	if (!vcpu->regs.rax)
+		log_line("stopped");
+	leave_to_system(vcpu, gif_clear);
 }
 
-_Noreturn void start_faulted(struct vcpu *vcpu)
+_Noreturn void stop_goes_on(struct vcpu *vcpu)
 {
-	fail_start(vcpu, -EFAULT);
+	if (vcpu->phase == PHASE_STARTING)
+		vcpu->regs.rax = -(int64_t)EFAULT;
+	stop(vcpu);
 }
 
 static _Noreturn void enter_again(struct vcpu *vcpu)
@@ -40,18 +57,16 @@ _Noreturn void vcpu_entry_failed(struct vcpu *vcpu)
 		log_line("the registers that were set last are as before");
 		enter_again(vcpu);
 	}
-	request_part(vcpu);
-	if (vcpu_exits(vcpu))
+	if (vcpu_exits(vcpu)) {
+		request_part(vcpu);
 		vendor->shutdown(vcpu);
-	fail_start(vcpu, -EIO);
+	}
+	vcpu->regs.rax = -(int64_t)EIO;
+	stop(vcpu);
 }
 
 _Noreturn void vcpu_leave(struct vcpu *vcpu)
 {
-	request_part(vcpu);
-	extensions_vcpu_stop(vcpu);
-	vendor->stop(vcpu);
-	vcpu->virtualized = false;
-	log_line("stopped");
-	leave_to_system(vcpu, vendor->stop_clears_gif);
+	vcpu->regs.rax = 0;
+	stop(vcpu);
 }

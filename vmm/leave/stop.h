@@ -4,8 +4,11 @@
 
 #include "vcpu/vcpu.h"
 
-/* Where a fault goes on that hit during a start: the start fails with -EFAULT. */
-_Noreturn void start_faulted(struct vcpu *vcpu);
+/*
+ * Where a fault goes on that hit while a CPU started or stopped: a start fails with -EFAULT, a stop
+ * goes on behind the step that faulted.
+ */
+_Noreturn void stop_goes_on(struct vcpu *vcpu);
 
 /*
  * The processor refused to enter the guest: registers that were set since the last exit are taken

@@ -88,6 +88,7 @@ _Noreturn void image_main(struct vcpu *vcpu)
 	const struct gprs *regs = &vcpu->regs;
 	int err;
 
+	vcpu->phase = PHASE_STARTING;
 	vcpu->crossing = (struct crossing *)regs->r8;
 	if (regs->rdi == HADAL_ENTER_INIT)
 		err = init(vcpu, memory_direct(regs->rsi));

@@ -2,6 +2,7 @@
 /* One CPU starts: its system becomes the guest. */
 #include "life/start.h"
 #include "base/log.h"
+#include "cpus/lock.h"
 #include "cpus/request.h"
 #include "events/subscription.h"
 #include "extension/handlers.h"
@@ -45,20 +46,28 @@ int start_cpu(struct vcpu *vcpu)
 	err = start_take_over(vcpu);
 	if (err)
 		return err;
+	if (lock_any_broken()) {
+		log_line("a fault has broken what this CPU would rely on: stop Hadal first");
+		return -EIO;
+	}
 	vcpu->apic_id = apic_id();
-	vcpu->in_handler = false;
 	vcpu->kick_sent = false;
 	vcpu->kick_repeated = false;
 	vcpu->late_kick_until = 0;
 	vcpu->virtualized = false;
 	vcpu->inject.info = 0;
 	vcpu->held.info = 0;
-	vcpu->nmi_pending = false;
+	vcpu->events_pending = 0;
+	vcpu->awaited = NULL;
+	vcpu->faults = 0;
+	vcpu->attending = false;
 	vcpu->pause_ticks = 0;
 	vcpu->paused = false;
 	vcpu->undo.armed = false;
 	vcpu_drop_caches(vcpu);
 	vcpu_events_reset(vcpu);
+	vcpu->rip = vcpu->entry.rip;
+	vcpu->rflags = vcpu->entry.rflags;
 	err = vendor->start(vcpu);
 	if (err)
 		return err;
@@ -71,8 +80,6 @@ int start_cpu(struct vcpu *vcpu)
 	}
 	request_join(vcpu);
 	vcpu->regs.rax = 0;
-	vcpu->rip = vcpu->entry.rip;
-	vcpu->rflags = vcpu->entry.rflags;
 	if (vcpu->crossing->machine_checks)
 		vcpu->inject.info = EVENT_VALID | EVENT_EXCEPTION | VECTOR_MC;
 	log_line("started");

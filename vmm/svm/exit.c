@@ -355,7 +355,7 @@ uint64_t svm_first_encode(struct vcpu *vcpu)
 {
 	uint64_t vmcb = encode(vcpu);
 
-	vcpu->in_handler = true; /* from here on: between exits no code of the image runs */
+	vcpu->phase = PHASE_GUEST;
 	return vmcb;
 }
 
@@ -373,7 +373,7 @@ static __attribute__((noinline)) uint64_t handle_more(struct vcpu *vcpu)
 		requeue_event(vcpu, vmcb);
 	if (decode(vcpu, vmcb))
 		vcpu_dispatch(vcpu, svm_clear_shadow);
-	if (vcpu->nmi_pending)
+	if (vcpu->events_pending)
 		vcpu_attend(vcpu);
 	return encode(vcpu);
 }

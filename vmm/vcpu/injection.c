@@ -27,6 +27,12 @@ static void hold_event(struct vcpu *vcpu)
 	}
 }
 
+void vcpu_inject_machine_check(struct vcpu *vcpu)
+{
+	vcpu->mc_pending = true;
+	__atomic_fetch_or(&vcpu->requests, REQUEST_NMI, __ATOMIC_RELAXED);
+}
+
 /* Exceptions that make a double fault of a second one (SDM 6.15, APM 8.2.9). */
 static bool is_contributory(unsigned vector)
 {
@@ -84,8 +90,31 @@ void vcpu_inject_gp(struct vcpu *vcpu)
 	vcpu_inject_exception(vcpu, VECTOR_GP, true, 0);
 }
 
+/* Exits that come of themselves, between two instructions of the guest's. */
+static bool is_asynchronous(enum hadal_exit_kind kind)
+{
+	switch (kind) {
+	case HADAL_EXIT_NMI:
+	case HADAL_EXIT_NMI_WINDOW:
+	case HADAL_EXIT_INTERRUPT:
+	case HADAL_EXIT_INTERRUPT_WINDOW:
+	case HADAL_EXIT_INIT:
+	case HADAL_EXIT_SIPI:
+	case HADAL_EXIT_SMI:
+	case HADAL_EXIT_TIMER:
+		return true;
+	default:
+		return false;
+	}
+}
+
 void vcpu_abandon_exit(struct vcpu *vcpu)
 {
+	bool innocent = vcpu->attending || is_asynchronous(vcpu->exit.kind);
+
+	vcpu->attending = false;
+	if (innocent)
+		return;
 	hold_event(vcpu);
 	vcpu->inject.info = 0;
 	vcpu_inject_gp(vcpu);

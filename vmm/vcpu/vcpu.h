@@ -53,6 +53,7 @@ enum vcpu_segment { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SE
 
 struct insn;
 struct crossing;
+struct lock;
 
 /* An event to deliver on the next entry, encoded as both vendors do (SDM 25.8.3, APM 15.20). */
 #define EVENT_VALID     (1u << 31)
@@ -86,6 +87,16 @@ struct entry_state {
 	struct descriptor_pointer gdtr, idtr;
 	uint64_t dr7, debugctl, pat;
 	uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
+};
+
+/* How far a CPU has come: what a fault in the image leads to depends on it. */
+enum vcpu_phase {
+	PHASE_STARTING,    /* the system has called; its state is kept in vcpu->entry */
+	PHASE_GUEST,       /* the system is the guest; the image runs during its exits only */
+	PHASE_PARTING,     /* it is about to stop: other CPUs are told */
+	PHASE_ENDING,      /* extensions are told */
+	PHASE_TURNING_OFF, /* vendor->stop() */
+	PHASE_LEAVING,     /* on the way back into the system */
 };
 
 /* The registers as they were before some were set. */
@@ -122,10 +133,17 @@ struct vcpu {
 	struct exit exit;
 	struct event inject;
 	struct event held; /* an interrupt that an exception went before; info 0: none */
-	bool nmi_pending;  /* an NMI waits until the guest can take one */
-	bool running;      /* takes requests */
-	bool virtualized;  /* vendor->start() has succeeded */
-	bool in_handler; /* set while an exit is handled: a fault then costs the guest a #GP only */
+	union {
+		struct {
+			bool nmi_pending; /* an NMI waits until the guest can take one */
+			bool mc_pending;  /* a #MC hit the image: it is the guest's */
+		};
+		uint16_t events_pending;
+	};
+	bool running;     /* takes requests */
+	bool virtualized; /* vendor->start() has succeeded */
+	uint8_t phase;    /* enum vcpu_phase */
+	bool attending;   /* the exit has been handled; what others want is not its matter */
 	uint32_t apic_id;
 	struct answer flushed;            /* of its nested translations */
 	struct answer followed;           /* what is to be intercepted */
@@ -135,6 +153,10 @@ struct vcpu {
 	uint64_t pause_ticks;             /* for how long it is to pause; 0: not */
 	bool paused;                      /* it has come to a halt, and answers requests there */
 	struct register_undo undo;        /* should the processor refuse what was set */
+	struct lock *awaited;             /* a lock that it spins for */
+	uint32_t ticket;                  /* of that lock */
+	uint32_t faults;                  /* since its guest ran, as fault_exits tells */
+	uint64_t fault_exits;             /* vcpu_exits() at the last fault */
 	struct entry_state entry;
 	struct hadal_stats stats;
 	struct crossing *crossing; /* its memory between the system and the image */
@@ -183,8 +205,9 @@ void vcpu_set(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value);
 void vcpu_inject_exception(struct vcpu *vcpu, uint8_t vector, bool has_error, uint32_t error);
 void vcpu_inject_ud(struct vcpu *vcpu);
 void vcpu_inject_gp(struct vcpu *vcpu);
-/* Deliver an NMI as soon as the guest can take one. */
+/* Deliver an NMI, or a machine check, as soon as the guest can take one. */
 void vcpu_inject_nmi(struct vcpu *vcpu);
+void vcpu_inject_machine_check(struct vcpu *vcpu);
 
 /*
  * Decode the instruction at the guest's RIP. 0; -ENODATA: it cannot be read (any more); -EINVAL: it
@@ -214,7 +237,10 @@ void vcpu_drop_caches(struct vcpu *vcpu);
 /* Intercept what clients and subscriptions want now; in events/follow.c. */
 void vcpu_follow(struct vcpu *vcpu);
 
-/* After a fault inside the image: the guest gets a #GP for what it did. */
+/*
+ * After a fault inside the image: the guest gets a #GP for what it did, if it has done anything
+ * that led here.
+ */
 void vcpu_abandon_exit(struct vcpu *vcpu);
 
 #endif

@@ -256,7 +256,7 @@ static __attribute__((noinline)) void handle_more(struct vcpu *vcpu)
 		redeliver(vcpu, vectoring);
 	decode_more(vcpu, reason & REASON_BASIC);
 	vcpu_dispatch(vcpu, vmx_clear_shadow);
-	if (vcpu->nmi_pending)
+	if (vcpu->events_pending)
 		vcpu_attend(vcpu);
 	encode(vcpu);
 }
@@ -282,7 +282,7 @@ bool vmx_first_exit(struct vcpu *vcpu)
 	if (vmread(VMCS_REASON) & REASON_ENTRY_FAILED)
 		return false;
 	vmx_cpu(vcpu)->state = VMX_ENTERED;
-	vcpu->in_handler = true; /* from here on: between exits no code of the image runs */
+	vcpu->phase = PHASE_GUEST;
 	vmwrite(VMCS_HOST_RIP, (uint64_t)vmx_exit_stub);
 	return true;
 }

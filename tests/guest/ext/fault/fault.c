@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: MIT
 /* Faults inside the image on demand, so that a test can see what becomes of the guest. */
+#include "base/errno.h"
+#include "cpus/lock.h"
 #include "extension/extension.h"
-#include "vcpu/vcpu.h"
+#include "vcpu/vendor.h"
+#include "x86/cpu.h"
 #include "../tests/guest/ext/fault/fault.h"
+
+#define MSR_MCG_STATUS     0x17a
+#define MCG_STATUS_GOES_ON 5 /* a machine check after which the interrupted code can go on */
 
 static uint64_t __attribute__((noinline)) overflow(uint64_t depth)
 {
@@ -34,17 +40,155 @@ static void fault(enum fault_kind kind)
 	}
 }
 
+extern struct lock __start_hadal_locks[], __stop_hadal_locks[];
+
+static enum fault_plant planted;
+static uint64_t planted_cpu;
+static const struct vendor *real;
+static struct vendor changed;
+
+/* True once, when this is what was planted. */
+static bool is_due(enum fault_plant plant)
+{
+	enum fault_plant expected = plant;
+
+	return __atomic_compare_exchange_n(&planted, &expected, FAULT_PLANT_COUNT, false,
+					   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+static void fault_if(enum fault_plant plant)
+{
+	if (is_due(plant))
+		fault(FAULT_INVALID_OPCODE);
+}
+
+static void faulting_flush(struct vcpu *vcpu)
+{
+	if (vcpu->index == planted_cpu)
+		fault_if(FAULT_IN_FLUSH);
+	if (vcpu->phase == PHASE_PARTING)
+		fault_if(FAULT_IN_PARTING);
+	real->flush_nested(vcpu);
+}
+
+static int faulting_start(struct vcpu *vcpu)
+{
+	fault_if(FAULT_IN_START);
+	return real->start(vcpu);
+}
+
+static int faulting_enter(struct vcpu *vcpu)
+{
+	fault_if(FAULT_IN_ENTRY);
+	return real->enter(vcpu);
+}
+
+static void faulting_stop(struct vcpu *vcpu)
+{
+	fault_if(FAULT_IN_TURNING_OFF);
+	real->stop(vcpu);
+}
+
+/* Between the core and its vendor there is room for faults where no extension is called. */
+static int init(void)
+{
+	planted = FAULT_PLANT_COUNT;
+	real = vendor;
+	changed = *vendor;
+	changed.flush_nested = faulting_flush;
+	changed.start = faulting_start;
+	changed.enter = faulting_enter;
+	changed.stop = faulting_stop;
+	vendor = &changed;
+	return 0;
+}
+
+static int starts(struct vcpu *vcpu, void *data)
+{
+	(void)vcpu;
+	(void)data;
+	fault_if(FAULT_IN_EXTENSION);
+	return 0;
+}
+
+static void stops(struct vcpu *vcpu, void *data)
+{
+	(void)vcpu;
+	(void)data;
+	fault_if(FAULT_IN_ENDING);
+}
+
+/* The processor takes a stack of its own for these, whatever RSP says. */
+static void interrupt_without_stack(struct vcpu *vcpu, uint64_t vector)
+{
+	if (vector == VECTOR_NMI) {
+		vcpu->kick_sent = true; /* so that it is not the guest's */
+		__asm__ volatile("mov %%rsp, %%rbx\n mov $8, %%rsp\n int $2\n mov %%rbx, %%rsp" ::
+					 : "rbx", "memory");
+	} else {
+		wrmsr_safe(MSR_MCG_STATUS, MCG_STATUS_GOES_ON);
+		__asm__ volatile("mov %%rsp, %%rbx\n mov $8, %%rsp\n int $18\n mov %%rbx, %%rsp" ::
+					 : "rbx", "memory");
+	}
+}
+
+static uint64_t fragile_locks(void)
+{
+	uint64_t count = 0;
+
+	for (const struct lock *lock = __start_hadal_locks; lock < __stop_hadal_locks; lock++)
+		count += !lock->always_whole;
+	return count;
+}
+
+static int64_t plant(struct vcpu *vcpu, uint64_t what, uint64_t argument)
+{
+	uint64_t locks = __stop_hadal_locks - __start_hadal_locks;
+
+	switch (what) {
+	case FAULT_UNDER_LOCK:
+		if (argument >= locks)
+			return -EINVAL;
+		lock_take(&__start_hadal_locks[argument]);
+		fault(FAULT_INVALID_OPCODE);
+		return 0;
+	case FAULT_LOCK_COUNT:
+		return argument ? fragile_locks() : locks;
+	case FAULT_ON_STACK:
+		interrupt_without_stack(vcpu, argument);
+		return 0;
+	default:
+		if (what >= FAULT_PLANT_COUNT)
+			return -EINVAL;
+		planted_cpu = argument;
+		planted = what;
+		return 0;
+	}
+}
+
 static enum verdict answer(struct vcpu *vcpu, void *data)
 {
+	uint64_t call = vcpu->regs.rax - HADAL_CALL_BASE;
+
 	(void)data;
-	if (vcpu->regs.rax != HADAL_CALL_BASE + FAULT_CALL || vcpu_get(vcpu, REG_CPL))
+	if (vcpu_get(vcpu, REG_CPL))
 		return VERDICT_PASS;
-	fault(vcpu->regs.rdi);
+	if (call == HADAL_CALL_STOP && planted == FAULT_IN_PARTING)
+		vcpu->requests |= REQUEST_FLUSH;
+	if (call == FAULT_CALL)
+		fault(vcpu->regs.rdi);
+	else if (call == FAULT_PLANT_CALL)
+		vcpu->regs.rax = plant(vcpu, vcpu->regs.rdi, vcpu->regs.rsi);
+	else
+		return VERDICT_PASS;
 	return VERDICT_DONE;
 }
 
 static const struct hadal_extension fault_extension = {
 	.name = "fault",
+	.init = init,
+	.vcpu_start = starts,
+	.vcpu_stop = stops,
 	.on = {[HADAL_EXIT_HYPERCALL] = answer},
 };
 HADAL_EXTENSION(fault_extension);

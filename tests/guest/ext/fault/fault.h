@@ -8,6 +8,9 @@
 /* RDI: enum fault_kind. Ring 0 only. It does not return: the guest gets a #GP. */
 #define FAULT_CALL (HADAL_CALL_EXTENSION_LAST - 1)
 
+/* RDI: enum fault_plant, RSI: its argument. Ring 0 only. 0, or -EINVAL. */
+#define FAULT_PLANT_CALL (HADAL_CALL_EXTENSION_LAST - 2)
+
 enum fault_kind {
 	FAULT_NULL_READ,
 	FAULT_TEXT_WRITE,
@@ -15,6 +18,23 @@ enum fault_kind {
 	FAULT_NOT_CANONICAL,  /* #GP */
 	FAULT_INVALID_OPCODE,
 	FAULT_KIND_COUNT,
+};
+
+/* Faults that come later, once each. */
+enum fault_plant {
+	FAULT_UNDER_LOCK, /* now, with the lock taken that has the number RSI; the guest gets a #GP
+			   */
+	FAULT_LOCK_COUNT, /* RAX: how many there are; RSI: only those whose data may be half changed
+			   */
+	FAULT_IN_FLUSH,   /* when the CPU with the number RSI flushes */
+	FAULT_IN_START,   /* in the vendor's start of the next CPU */
+	FAULT_IN_EXTENSION,   /* in an extension's, when VT-x or SVM is on */
+	FAULT_IN_ENTRY,       /* right before the next CPU enters its guest */
+	FAULT_IN_PARTING,     /* when a CPU that stops serves requests for the last time */
+	FAULT_IN_ENDING,      /* when its extensions are told */
+	FAULT_IN_TURNING_OFF, /* while VT-x or SVM is turned off: the machine is reset */
+	FAULT_ON_STACK, /* an interrupt RSI on a stack that is none: 2 (NMI) or 18 (#MC); now */
+	FAULT_PLANT_COUNT,
 };
 
 #endif
