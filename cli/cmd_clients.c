@@ -1,41 +1,31 @@
 // SPDX-License-Identifier: MIT
 /* hadal clients */
 #include "cli.h"
-
-#include <inttypes.h>
+#include "record.h"
 
 struct options {
 	struct cli_where where;
 };
 
-static void print_table(const struct hadal_client_info *clients, int count)
-{
-	printf("%7s  %-15s  %10s  %8s  %10s\n", "PID", "NAME", "SECONDS", "MAPPED", "MAPS");
-	for (int i = 0; i < count; i++)
-		printf("%7d  %-15.15s  %10" PRIu64 "  %8" PRIu64 "  %10" PRIu64 "\n",
-		       clients[i].pid, clients[i].name, clients[i].seconds, clients[i].state.mapped,
-		       clients[i].state.maps);
-}
+#define AT(member) offsetof(struct hadal_client_info, member), NULL, NULL
 
-static void print_json(const struct hadal_client_info *clients, int count)
-{
-	for (int i = 0; i < count; i++) {
-		struct json_object *one = json_object_new_object();
+static const struct cli_column columns[] = {
+	{"pid", "PID", 7, CLI_COLUMN_I32, AT(pid), "number of the process"},
+	{"name", "NAME", -15, CLI_COLUMN_TEXT, AT(name), "its name"},
+	{"seconds", "SECONDS", 10, CLI_COLUMN_U64, AT(seconds), "since it was let in"},
+	{"mapped", "MAPPED", 8, CLI_COLUMN_U64, AT(state.mapped),
+	 "pages of it that show other memory now"},
+	{"maps", "MAPS", 10, CLI_COLUMN_U64, AT(state.maps), "pages it has mapped until now"},
+	{0},
+};
 
-		json_object_object_add(one, "pid", json_object_new_int(clients[i].pid));
-		json_object_object_add(one, "name", json_object_new_string(clients[i].name));
-		json_object_object_add(one, "seconds", json_object_new_int64(clients[i].seconds));
-		json_object_object_add(one, "mapped",
-				       json_object_new_int64(clients[i].state.mapped));
-		json_object_object_add(one, "maps", json_object_new_int64(clients[i].state.maps));
-		cli_print_json(one);
-	}
-}
+static const struct cli_record_kind kind = {"client", columns};
 
 static int run(void *data)
 {
 	const struct options *options = data;
 	static struct hadal_client_info clients[HADAL_MAX_CLIENTS];
+	struct cli_printer printer;
 	struct hadal_error error;
 	struct hadal *hadal;
 	int count;
@@ -47,10 +37,10 @@ static int run(void *data)
 	hadal_close(hadal);
 	if (count < 0)
 		return cli_fail(&error);
-	if (options->where.json)
-		print_json(clients, count);
-	else
-		print_table(clients, count);
+	if (!cli_printer_begin(&printer, &kind, &options->where, NULL, NULL))
+		return CLI_FAILURE;
+	for (int i = 0; i < count; i++)
+		cli_printer_print(&printer, &clients[i]);
 	return CLI_OK;
 }
 
@@ -61,7 +51,8 @@ const struct cli_command command_clients = {
 	.about = "List the programs that may introspect this system.",
 	.more = "MAPPED is how many of a program's pages show other memory now, MAPS how "
 		"many it has mapped since it was let in.",
-	.takes = CLI_TAKES_JSON,
+	.records = &kind,
+	.takes = CLI_TAKES_JSON | CLI_TAKES_COLUMNS,
 	CLI_OPTIONS_AT(where),
 	.run = run,
 };

@@ -4,7 +4,9 @@
 
 #include <stdio.h>
 
-enum shell { BASH, ZSH, SYNOPSIS };
+#include "record.h"
+
+enum shell { BASH, ZSH, SYNOPSIS, RECORDS };
 
 struct options {
 	int shell;
@@ -109,12 +111,22 @@ static void print_synopses(void)
 	}
 }
 
+static void print_records(void)
+{
+	for (size_t i = 0; cli_commands[i]; i++)
+		if (cli_commands[i]->records) {
+			printf("\n## hadal %s\n", cli_commands[i]->name);
+			cli_record_describe(cli_commands[i]->records);
+		}
+}
+
 static const char *set_shell(void *data, const char *text)
 {
-	static const char *const names[] = {[BASH] = "bash", [ZSH] = "zsh", [SYNOPSIS] = "man"};
+	static const char *const names[] = {
+		[BASH] = "bash", [ZSH] = "zsh", [SYNOPSIS] = "man", [RECORDS] = "json"};
 	struct options *options = data;
 
-	for (options->shell = BASH; options->shell <= SYNOPSIS; options->shell++) {
+	for (options->shell = BASH; options->shell <= RECORDS; options->shell++) {
 		const char *name = names[options->shell];
 		size_t i = 0;
 
@@ -123,7 +135,7 @@ static const char *set_shell(void *data, const char *text)
 		if (name[i] == text[i])
 			return NULL;
 	}
-	return "bash, zsh or man";
+	return "bash, zsh, man or json";
 }
 
 static int run(void *data)
@@ -134,8 +146,10 @@ static int run(void *data)
 		print_bash();
 	else if (options->shell == ZSH)
 		print_zsh();
-	else
+	else if (options->shell == SYNOPSIS)
 		print_synopses();
+	else
+		print_records();
 	return CLI_OK;
 }
 
@@ -143,11 +157,12 @@ const struct cli_command command_completion = {
 	.name = "completion",
 	.group = CLI_GROUP_CLIENTS,
 	.summary = "print a script that completes hadal's command lines",
-	.about = "Print what a shell reads to complete hadal's command lines, or the synopses of "
-		 "all commands as the man page has them.",
+	.about = "Print what a shell reads to complete hadal's command lines, or the "
+		 "synopses of all commands and the columns of what they list, as the docs have "
+		 "them.",
 	.more = "  . <(hadal completion bash)",
-	.arguments =
-		(const struct cli_argument[]){CLI_ARGUMENT_SET("bash|zsh|man", set_shell), {0}},
+	.arguments = (const struct cli_argument[]){CLI_ARGUMENT_SET("bash|zsh|man|json", set_shell),
+						   {0}},
 	CLI_OPTIONS_AT(where),
 	.run = run,
 };

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* hadal dmesg */
 #include "kernel.h"
+#include "record.h"
+#include "text.h"
 #include "system/dmesg.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char *const levels[] = {"emerg", "alert",  "crit", "err",
@@ -37,82 +38,127 @@ static const char *set_levels(void *data, const char *text)
 	}
 }
 
-/* Lines and columns stay. */
-static void make_text_printable(char *text)
+/* A record may have several lines; each gets the time. Tabs stay. */
+static void print_lines(const struct hadal_dmesg_record *record)
 {
-	while (*text) {
-		size_t len = strcspn(text, "\n\t");
-		char separator = text[len];
+	char text[4096];
 
-		text[len] = '\0';
-		cli_make_printable(text);
-		text[len] = separator;
-		text += separator ? len + 1 : len;
+	for (const char *line = record->text;; line++) {
+		size_t len = strcspn(line, "\n");
+
+		printf("[%5" PRIu64 ".%06" PRIu64 "] ", record->time / 1000000000,
+		       record->time / 1000 % 1000000);
+		for (const char *part = line;; part++) {
+			size_t size = strcspn(part, "\t\n");
+
+			fputs(text_for_terminal(part, size, text, sizeof(text)), stdout);
+			part += size;
+			if (*part != '\t')
+				break;
+			putchar('\t');
+		}
+		putchar('\n');
+		line += len;
+		if (!*line)
+			return;
 	}
 }
 
-/* A record may have several lines; each gets the time. */
-static void print_lines(const struct hadal_dmesg_record *record, char *text)
+static bool make_level(const void *record, void *ctx, char *text, size_t size)
 {
-	for (char *line; (line = strsep(&text, "\n"));)
-		printf("[%5" PRIu64 ".%06" PRIu64 "] %s\n", record->time / 1000000000,
-		       record->time / 1000 % 1000000, line);
+	const struct hadal_dmesg_record *line = record;
+
+	(void)ctx;
+	snprintf(text, size, "%s", levels[line->level % LEVELS]);
+	return true;
 }
 
-static void print_json(const struct hadal_dmesg_record *record, char *text)
+static struct json_object *json_facility(const void *record, void *ctx)
 {
-	struct json_object *object = json_object_new_object();
-	char caller[16], subsystem[sizeof(record->subsystem)], device[sizeof(record->device)];
+	const struct hadal_dmesg_record *line = record;
 
-	strcpy(subsystem, record->subsystem);
-	strcpy(device, record->device);
-	cli_make_printable(subsystem);
-	cli_make_printable(device);
-	snprintf(caller, sizeof(caller), "%c%" PRIu32, record->from_cpu ? 'C' : 'T',
-		 record->caller);
-	json_object_object_add(object, "sequence", json_object_new_uint64(record->sequence));
-	json_object_object_add(object, "time_ns", json_object_new_uint64(record->time));
-	json_object_object_add(object, "level", json_object_new_string(levels[record->level % 8]));
-	json_object_object_add(object, "facility", json_object_new_int(record->facility));
-	json_object_object_add(object, "continues", json_object_new_boolean(record->continues));
-	json_object_object_add(object, "caller", json_object_new_string(caller));
-	if (*subsystem)
-		json_object_object_add(object, "subsystem", json_object_new_string(subsystem));
-	if (*device)
-		json_object_object_add(object, "device", json_object_new_string(device));
-	json_object_object_add(object, "text", json_object_new_string(text));
-	cli_print_json(object);
+	(void)ctx;
+	return json_object_new_int(line->facility);
 }
+
+static bool make_caller(const void *record, void *ctx, char *text, size_t size)
+{
+	const struct hadal_dmesg_record *line = record;
+
+	(void)ctx;
+	snprintf(text, size, "%c%" PRIu32, line->from_cpu ? 'C' : 'T', line->caller);
+	return true;
+}
+
+static bool make_subsystem(const void *record, void *ctx, char *text, size_t size)
+{
+	const struct hadal_dmesg_record *line = record;
+
+	(void)ctx;
+	snprintf(text, size, "%s", line->subsystem);
+	return *line->subsystem;
+}
+
+static bool make_device(const void *record, void *ctx, char *text, size_t size)
+{
+	const struct hadal_dmesg_record *line = record;
+
+	(void)ctx;
+	snprintf(text, size, "%s", line->device);
+	return *line->device;
+}
+
+#define AT(member) offsetof(struct hadal_dmesg_record, member), NULL, NULL
+
+static const struct cli_column columns[] = {
+	{"sequence", "SEQUENCE", 8, CLI_COLUMN_U64, AT(sequence), "number of the record"},
+	{"time_ns", "TIME_NS", 16, CLI_COLUMN_U64, AT(time), "nanoseconds after boot"},
+	{"level", "LEVEL", -6, CLI_COLUMN_MADE, 0, make_level, NULL, "`emerg` to `debug`"},
+	{"facility", NULL, 3, CLI_COLUMN_JSON, 0, NULL, json_facility, "number, as of syslog"},
+	{"continues", NULL, 3, CLI_COLUMN_BOOL, AT(continues), "the next record goes on with it"},
+	{"caller", "CALLER", -8, CLI_COLUMN_MADE, 0, make_caller, NULL,
+	 "`T` and a thread's number, or `C` and a CPU's"},
+	{"subsystem", NULL, -12, CLI_COLUMN_MADE, 0, make_subsystem, NULL, "if it has one"},
+	{"device", NULL, -12, CLI_COLUMN_MADE, 0, make_device, NULL, "if it has one"},
+	{"text", "TEXT", 0, CLI_COLUMN_STRING, AT(text), "the text, perhaps of several lines"},
+	{0},
+};
+
+static const struct cli_record_kind kind = {"log record", columns};
+
+struct printer {
+	const struct options *options;
+	struct cli_printer records;
+};
 
 static void print_record(void *ctx, const struct hadal_dmesg_record *record)
 {
-	const struct options *options = ctx;
-	char *text;
+	struct printer *printer = ctx;
+	const struct options *options = printer->options;
 
 	if (options->levels && !(options->levels >> record->level & 1))
 		return;
-	text = strdup(record->text);
-	if (!text)
-		return;
-	make_text_printable(text);
-	if (options->where.json)
-		print_json(record, text);
+	if (options->where.json || options->where.columns)
+		cli_printer_print(&printer->records, record);
 	else
-		print_lines(record, text);
-	free(text);
+		print_lines(record);
 }
 
 static int run(void *data)
 {
-	struct options *options = data;
+	const struct options *options = data;
+	struct printer printer = {.options = options};
 	struct cli_kernel source;
 	struct hadal_error error;
 	size_t lost;
 	int result;
 
+	if ((options->where.json || options->where.columns) &&
+	    !cli_printer_begin(&printer.records, &kind, &options->where, NULL, NULL))
+		return CLI_FAILURE;
 	if (!cli_kernel_open(&source, options->where.image))
 		return CLI_FAILURE;
-	result = hadal_dmesg(source.kernel, print_record, options, &lost, &error);
+	result = hadal_dmesg(source.kernel, print_record, &printer, &lost, &error);
 	if (result)
 		cli_fail(&error);
 	else
@@ -133,9 +179,9 @@ const struct cli_command command_dmesg = {
 	.group = CLI_GROUP_SYSTEM,
 	.summary = "print the kernel's log from its memory",
 	.about = "Print the kernel's log from its own memory, with seconds after boot.",
-	.more = "With --json, one record a line.",
 	.options = options_table,
-	.takes = CLI_TAKES_VIEW,
+	.records = &kind,
+	.takes = CLI_TAKES_LIST,
 	CLI_OPTIONS_AT(where),
 	.run = run,
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* hadal files */
 #include "kernel.h"
+#include "record.h"
 #include "file/files.h"
 
 #include <errno.h>
@@ -24,54 +25,133 @@ static const char *mode_name(const struct hadal_file *file)
 	return file->writable ? "w" : "-";
 }
 
-static void print_row(const struct hadal_process *process, const struct hadal_file *file,
-		      char *path)
-{
-	int used = printf("%7" PRId32 " %-15.15s ", process->tgid, process->comm);
+/* A file and who has it. */
+struct row {
+	const struct hadal_process *process;
+	const struct hadal_file *file;
+	int32_t pid;
+	int32_t fd;
+	const char *name, *use, *type, *path;
+	uint64_t inode, position, flags, address;
+};
 
-	if (file->use == HADAL_FILE_OPEN)
-		used += printf("%4" PRId32 " %-2s %-6.6s %9" PRIu64 " ", file->fd, mode_name(file),
-			       hadal_file_type_name(file->mode), file->position);
+static bool is_open(const void *record)
+{
+	const struct row *row = record;
+
+	return row->file->use == HADAL_FILE_OPEN;
+}
+
+static bool make_fd(const void *record, void *ctx, char *text, size_t size)
+{
+	const struct row *row = record;
+
+	(void)ctx;
+	if (is_open(record))
+		snprintf(text, size, "%" PRId32, row->fd);
 	else
-		used += printf("%4s    %-6.6s %9s ", use_names[file->use],
-			       hadal_file_type_name(file->mode), "");
-	cli_print_last(path, used);
+		snprintf(text, size, "%s", row->use);
+	return true;
 }
 
-static void print_json(const struct hadal_process *process, const struct hadal_file *file,
-		       char *path)
+static struct json_object *json_fd(const void *record, void *ctx)
 {
-	struct json_object *object = json_object_new_object();
-	bool is_open = file->use == HADAL_FILE_OPEN;
+	const struct row *row = record;
 
-	cli_make_printable(path);
-	json_object_object_add(object, "pid", json_object_new_int(process->tgid));
-	json_object_object_add(object, "name", json_object_new_string(process->comm));
-	json_object_object_add(object, "use", json_object_new_string(use_names[file->use]));
-	if (is_open) {
-		json_object_object_add(object, "fd", json_object_new_int(file->fd));
-		json_object_object_add(object, "mode", json_object_new_string(mode_name(file)));
-		json_object_object_add(object, "flags", json_object_new_int64(file->flags));
-		json_object_object_add(object, "position", json_object_new_uint64(file->position));
-	}
-	json_object_object_add(object, "type",
-			       json_object_new_string(hadal_file_type_name(file->mode)));
-	json_object_object_add(object, "inode", json_object_new_uint64(file->inode));
-	cli_json_hex(object, "file", file->file);
-	json_object_object_add(object, "path", json_object_new_string(path));
-	cli_print_json(object);
+	(void)ctx;
+	return is_open(record) ? json_object_new_int(row->fd) : NULL;
 }
+
+static bool make_mode(const void *record, void *ctx, char *text, size_t size)
+{
+	const struct row *row = record;
+
+	(void)ctx;
+	snprintf(text, size, "%s", is_open(record) ? mode_name(row->file) : "");
+	return true;
+}
+
+static struct json_object *json_mode(const void *record, void *ctx)
+{
+	const struct row *row = record;
+
+	(void)ctx;
+	return is_open(record) ? json_object_new_string(mode_name(row->file)) : NULL;
+}
+
+static bool make_position(const void *record, void *ctx, char *text, size_t size)
+{
+	const struct row *row = record;
+
+	(void)ctx;
+	text[0] = '\0';
+	if (is_open(record))
+		snprintf(text, size, "%" PRIu64, row->position);
+	return true;
+}
+
+static struct json_object *json_position(const void *record, void *ctx)
+{
+	const struct row *row = record;
+
+	(void)ctx;
+	return is_open(record) ? json_object_new_uint64(row->position) : NULL;
+}
+
+static struct json_object *json_flags(const void *record, void *ctx)
+{
+	const struct row *row = record;
+
+	(void)ctx;
+	return is_open(record) ? json_object_new_uint64(row->flags) : NULL;
+}
+
+#define AT(member) offsetof(struct row, member), NULL, NULL
+
+static const struct cli_column columns[] = {
+	{"pid", "PID", 7, CLI_COLUMN_I32, AT(pid), "number of the process"},
+	{"name", "NAME", -15, CLI_COLUMN_STRING, AT(name), "its name"},
+	{"use", NULL, -4, CLI_COLUMN_STRING, AT(use), "`fd`, `exe`, `cwd` or `root`"},
+	{"fd", "FD", 4, CLI_COLUMN_JSON, 0, make_fd, json_fd, "number: the file descriptor"},
+	{"mode", "", -2, CLI_COLUMN_JSON, 0, make_mode, json_mode,
+	 "string, with fd: `r`, `w`, `rw` or `-`"},
+	{"flags", NULL, 8, CLI_COLUMN_JSON, 0, NULL, json_flags,
+	 "number, with fd: those of open()"},
+	{"type", "TYPE", -6, CLI_COLUMN_STRING, AT(type), "`file`, `dir`, `pipe`, `socket`, ..."},
+	{"position", "POSITION", 9, CLI_COLUMN_JSON, 0, make_position, json_position,
+	 "number, with fd: where it is read or written next"},
+	{"inode", NULL, 10, CLI_COLUMN_U64, AT(inode), "number of the inode"},
+	{"file", NULL, 18, CLI_COLUMN_HEX, AT(address), "its struct file"},
+	{"path", "PATH", 0, CLI_COLUMN_STRING, AT(path), "as in /proc/PID/fd"},
+	{0},
+};
+
+static const struct cli_record_kind kind = {"file", columns};
+
+struct printer {
+	const struct options *options;
+	struct cli_printer records;
+};
 
 static int print_file(void *ctx, const struct hadal_process *process, const struct hadal_file *file)
 {
-	const struct options *options = ctx;
-	char path[HADAL_PATH_MAX];
+	struct printer *printer = ctx;
+	const struct row row = {
+		.process = process,
+		.file = file,
+		.pid = process->tgid,
+		.fd = file->fd,
+		.name = process->comm,
+		.use = use_names[file->use],
+		.type = hadal_file_type_name(file->mode),
+		.path = file->path,
+		.inode = file->inode,
+		.position = file->position,
+		.flags = file->flags,
+		.address = file->file,
+	};
 
-	snprintf(path, sizeof(path), "%s", file->path);
-	if (options->where.json)
-		print_json(process, file, path);
-	else
-		print_row(process, file, path);
+	cli_printer_print(&printer->records, &row);
 	return 0;
 }
 
@@ -82,21 +162,19 @@ static bool only_one(const struct options *options)
 
 /* Prints the files of the processes asked for. Returns how many processes these are. */
 static size_t print_files(struct hadal_files *files, struct hadal_process_list *list,
-			  struct options *options)
+			  struct printer *printer)
+
 {
+	const struct options *options = printer->options;
 	size_t lost = list->lost, shown = 0;
 
-	if (!options->where.json)
-		printf("%7s %-15s %4s %-2s %-6s %9s PATH\n", "PID", "NAME", "FD", "", "TYPE",
-		       "POSITION");
 	for (size_t i = 0; i < list->count; i++) {
 		struct hadal_process *process = &list->items[i];
 
 		if (only_one(options) && process->tgid != (int64_t)options->where.pid)
 			continue;
 		shown++;
-		cli_make_printable(process->comm);
-		hadal_files_of(files, process, print_file, options, &lost);
+		hadal_files_of(files, process, print_file, printer, &lost);
 	}
 	cli_warn_lost(lost, "files");
 	return shown;
@@ -104,12 +182,15 @@ static size_t print_files(struct hadal_files *files, struct hadal_process_list *
 
 static int list_files(struct hadal_kernel *kernel, void *ctx, struct hadal_error *error)
 {
-	struct options *options = ctx;
+	const struct options *options = ctx;
+	struct printer printer = {.options = options};
 	struct hadal_files *files = hadal_files_open(kernel, error);
 	struct hadal_process_list list = {0};
 	int result = files ? hadal_processes(kernel, false, &list, error) : -ENOENT;
 
-	if (!result && !print_files(files, &list, options) && only_one(options))
+	if (!result && !cli_printer_begin(&printer.records, &kind, &options->where, NULL, NULL))
+		result = hadal_fail(error, EINVAL, "Nothing is listed");
+	if (!result && !print_files(files, &list, &printer) && only_one(options))
 		result = hadal_fail(error, ESRCH, "There is no process %" PRIu64,
 				    options->where.pid);
 	hadal_processes_free(&list);
@@ -133,9 +214,9 @@ const struct cli_command command_files = {
 	.about = "List the open files of all processes, or of one, as the kernel's own memory "
 		 "has them. FD is the file descriptor, or exe for the program, cwd and root "
 		 "for the directories; paths are as in /proc/PID/fd.",
-	.more = "With --json, one object a line.",
 	.arguments = arguments,
-	.takes = CLI_TAKES_VIEW | CLI_TAKES_PID,
+	.records = &kind,
+	.takes = CLI_TAKES_LIST | CLI_TAKES_PID,
 	CLI_OPTIONS_AT(where),
 	.run = run,
 };

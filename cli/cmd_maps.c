@@ -1,75 +1,91 @@
 // SPDX-License-Identifier: MIT
 /* hadal maps */
 #include "kernel.h"
+#include "record.h"
+#include "text.h"
 #include "file/maps.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 struct options {
 	struct cli_where where;
 };
 
-static void rights_text(const struct hadal_mapping *mapping, char text[5])
+static bool make_rights(const void *record, void *ctx, char *text, size_t size)
 {
-	text[0] = mapping->readable ? 'r' : '-';
-	text[1] = mapping->writable ? 'w' : '-';
-	text[2] = mapping->executable ? 'x' : '-';
-	text[3] = mapping->shared ? 's' : 'p';
-	text[4] = '\0';
+	const struct hadal_mapping *mapping = record;
+
+	(void)ctx;
+	snprintf(text, size, "%c%c%c%c", mapping->readable ? 'r' : '-',
+		 mapping->writable ? 'w' : '-', mapping->executable ? 'x' : '-',
+		 mapping->shared ? 's' : 'p');
+	return true;
 }
 
-static void print_row(const struct hadal_mapping *mapping, const char *rights, char *path)
+#define AT(member) offsetof(struct hadal_mapping, member), NULL, NULL
+
+static const struct cli_column columns[] = {
+	{"start", "START", 18, CLI_COLUMN_HEX, AT(start), "first address"},
+	{"end", "END", 18, CLI_COLUMN_HEX, AT(end), "address behind the last"},
+	{"rights", "RGHT", -4, CLI_COLUMN_MADE, 0, make_rights, NULL,
+	 "`r`, `w`, `x` or `-`, and `s` for shared or `p`"},
+	{"offset", "OFFSET", 10, CLI_COLUMN_HEX, AT(offset), "in the file, bytes"},
+	{"major", NULL, 5, CLI_COLUMN_U32, AT(major), "of the file's device"},
+	{"minor", NULL, 5, CLI_COLUMN_U32, AT(minor), "of the file's device"},
+	{"inode", "INODE", 10, CLI_COLUMN_U64, AT(inode), "of the file"},
+	{"area", NULL, 18, CLI_COLUMN_HEX, AT(area), "its vm_area_struct"},
+	{"path", "PATH", 0, CLI_COLUMN_STRING, AT(path), "as in /proc/PID/maps; empty for none"},
+	{0},
+};
+
+static const struct cli_record_kind kind = {"mapping", columns};
+
+struct printer {
+	const struct options *options;
+	struct cli_printer records;
+};
+
+/* Without --columns a line is that of /proc/PID/maps. */
+static void print_line(const struct hadal_mapping *mapping)
 {
-	int used = printf("%08" PRIx64 "-%08" PRIx64 " %s %08" PRIx64 " %02x:%02x %" PRIu64 " ",
-			  mapping->start, mapping->end, rights, mapping->offset, mapping->major,
-			  mapping->minor, mapping->inode);
+	char rights[5], path[4 * HADAL_PATH_MAX];
 
-	cli_print_last(path, used);
-}
-
-static void print_json(const struct hadal_mapping *mapping, const char *rights, char *path)
-{
-	struct json_object *object = json_object_new_object();
-
-	cli_make_printable(path);
-	cli_json_hex(object, "start", mapping->start);
-	cli_json_hex(object, "end", mapping->end);
-	json_object_object_add(object, "rights", json_object_new_string(rights));
-	cli_json_hex(object, "offset", mapping->offset);
-	json_object_object_add(object, "major", json_object_new_int64(mapping->major));
-	json_object_object_add(object, "minor", json_object_new_int64(mapping->minor));
-	json_object_object_add(object, "inode", json_object_new_uint64(mapping->inode));
-	cli_json_hex(object, "area", mapping->area);
-	json_object_object_add(object, "path", json_object_new_string(path));
-	cli_print_json(object);
+	make_rights(mapping, NULL, rights, sizeof(rights));
+	text_for_terminal(mapping->path, strlen(mapping->path), path, sizeof(path));
+	printf("%08" PRIx64 "-%08" PRIx64 " %s %08" PRIx64 " %02x:%02x %" PRIu64 " %s\n",
+	       mapping->start, mapping->end, rights, mapping->offset, mapping->major,
+	       mapping->minor, mapping->inode, path);
 }
 
 static int print_mapping(void *ctx, const struct hadal_mapping *mapping)
 {
-	const struct options *options = ctx;
-	char path[HADAL_PATH_MAX], rights[5];
+	struct printer *printer = ctx;
+	const struct cli_where *where = &printer->options->where;
 
-	snprintf(path, sizeof(path), "%s", mapping->path);
-	rights_text(mapping, rights);
-	if (options->where.json)
-		print_json(mapping, rights, path);
+	if (where->json || where->columns)
+		cli_printer_print(&printer->records, mapping);
 	else
-		print_row(mapping, rights, path);
+		print_line(mapping);
 	return 0;
 }
 
 static int list_maps(struct hadal_kernel *kernel, void *ctx, struct hadal_error *error)
 {
-	struct options *options = ctx;
+	const struct options *options = ctx;
+	struct printer printer = {.options = options};
 	struct hadal_process_list list;
 	const struct hadal_process *process;
 	size_t lost = 0;
 	int result = hadal_processes(kernel, false, &list, error);
 
 	process = result ? NULL : hadal_process_of(&list, options->where.pid);
-	if (process)
-		result = hadal_maps(kernel, process, print_mapping, options, &lost, error);
+	if (process && (options->where.json || options->where.columns) &&
+	    !cli_printer_begin(&printer.records, &kind, &options->where, NULL, NULL))
+		result = hadal_fail(error, EINVAL, "Nothing is listed");
+	else if (process)
+		result = hadal_maps(kernel, process, print_mapping, &printer, &lost, error);
 	else if (!result)
 		result = hadal_fail(error, ESRCH, "There is no process %" PRIu64,
 				    options->where.pid);
@@ -101,9 +117,9 @@ const struct cli_command command_maps = {
 	.summary = "list the memory mappings of a process",
 	.about = "List the memory of a process as /proc/PID/maps does, but as the kernel's "
 		 "own memory has it.",
-	.more = "With --json, one object a line.",
 	.arguments = arguments,
-	.takes = CLI_TAKES_VIEW | CLI_TAKES_PID,
+	.records = &kind,
+	.takes = CLI_TAKES_LIST | CLI_TAKES_PID,
 	CLI_OPTIONS_AT(where),
 	.check = check,
 	.run = run,

@@ -1,44 +1,49 @@
 // SPDX-License-Identifier: MIT
 /* hadal modules */
 #include "kernel.h"
+#include "record.h"
 #include "system/module.h"
 
-#include <inttypes.h>
+#include <errno.h>
 
 struct options {
 	struct cli_where where;
 };
 
-static void print_json(const struct hadal_module *module)
+static bool make_state(const void *record, void *ctx, char *text, size_t size)
 {
-	struct json_object *object = json_object_new_object();
+	const struct hadal_module *module = record;
 
-	json_object_object_add(object, "name", json_object_new_string(module->name));
-	cli_json_hex(object, "base", module->base);
-	json_object_object_add(object, "size", json_object_new_uint64(module->size));
-	json_object_object_add(object, "references", json_object_new_int(module->references));
-	json_object_object_add(object, "state",
-			       json_object_new_string(hadal_module_state_name(module->state)));
-	cli_json_hex(object, "module", module->address);
-	cli_print_json(object);
+	(void)ctx;
+	snprintf(text, size, "%s", hadal_module_state_name(module->state));
+	return true;
 }
 
-static void print_list(struct hadal_module_list *list, bool json)
-{
-	if (!json)
-		printf("%-24s %10s %5s %-9s BASE\n", "NAME", "SIZE", "REFS", "STATE");
-	for (size_t i = 0; i < list->count; i++) {
-		struct hadal_module *module = &list->items[i];
+#define AT(member) offsetof(struct hadal_module, member), NULL, NULL
 
-		cli_make_printable(module->name);
-		if (json)
-			print_json(module);
-		else
-			printf("%-24s %10" PRIu64 " %5" PRId32 " %-9s %#" PRIx64 "\n", module->name,
-			       module->size, module->references,
-			       hadal_module_state_name(module->state), module->base);
-	}
+static const struct cli_column columns[] = {
+	{"name", "NAME", -24, CLI_COLUMN_TEXT, AT(name), "name"},
+	{"size", "SIZE", 10, CLI_COLUMN_U64, AT(size), "bytes, as in /proc/modules"},
+	{"references", "REFS", 5, CLI_COLUMN_I32, AT(references), "who uses it"},
+	{"state", "STATE", -9, CLI_COLUMN_MADE, 0, make_state, NULL,
+	 "`Live`, `Loading`, `Unloading` or `Unformed`"},
+	{"base", "BASE", -18, CLI_COLUMN_HEX, AT(base), "where its text begins"},
+	{"module", NULL, 18, CLI_COLUMN_HEX, AT(address), "its struct module"},
+	{0},
+};
+
+static const struct cli_record_kind kind = {"module", columns};
+
+static bool print_list(const struct options *options, const struct hadal_module_list *list)
+{
+	struct cli_printer printer;
+
+	if (!cli_printer_begin(&printer, &kind, &options->where, NULL, NULL))
+		return false;
+	for (size_t i = 0; i < list->count; i++)
+		cli_printer_print(&printer, &list->items[i]);
 	cli_warn_lost(list->lost, "modules");
+	return true;
 }
 
 static int run(void *data)
@@ -54,8 +59,8 @@ static int run(void *data)
 	result = hadal_modules(source.kernel, &list, &error);
 	if (result)
 		cli_fail(&error);
-	else
-		print_list(&list, options->where.json);
+	else if (!print_list(options, &list))
+		result = -EINVAL;
 	hadal_modules_free(&list);
 	cli_kernel_close(&source);
 	return result ? CLI_FAILURE : CLI_OK;
@@ -67,8 +72,8 @@ const struct cli_command command_modules = {
 	.summary = "list kernel modules from its memory",
 	.about = "List the modules as the kernel's own memory has them, the one loaded last "
 		 "first.",
-	.more = "With --json, one object a line.",
-	.takes = CLI_TAKES_VIEW,
+	.records = &kind,
+	.takes = CLI_TAKES_LIST,
 	CLI_OPTIONS_AT(where),
 	.run = run,
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* hadal mounts */
 #include "kernel.h"
+#include "record.h"
 #include "file/mount_namespaces.h"
 #include "file/mounts.h"
 
@@ -16,67 +17,72 @@ struct options {
 struct printer {
 	const struct options *options;
 	struct hadal_mounts *mounts;
+	struct cli_printer records;
 	uint32_t namespace; /* number of the one at hand */
 	size_t lost;
 };
 
-static void print_row(const struct hadal_mount *mount)
+static bool make_device(const void *record, void *ctx, char *text, size_t size)
 {
-	char device[32], place[3 * HADAL_PATH_MAX];
+	const struct hadal_mount *mount = record;
+
+	(void)ctx;
+	snprintf(text, size, "%" PRIu32 ":%" PRIu32, mount->major, mount->minor);
+	return true;
+}
+
+static bool make_place(const void *record, void *ctx, char *text, size_t size)
+{
+	const struct hadal_mount *mount = record;
 	bool whole = !strcmp(mount->root, "/");
-	int used;
 
-	snprintf(device, sizeof(device), "%" PRIu32 ":%" PRIu32, mount->major, mount->minor);
-	snprintf(place, sizeof(place), "%s <- %s%s%s%s", mount->path, mount->source,
-		 whole ? "" : "[", whole ? "" : mount->root, whole ? "" : "]");
-	used = printf("%5" PRId32 " %6" PRId32 " %7s %-8s %-23s ", mount->id, mount->parent, device,
-		      mount->type, mount->options);
-	cli_print_last(place, used);
+	(void)ctx;
+	snprintf(text, size, "%s <- %s%s%s%s", mount->path, mount->source, whole ? "" : "[",
+		 whole ? "" : mount->root, whole ? "" : "]");
+	return true;
 }
 
-static void add_string(struct json_object *object, const char *name, const char *text)
+static struct json_object *json_namespace(const void *record, void *ctx)
 {
-	char copy[HADAL_PATH_MAX];
+	const struct printer *printer = ctx;
 
-	snprintf(copy, sizeof(copy), "%s", text);
-	cli_make_printable(copy);
-	json_object_object_add(object, name, json_object_new_string(copy));
+	(void)record;
+	return json_object_new_int64(printer->namespace);
 }
 
-static void print_json(const struct hadal_mount *mount, uint32_t namespace)
-{
-	struct json_object *object = json_object_new_object();
+#define AT(member) offsetof(struct hadal_mount, member), NULL, NULL
 
-	json_object_object_add(object, "id", json_object_new_int(mount->id));
-	json_object_object_add(object, "parent", json_object_new_int(mount->parent));
-	json_object_object_add(object, "major", json_object_new_int64(mount->major));
-	json_object_object_add(object, "minor", json_object_new_int64(mount->minor));
-	add_string(object, "root", mount->root);
-	add_string(object, "path", mount->path);
-	json_object_object_add(object, "options", json_object_new_string(mount->options));
-	json_object_object_add(object, "shared", json_object_new_int(mount->shared));
-	json_object_object_add(object, "master", json_object_new_int(mount->master));
-	json_object_object_add(object, "unbindable", json_object_new_boolean(mount->unbindable));
-	add_string(object, "type", mount->type);
-	add_string(object, "source", mount->source);
-	json_object_object_add(object, "super_options",
-			       json_object_new_string(mount->super_options));
-	json_object_object_add(object, "namespace", json_object_new_int64(namespace));
-	cli_json_hex(object, "mount", mount->mount);
-	cli_print_json(object);
-}
+static const struct cli_column columns[] = {
+	{"id", "ID", 5, CLI_COLUMN_I32, AT(id), "as in /proc/PID/mountinfo"},
+	{"parent", "PARENT", 6, CLI_COLUMN_I32, AT(parent), "id of the mount that it is on"},
+	{"device", "DEVICE", 7, CLI_COLUMN_JSON, 0, make_device, NULL, "in the table only"},
+	{"major", NULL, 5, CLI_COLUMN_U32, AT(major), "of the device"},
+	{"minor", NULL, 5, CLI_COLUMN_U32, AT(minor), "of the device"},
+	{"type", "TYPE", -8, CLI_COLUMN_TEXT, AT(type), "of the file system"},
+	{"options", "OPTIONS", -23, CLI_COLUMN_TEXT, AT(options), "of this mount"},
+	{"super_options", NULL, -23, CLI_COLUMN_TEXT, AT(super_options),
+	 "of the file system, those that all have"},
+	{"place", "MOUNT POINT <- SOURCE", 0, CLI_COLUMN_JSON, 0, make_place, NULL,
+	 "in the table only"},
+	{"path", NULL, 0, CLI_COLUMN_STRING, AT(path), "mount point, from the namespace's root on"},
+	{"root", NULL, 0, CLI_COLUMN_STRING, AT(root), "the directory that is mounted"},
+	{"source", NULL, 0, CLI_COLUMN_STRING, AT(source), "the device, or what stands for it"},
+	{"shared", NULL, 6, CLI_COLUMN_I32, AT(shared), "peer group; 0: none"},
+	{"master", NULL, 6, CLI_COLUMN_I32, AT(master), "peer group that it gets from; 0: none"},
+	{"unbindable", NULL, 3, CLI_COLUMN_BOOL, AT(unbindable), "as mountinfo says"},
+	{"namespace", NULL, 0, CLI_COLUMN_JSON, 0, NULL, json_namespace,
+	 "number: of its mount namespace"},
+	{"mount", NULL, 18, CLI_COLUMN_HEX, AT(mount), "its struct mount"},
+	{0},
+};
+
+static const struct cli_record_kind kind = {"mount", columns};
 
 static int print_mount(void *ctx, const struct hadal_mount *mount)
 {
-	const struct printer *printer = ctx;
-	struct hadal_mount printed = *mount;
+	struct printer *printer = ctx;
 
-	if (printer->options->where.json) {
-		print_json(mount, printer->namespace);
-		return 0;
-	}
-	cli_make_printable(printed.type);
-	print_row(&printed);
+	cli_printer_print(&printer->records, mount);
 	return 0;
 }
 
@@ -137,9 +143,10 @@ static int list_mounts(struct hadal_kernel *kernel, void *ctx, struct hadal_erro
 
 	if (!printer.mounts)
 		return -ENOENT;
-	if (!options->where.json)
-		printf("%5s %6s %7s %-8s %-23s MOUNT POINT <- SOURCE\n", "ID", "PARENT", "DEVICE",
-		       "TYPE", "OPTIONS");
+	if (!cli_printer_begin(&printer.records, &kind, &options->where, NULL, &printer)) {
+		hadal_mounts_close(printer.mounts);
+		return hadal_fail(error, EINVAL, "Nothing is listed");
+	}
 	result = options->all ? print_all(&printer, kernel, error)
 			      : print_process(&printer, kernel, error);
 	if (!result)
@@ -184,12 +191,13 @@ const struct cli_command command_mounts = {
 		 "has them. Mount points are from the root of the mount namespace on, which a "
 		 "process need not see; behind <- is the source, and in brackets what "
 		 "directory of the file system is mounted, if not all of it.",
-	.more = "With --json, one object a line, with what /proc/PID/mountinfo has, except "
+	.more = "JSON has what /proc/PID/mountinfo has, except "
 		"options that only some file systems have.",
 	.options = options_table,
 	.arguments =
 		(const struct cli_argument[]){CLI_ARGUMENT_OPTIONAL("PID", CLI_PID, where), {0}},
-	.takes = CLI_TAKES_VIEW | CLI_TAKES_PID,
+	.records = &kind,
+	.takes = CLI_TAKES_LIST | CLI_TAKES_PID,
 	CLI_OPTIONS_AT(where),
 	.defaults = set_defaults,
 	.check = check,

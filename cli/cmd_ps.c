@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 /* hadal ps */
 #include "kernel.h"
+#include "record.h"
+#include "text.h"
 #include "process/arguments.h"
 #include "process_namespaces.h"
 #include "process_tree.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Longer command lines are cut. */
@@ -23,171 +26,236 @@ struct options {
 /* What is needed to print a process. */
 struct printer {
 	const struct options *options;
-	bool has_arguments;
-	struct hadal_arguments arguments;
+	struct cli_printer records;
+	struct hadal_arguments arguments;                    /* with options->full, or for JSON */
 	struct hadal_namespaces *namespaces;                 /* NULL: are not printed */
 	struct hadal_namespace usual[HADAL_NAMESPACE_KINDS]; /* the first process's */
+	unsigned int depth; /* of the process at hand, in the tree */
 };
 
-static void print_name(struct printer *printer, const struct hadal_process *process, int used)
+static bool make_pid(const void *record, void *ctx, char *text, size_t size)
 {
-	char text[ARGUMENTS_MAX];
+	const struct hadal_process *process = record;
 
-	if (process->kernel_thread)
-		snprintf(text, sizeof(text), "[%s]", process->comm);
-	else if (!printer->has_arguments ||
-		 !hadal_arguments_of(&printer->arguments, process, text, sizeof(text)))
-		snprintf(text, sizeof(text), "%s", process->comm);
-	cli_print_last(text, used);
+	(void)ctx;
+	snprintf(text, size, "%" PRId32 "%c", process->tgid, process->hidden ? '!' : ' ');
+	return true;
 }
 
-static void print_namespaces(struct printer *printer, const struct hadal_process *process)
+static struct json_object *json_pid(const void *record, void *ctx)
 {
-	struct hadal_namespace found[HADAL_NAMESPACE_KINDS];
-	char text[PROCESS_NAMESPACES_MAX];
-	bool first = process->pid == 1;
-	int used = printf("%7" PRId32 "%c", process->tgid, process->hidden ? '!' : ' ');
+	const struct hadal_process *process = record;
 
-	if (printer->options->threads)
-		used += printf("%7" PRId32 " ", process->pid);
-	used += printf("%-15.15s ", process->comm);
+	(void)ctx;
+	return json_object_new_int64(process->tgid);
+}
+
+static bool make_start(const void *record, void *ctx, char *text, size_t size)
+{
+	const struct hadal_process *process = record;
+	uint64_t centiseconds = process->start_time / 10000000;
+
+	(void)ctx;
+	snprintf(text, size, "%" PRIu64 ".%02u", centiseconds / 100,
+		 (unsigned)(centiseconds % 100));
+	return true;
+}
+
+static bool make_root(const void *record, void *ctx, char *text, size_t size)
+{
+	const struct hadal_process *process = record;
+
+	(void)ctx;
+	snprintf(text, size, "%#" PRIx64, process->page_table);
+	return process->page_table != 0;
+}
+
+static struct json_object *json_root(const void *record, void *ctx)
+{
+	const struct hadal_process *process = record;
+	char text[24];
+
+	(void)ctx;
+	snprintf(text, sizeof(text), "%#" PRIx64, process->page_table);
+	return json_object_new_string(text);
+}
+
+/* With options->full the command line, which a kernel thread has not. */
+static bool make_name(const void *record, void *ctx, char *text, size_t size)
+{
+	const struct hadal_process *process = record;
+	struct printer *printer = ctx;
+	int used = 0;
+
+	if (printer->depth)
+		used = snprintf(text, size, "%*s- ", 2 * (int)printer->depth - 2, "");
+	text += used;
+	size -= used;
+	if (process->kernel_thread)
+		snprintf(text, size, "[%s]", process->comm);
+	else if (!printer->options->full || printer->options->where.json ||
+		 !hadal_arguments_of(&printer->arguments, process, text, size))
+		snprintf(text, size, "%s", process->comm);
+	return true;
+}
+
+static struct json_object *json_name(const void *record, void *ctx)
+{
+	const struct hadal_process *process = record;
+
+	(void)ctx;
+	return text_json(process->comm, strlen(process->comm));
+}
+
+/* Of the first process all, of the others those that are not the same. */
+static bool make_namespaces(const void *record, void *ctx, char *text, size_t size)
+{
+	const struct hadal_process *process = record;
+	struct printer *printer = ctx;
+	struct hadal_namespace found[HADAL_NAMESPACE_KINDS];
+	char names[PROCESS_NAMESPACES_MAX];
+	bool first = process->pid == 1;
+
+	if (!printer->namespaces)
+		return false;
 	hadal_namespaces_of(printer->namespaces, process, found);
 	if (first)
 		memcpy(printer->usual, found, sizeof(found));
-	process_namespaces_text(found, first ? NULL : printer->usual, text);
-	cli_print_last(text, used);
+	process_namespaces_text(found, first ? NULL : printer->usual, names);
+	snprintf(text, size, "%s", names);
+	return true;
 }
 
-static void print_row(struct printer *printer, const struct hadal_process *process,
-		      unsigned int depth)
+static struct json_object *json_namespaces(const void *record, void *ctx)
 {
-	uint64_t centiseconds = process->start_time / 10000000;
-	char thread[16] = "", root[24] = "-";
-	int used;
+	struct printer *printer = ctx;
+	struct hadal_namespace found[HADAL_NAMESPACE_KINDS];
 
-	if (printer->options->threads)
-		snprintf(thread, sizeof(thread), "%7" PRId32 " ", process->pid);
-	if (process->page_table)
-		snprintf(root, sizeof(root), "%#" PRIx64, process->page_table);
-	used = printf("%7" PRId32 "%c%s%7" PRId32 " %6" PRIu32 " %c %4" PRIu32 " %8" PRIu64
-		      ".%02u %12s ",
-		      process->tgid, process->hidden ? '!' : ' ', thread, process->parent,
-		      process->uid, process->state, process->threads, centiseconds / 100,
-		      (unsigned)(centiseconds % 100), root);
-	if (depth)
-		used += printf("%*s- ", 2 * (int)depth - 2, "");
-	print_name(printer, process, used);
+	hadal_namespaces_of(printer->namespaces, record, found);
+	return process_namespaces_json(found);
+}
+
+static struct json_object *json_arguments(const void *record, void *ctx)
+{
+	struct printer *printer = ctx;
+	struct json_object *list;
+	char *text;
+	ssize_t len = hadal_arguments_all(&printer->arguments, record, &text);
+
+	if (len <= 0)
+		return NULL;
+	list = json_object_new_array();
+	for (ssize_t at = 0; at < len; at += strlen(text + at) + 1)
+		json_object_array_add(list, text_json(text + at, strlen(text + at)));
+	free(text);
+	return list;
 }
 
 static const char *const places[] = {"list", "pids", "family", "cpu"};
 
-/* After the table: what the mark at a process means. */
-static void explain_hidden(const struct hadal_process *process)
+static struct json_object *json_places(const void *record, void *ctx)
 {
-	if (!process->hidden)
-		return;
-	fprintf(stderr,
-		"hadal: ! %s %" PRId32 " (%s) runs, but is not in the kernel's %s%s%s: "
-		"something hides it\n",
-		process->pid == process->tgid ? "process" : "thread", process->pid, process->comm,
-		process->in & HADAL_IN_LIST ? "" : "list of processes",
-		process->in & (HADAL_IN_LIST | HADAL_IN_PIDS) ? "" : " and ",
-		process->in & HADAL_IN_PIDS ? "" : "PID table");
-}
-
-static struct json_object *places_of(const struct hadal_process *process)
-{
+	const struct hadal_process *process = record;
 	struct json_object *in = json_object_new_array();
 
+	(void)ctx;
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
 		if (process->in & 1u << i)
 			json_object_array_add(in, json_object_new_string(places[i]));
 	return in;
 }
 
-static void print_json(struct printer *printer, const struct hadal_process *process)
-{
-	char text[ARGUMENTS_MAX];
-	struct json_object *object = json_object_new_object();
-	struct hadal_namespace found[HADAL_NAMESPACE_KINDS];
+#define AT(member) offsetof(struct hadal_process, member), NULL, NULL
 
-	json_object_object_add(object, "pid", json_object_new_int(process->tgid));
-	json_object_object_add(object, "tid", json_object_new_int(process->pid));
-	json_object_object_add(object, "parent", json_object_new_int(process->parent));
-	json_object_object_add(object, "uid", json_object_new_int64(process->uid));
-	json_object_object_add(object, "euid", json_object_new_int64(process->euid));
-	json_object_object_add(object, "gid", json_object_new_int64(process->gid));
-	json_object_object_add(object, "state", json_object_new_string_len(&process->state, 1));
-	json_object_object_add(object, "threads", json_object_new_int64(process->threads));
-	json_object_object_add(object, "start_ns", json_object_new_uint64(process->start_time));
-	json_object_object_add(object, "kernel_thread",
-			       json_object_new_boolean(process->kernel_thread));
-	json_object_object_add(object, "hidden", json_object_new_boolean(process->hidden));
-	json_object_object_add(object, "in", places_of(process));
-	cli_json_hex(object, "task", process->task);
-	cli_json_hex(object, "mm", process->mm);
-	cli_json_hex(object, "root", process->page_table);
-	hadal_namespaces_of(printer->namespaces, process, found);
-	json_object_object_add(object, "namespaces", process_namespaces_json(found));
-	json_object_object_add(object, "name", json_object_new_string(process->comm));
-	if (hadal_arguments_of(&printer->arguments, process, text, sizeof(text))) {
-		cli_make_printable(text);
-		json_object_object_add(object, "command_line", json_object_new_string(text));
-	}
-	cli_print_json(object);
+static const struct cli_column columns[] = {
+	{"pid", "PID ", 8, CLI_COLUMN_JSON, 0, make_pid, json_pid,
+	 "number of the process; in the table with ! if something hides it"},
+	{"tid", "TID", 7, CLI_COLUMN_I32, AT(pid), "number of the thread"},
+	{"parent", "PPID", 7, CLI_COLUMN_I32, AT(parent), "number of the parent"},
+	{"uid", "UID", 6, CLI_COLUMN_U32, AT(uid), "real user"},
+	{"euid", NULL, 6, CLI_COLUMN_U32, AT(euid), "effective user"},
+	{"gid", NULL, 6, CLI_COLUMN_U32, AT(gid), "real group"},
+	{"state", "S", 1, CLI_COLUMN_CHAR, AT(state), "as ps shows it: R S D T t X Z P I"},
+	{"threads", "THR", 4, CLI_COLUMN_U32, AT(threads), "threads of the process"},
+	{"start", "START", 11, CLI_COLUMN_JSON, 0, make_start, NULL,
+	 "in the table only: seconds after boot"},
+	{"start_ns", NULL, 20, CLI_COLUMN_U64, AT(start_time), "nanoseconds after boot"},
+	{"kernel_thread", NULL, 3, CLI_COLUMN_BOOL, AT(kernel_thread), "runs in the kernel alone"},
+	{"hidden", NULL, 3, CLI_COLUMN_BOOL, AT(hidden),
+	 "not both in the kernel's list and in its PID table"},
+	{"in", NULL, 0, CLI_COLUMN_JSON, 0, NULL, json_places,
+	 "array: from where it is known: `list`, `pids`, and if needed `family`, `cpu`"},
+	{"task", NULL, 18, CLI_COLUMN_HEX, AT(task), "its task_struct"},
+	{"mm", NULL, 18, CLI_COLUMN_HEX, AT(mm), "its mm_struct; 0x0 for a kernel thread"},
+	{"root", "ROOT", 12, CLI_COLUMN_JSON, 0, make_root, json_root,
+	 "string, `0x...`: physical address of its page tables"},
+	{"name", "NAME", -15, CLI_COLUMN_JSON, 0, make_name, json_name,
+	 "string: as /proc/PID/comm"},
+	{"namespaces", "NAMESPACES", 0, CLI_COLUMN_JSON, 0, make_namespaces, json_namespaces,
+	 "object: inode numbers by kind, as in /proc/PID/ns"},
+	{"arguments", NULL, 0, CLI_COLUMN_JSON, 0, NULL, json_arguments,
+	 "array: its command line, each argument a string"},
+	{0},
+};
+
+static const struct cli_record_kind kind = {"process", columns};
+
+/* After the table: what the mark at a process means. */
+static void explain_hidden(const struct hadal_process *process)
+{
+	char name[4 * HADAL_COMM_MAX];
+
+	if (!process->hidden)
+		return;
+	fprintf(stderr,
+		"hadal: ! %s %" PRId32 " (%s) runs, but is not in the kernel's %s%s%s: "
+		"something hides it\n",
+		process->pid == process->tgid ? "process" : "thread", process->pid,
+		text_for_terminal(process->comm, strlen(process->comm), name, sizeof(name)),
+		process->in & HADAL_IN_LIST ? "" : "list of processes",
+		process->in & (HADAL_IN_LIST | HADAL_IN_PIDS) ? "" : " and ",
+		process->in & HADAL_IN_PIDS ? "" : "PID table");
 }
 
 static void print_process(void *ctx, struct hadal_process *process, unsigned int depth)
 {
 	struct printer *printer = ctx;
 
-	cli_make_printable(process->comm);
-	if (printer->options->where.json)
-		print_json(printer, process);
-	else if (printer->options->namespaces)
-		print_namespaces(printer, process);
-	else
-		print_row(printer, process, depth);
+	printer->depth = depth;
+	cli_printer_print(&printer->records, process);
 }
 
-static void print_head(const struct options *options)
-{
-	const char *thread = options->threads ? "     TID" : "";
-
-	if (options->namespaces)
-		printf("%7s%s %-15s NAMESPACES\n", "PID", thread, "NAME");
-	else
-		printf("%7s%s %7s %6s S %4s %11s %12s NAME\n", "PID", thread, "PPID", "UID", "THR",
-		       "START", "ROOT");
-}
-
-static void print_list(struct printer *printer, struct hadal_process_list *list)
+static bool print_list(struct printer *printer, struct hadal_process_list *list)
 {
 	const struct options *options = printer->options;
+	const char *hide = options->threads ? "namespaces" : "namespaces,tid";
 
-	if (!options->where.json)
-		print_head(options);
+	if (options->namespaces)
+		hide = options->threads ? "parent,uid,state,threads,start,root"
+					: "parent,uid,state,threads,start,root,tid";
+
+	if (!cli_printer_begin(&printer->records, &kind, &options->where, hide, printer))
+		return false;
 	if (!options->tree || !process_tree(list, print_process, printer))
 		for (size_t i = 0; i < list->count; i++)
 			print_process(printer, &list->items[i], 0);
 	for (size_t i = 0; i < list->count && !options->where.json; i++)
 		explain_hidden(&list->items[i]);
 	cli_warn_lost(list->lost, "processes");
+	return true;
 }
 
 static int list_processes(struct hadal_kernel *kernel, void *ctx, struct hadal_error *error)
 {
 	const struct options *options = ctx;
-	struct printer printer = {
-		.options = options,
-		.has_arguments = options->full || options->where.json,
-	};
+	struct printer printer = {.options = options};
+	bool everything = options->where.json || options->where.columns;
 	struct hadal_process_list list = {0};
 	int result = 0;
 
-	if (printer.has_arguments)
+	if (options->full || everything)
 		result = hadal_arguments_open(&printer.arguments, kernel, error);
-	if (!result && (options->namespaces || options->where.json)) {
+	if (!result && (options->namespaces || everything)) {
 		printer.namespaces = hadal_namespaces_open(kernel, error);
 		result = printer.namespaces ? 0 : -ENOENT;
 	}
@@ -197,7 +265,8 @@ static int list_processes(struct hadal_kernel *kernel, void *ctx, struct hadal_e
 		/* The list is worth showing all the same. */
 		if (hadal_processes_check(kernel, options->threads, &list, error))
 			cli_fail(error);
-		print_list(&printer, &list);
+		if (!print_list(&printer, &list))
+			result = hadal_fail(error, EINVAL, "Nothing is listed");
 	}
 	hadal_processes_free(&list);
 	hadal_namespaces_close(printer.namespaces);
@@ -246,7 +315,8 @@ const struct cli_command command_ps = {
 		"where these were needed to find it, family (a parent, sibling or thread) "
 		"and cpu (one executes it).",
 	.options = options_table,
-	.takes = CLI_TAKES_VIEW,
+	.records = &kind,
+	.takes = CLI_TAKES_LIST,
 	CLI_OPTIONS_AT(where),
 	.check = check,
 	.run = run,

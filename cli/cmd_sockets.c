@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* hadal sockets */
 #include "kernel.h"
+#include "record.h"
+#include "text.h"
 #include "socket_text.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -48,138 +51,226 @@ static void holders_text(const struct hadal_socket_list *list, const struct hada
 		strcpy(text, socket->socket && !socket->file ? "(kernel)" : "-");
 }
 
-static int print_extended(const struct hadal_socket *socket)
+static bool make_kind(const void *record, void *ctx, char *text, size_t size)
 {
-	int used =
-		socket->has_received ? printf(" %8" PRIu32, socket->received) : printf(" %8s", "-");
+	char kind[16];
 
-	return used + printf(" %8" PRIu32 " %6" PRIu32 " %8" PRIu64, socket->sent, socket->uid,
-			     socket->inode);
+	(void)ctx;
+	socket_kind_text(record, kind);
+	snprintf(text, size, "%s", kind);
+	return true;
 }
 
-static void print_row(const struct hadal_socket_list *list, const struct hadal_socket *socket,
-		      bool extended)
+static bool make_state(const void *record, void *ctx, char *text, size_t size)
 {
-	char kind[16], local[SOCKET_TEXT_MAX], peer[SOCKET_TEXT_MAX], holders[HOLDERS_TEXT_MAX];
-	int used;
-
-	socket_kind_text(socket, kind);
-	socket_local_text(socket, local);
-	socket_peer_text(socket, peer);
-	cli_make_printable(local);
-	holders_text(list, socket, holders);
-	used = printf("%-5s %-11s", kind, socket_state_name(socket));
-	if (extended)
-		used += print_extended(socket);
-	used += printf(" %-21s %-21s ", local, peer);
-	cli_print_last(holders, used);
+	(void)ctx;
+	snprintf(text, size, "%s", socket_state_name(record));
+	return true;
 }
 
-static void add_string(struct json_object *object, const char *name, char *text)
+static bool make_received(const void *record, void *ctx, char *text, size_t size)
 {
-	cli_make_printable(text);
-	json_object_object_add(object, name, json_object_new_string(text));
+	const struct hadal_socket *socket = record;
+
+	(void)ctx;
+	snprintf(text, size, "%" PRIu32, socket->received);
+	return socket->has_received;
 }
 
-static void add_addresses(struct json_object *object, const struct hadal_socket *socket)
+static struct json_object *json_received(const void *record, void *ctx)
+{
+	const struct hadal_socket *socket = record;
+
+	(void)ctx;
+	return socket->has_received ? json_object_new_int64(socket->received) : NULL;
+}
+
+static bool make_local(const void *record, void *ctx, char *text, size_t size)
+{
+	char local[SOCKET_TEXT_MAX];
+
+	(void)ctx;
+	socket_local_text(record, local);
+	snprintf(text, size, "%s", local);
+	return true;
+}
+
+static bool make_peer(const void *record, void *ctx, char *text, size_t size)
+{
+	char peer[SOCKET_TEXT_MAX];
+
+	(void)ctx;
+	socket_peer_text(record, peer);
+	snprintf(text, size, "%s", peer);
+	return true;
+}
+
+static bool make_process(const void *record, void *ctx, char *text, size_t size)
+{
+	char holders[HOLDERS_TEXT_MAX];
+
+	holders_text(ctx, record, holders);
+	snprintf(text, size, "%s", holders);
+	return true;
+}
+
+static bool is_internet(const struct hadal_socket *socket)
+{
+	return socket->family == AF_INET || socket->family == AF_INET6;
+}
+
+static struct json_object *json_address(const struct hadal_socket *socket, const uint8_t *address)
 {
 	char text[SOCKET_TEXT_MAX];
 
-	switch (socket->family) {
-	case AF_INET:
-	case AF_INET6:
-		socket_address_text(socket, socket->local, text);
-		add_string(object, "local", text);
-		json_object_object_add(object, "local_port",
-				       json_object_new_int(socket->local_port));
-		socket_address_text(socket, socket->peer, text);
-		add_string(object, "peer", text);
-		json_object_object_add(object, "peer_port", json_object_new_int(socket->peer_port));
-		break;
-	case AF_UNIX:
-		snprintf(text, sizeof(text), "%s", socket->name);
-		add_string(object, "path", text);
-		json_object_object_add(object, "peer_inode",
-				       json_object_new_uint64(socket->peer_inode));
-		break;
-	case AF_NETLINK:
-		json_object_object_add(object, "port_id", json_object_new_int64(socket->port_id));
-		break;
-	case AF_PACKET:
-		cli_json_hex(object, "ether_type", socket->ether_type);
-		break;
-	}
-	json_object_object_add(object, "interface", json_object_new_int64(socket->interface));
+	if (!is_internet(socket))
+		return NULL;
+	socket_address_text(socket, address, text);
+	return json_object_new_string(text);
 }
 
-static void add_holders(struct json_object *object, const struct hadal_socket_list *list,
-			const struct hadal_socket *socket)
+static struct json_object *json_local(const void *record, void *ctx)
 {
+	const struct hadal_socket *socket = record;
+
+	(void)ctx;
+	return json_address(socket, socket->local);
+}
+
+static struct json_object *json_peer(const void *record, void *ctx)
+{
+	const struct hadal_socket *socket = record;
+
+	(void)ctx;
+	return json_address(socket, socket->peer);
+}
+
+/* A number, of the families that have it. */
+#define JSON_NUMBER(member, condition)                                              \
+	static struct json_object *number_##member(const void *record, void *ctx)   \
+	{                                                                           \
+		const struct hadal_socket *socket = record;                         \
+                                                                                    \
+		(void)ctx;                                                          \
+		return (condition) ? json_object_new_uint64(socket->member) : NULL; \
+	}
+
+JSON_NUMBER(local_port, is_internet(socket))
+JSON_NUMBER(peer_port, is_internet(socket))
+JSON_NUMBER(peer_inode, socket->family == AF_UNIX)
+JSON_NUMBER(port_id, socket->family == AF_NETLINK)
+JSON_NUMBER(family, true)
+JSON_NUMBER(type, true)
+JSON_NUMBER(protocol, true)
+
+static struct json_object *json_path(const void *record, void *ctx)
+{
+	const struct hadal_socket *socket = record;
+
+	(void)ctx;
+	return socket->family == AF_UNIX ? text_json(socket->name, strlen(socket->name)) : NULL;
+}
+
+static struct json_object *json_ether_type(const void *record, void *ctx)
+{
+	const struct hadal_socket *socket = record;
+	char text[16];
+
+	(void)ctx;
+	if (socket->family != AF_PACKET)
+		return NULL;
+	snprintf(text, sizeof(text), "%#" PRIx16, socket->ether_type);
+	return json_object_new_string(text);
+}
+
+static struct json_object *json_hidden(const void *record, void *ctx)
+{
+	static const char *const names[] = {
+		[HADAL_SOCKET_NOT_IN_TABLE] = "table",
+		[HADAL_SOCKET_NOT_IN_PROCESS] = "process",
+	};
+	const struct hadal_socket *socket = record;
+
+	(void)ctx;
+	return socket->hidden ? json_object_new_string(names[socket->hidden]) : NULL;
+}
+
+static struct json_object *json_processes(const void *record, void *ctx)
+{
+	const struct hadal_socket *socket = record;
+	const struct hadal_socket_list *list = ctx;
 	struct json_object *holders = json_object_new_array();
 
 	for (size_t i = socket->first_holder; i != HADAL_SOCKET_NO_HOLDER;
 	     i = list->holders[i].next) {
+		const struct hadal_socket_holder *from = &list->holders[i];
 		struct json_object *holder = json_object_new_object();
 
-		json_object_object_add(holder, "pid", json_object_new_int(list->holders[i].pid));
-		json_object_object_add(holder, "fd", json_object_new_int(list->holders[i].fd));
-		add_string(holder, "name", list->holders[i].comm);
+		json_object_object_add(holder, "pid", json_object_new_int(from->pid));
+		json_object_object_add(holder, "fd", json_object_new_int(from->fd));
+		json_object_object_add(holder, "name", text_json(from->comm, strlen(from->comm)));
 		json_object_array_add(holders, holder);
 	}
-	json_object_object_add(object, "processes", holders);
+	return holders;
 }
 
-static void print_json(const struct hadal_socket_list *list, const struct hadal_socket *socket)
-{
-	static const char *const hidden_names[] = {
-		[HADAL_SOCKET_NOT_IN_TABLE] = "table",
-		[HADAL_SOCKET_NOT_IN_PROCESS] = "process",
-	};
-	struct json_object *object = json_object_new_object();
-	char text[SOCKET_TEXT_MAX];
+#define AT(member) offsetof(struct hadal_socket, member), NULL, NULL
 
-	socket_kind_text(socket, text);
-	add_string(object, "kind", text);
-	json_object_object_add(object, "family", json_object_new_int(socket->family));
-	json_object_object_add(object, "type", json_object_new_int(socket->type));
-	json_object_object_add(object, "protocol", json_object_new_int(socket->protocol));
-	json_object_object_add(object, "state", json_object_new_string(socket_state_name(socket)));
-	add_addresses(object, socket);
-	json_object_object_add(object, "uid", json_object_new_int64(socket->uid));
-	json_object_object_add(object, "inode", json_object_new_uint64(socket->inode));
-	json_object_object_add(object, "net", json_object_new_int64(socket->net));
-	if (socket->has_received)
-		json_object_object_add(object, "received", json_object_new_int64(socket->received));
-	json_object_object_add(object, "sent", json_object_new_int64(socket->sent));
-	cli_json_hex(object, "sock", socket->sock);
-	json_object_object_add(object, "in_table", json_object_new_boolean(socket->in_table));
-	if (socket->hidden)
-		json_object_object_add(object, "hidden",
-				       json_object_new_string(hidden_names[socket->hidden]));
-	add_holders(object, list, socket);
-	cli_print_json(object);
-}
+static const struct cli_column columns[] = {
+	{"kind", "KIND", -5, CLI_COLUMN_MADE, 0, make_kind, NULL, "as in ss: `tcp`, `u_str`, ..."},
+	{"family", NULL, 6, CLI_COLUMN_JSON, 0, NULL, number_family, "number: AF_*"},
+	{"type", NULL, 4, CLI_COLUMN_JSON, 0, NULL, number_type, "number: SOCK_*"},
+	{"protocol", NULL, 8, CLI_COLUMN_JSON, 0, NULL, number_protocol,
+	 "number: IPPROTO_* or NETLINK_*"},
+	{"state", "STATE", -11, CLI_COLUMN_MADE, 0, make_state, NULL, "as in ss"},
+	{"received", "RECEIVED", 8, CLI_COLUMN_JSON, 0, make_received, json_received,
+	 "number: bytes not read, or connections not accepted"},
+	{"sent", "SENT", 8, CLI_COLUMN_U32, AT(sent),
+	 "bytes not acknowledged, or how many connections may wait"},
+	{"uid", "UID", 6, CLI_COLUMN_U32, AT(uid), "owner"},
+	{"inode", "INODE", 8, CLI_COLUMN_U64, AT(inode), "0 without a file"},
+	{"local", "LOCAL", -21, CLI_COLUMN_JSON, 0, make_local, json_local, "string: address"},
+	{"local_port", NULL, 5, CLI_COLUMN_JSON, 0, NULL, number_local_port, "number"},
+	{"peer", "PEER", -21, CLI_COLUMN_JSON, 0, make_peer, json_peer, "string: address"},
+	{"peer_port", NULL, 5, CLI_COLUMN_JSON, 0, NULL, number_peer_port, "number"},
+	{"path", NULL, -21, CLI_COLUMN_JSON, 0, NULL, json_path,
+	 "string: of a UNIX socket, `@...` for abstract ones"},
+	{"peer_inode", NULL, 8, CLI_COLUMN_JSON, 0, NULL, number_peer_inode,
+	 "number: of a UNIX socket, what it is connected to"},
+	{"port_id", NULL, 8, CLI_COLUMN_JSON, 0, NULL, number_port_id, "number: of netlink"},
+	{"ether_type", NULL, 8, CLI_COLUMN_JSON, 0, NULL, json_ether_type,
+	 "string, `0x...`: of packet sockets"},
+	{"interface", NULL, 4, CLI_COLUMN_U32, AT(interface), "that it is bound to; 0: any"},
+	{"net", NULL, 10, CLI_COLUMN_U32, AT(net), "number of its network namespace"},
+	{"sock", NULL, 18, CLI_COLUMN_HEX, AT(sock), "its struct sock"},
+	{"in_table", NULL, 3, CLI_COLUMN_BOOL, AT(in_table), "in one of the kernel's tables"},
+	{"hidden", NULL, 7, CLI_COLUMN_JSON, 0, NULL, json_hidden,
+	 "string: missing in the `table` or in every `process`"},
+	{"processes", NULL, 0, CLI_COLUMN_JSON, 0, NULL, json_processes,
+	 "array of objects with pid, fd and name: who has it open"},
+	{"process", "PROCESS", 0, CLI_COLUMN_JSON, 0, make_process, NULL, "in the table only"},
+	{0},
+};
 
-static void print_sockets(const struct hadal_socket_list *list, const struct options *options)
+static const struct cli_record_kind kind = {"socket", columns};
+
+static bool print_sockets(struct hadal_socket_list *list, const struct options *options)
 {
-	if (!options->where.json) {
-		printf("%-5s %-11s", "KIND", "STATE");
-		if (options->extended)
-			printf(" %8s %8s %6s %8s", "RECEIVED", "SENT", "UID", "INODE");
-		printf(" %-21s %-21s PROCESS\n", "LOCAL", "PEER");
-	}
+	const char *hide = options->extended ? NULL : "received,sent,uid,inode";
+	bool plain = !options->where.json && !options->where.columns;
+	struct cli_printer printer;
+
+	if (!cli_printer_begin(&printer, &kind, &options->where, hide, list))
+		return false;
 	for (size_t i = 0; i < list->count; i++) {
 		const struct hadal_socket *socket = &list->items[i];
 
-		if (options->where.json) {
-			print_json(list, socket);
-			continue;
-		}
-		if (list->namespaces > 1 && (!i || socket->net != list->items[i - 1].net))
+		if (plain && list->namespaces > 1 && (!i || socket->net != list->items[i - 1].net))
 			printf("network namespace %" PRIu32 ":\n", socket->net);
-		print_row(list, socket, options->extended);
+		cli_printer_print(&printer, socket);
 	}
 	cli_warn_lost(list->lost, "sockets");
+	return true;
 }
 
 static int list_sockets(struct hadal_kernel *kernel, void *ctx, struct hadal_error *error)
@@ -187,8 +278,8 @@ static int list_sockets(struct hadal_kernel *kernel, void *ctx, struct hadal_err
 	struct hadal_socket_list list;
 	int result = hadal_sockets(kernel, &list, error);
 
-	if (!result)
-		print_sockets(&list, ctx);
+	if (!result && !print_sockets(&list, ctx))
+		result = hadal_fail(error, EINVAL, "Nothing is listed");
 	hadal_sockets_free(&list);
 	return result;
 }
@@ -217,9 +308,10 @@ const struct cli_command command_sockets = {
 		"/proc/net and ss do not show it; 'open in no process' one that is a file on "
 		"its way from process to process, or of a hidden one. RECEIVED and SENT are "
 		"bytes that wait; of a listening socket the connections that wait, and how "
-		"many may. With --json, one object a line, with all there is.",
+		"many may.",
 	.options = options_table,
-	.takes = CLI_TAKES_VIEW,
+	.records = &kind,
+	.takes = CLI_TAKES_LIST,
 	CLI_OPTIONS_AT(where),
 	.run = run,
 };

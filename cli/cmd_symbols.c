@@ -2,6 +2,7 @@
 /* hadal symbols */
 #include "kernel.h"
 #include "parse.h"
+#include "text.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -49,8 +50,8 @@ static void print_symbol(struct hadal_symbol *symbol, uint64_t address, bool jso
 	uint64_t offset = address - symbol->address;
 	struct json_object *object;
 
-	cli_make_printable(symbol->name);
 	if (!json) {
+		cli_make_printable(symbol->name);
 		printf("%016" PRIx64 " %c %s", address, symbol->type, symbol->name);
 		if (offset)
 			printf("+%#" PRIx64, offset);
@@ -60,7 +61,7 @@ static void print_symbol(struct hadal_symbol *symbol, uint64_t address, bool jso
 	object = json_object_new_object();
 	cli_json_hex(object, "address", symbol->address);
 	json_object_object_add(object, "type", json_object_new_string_len(&symbol->type, 1));
-	json_object_object_add(object, "name", json_object_new_string(symbol->name));
+	json_object_object_add(object, "name", text_json(symbol->name, strlen(symbol->name)));
 	if (offset)
 		cli_json_hex(object, "offset", offset);
 	cli_print_json(object);

@@ -123,10 +123,12 @@ struct cli_rest {
 #define CLI_TAKES_PID   4u  /* --pid alone */
 #define CLI_TAKES_WHERE 8u  /* --physical, --kernel, --pid, --root, --levels */
 #define CLI_TAKES_MMIO  16u /* --mmio */
-#define CLI_TAKES_COMMAND                                                      \
-	32u /* the first argument ends the options: the rest is a command line \
-	     */
-#define CLI_TAKES_VIEW (CLI_TAKES_JSON | CLI_TAKES_IMAGE)
+#define CLI_TAKES_COMMAND                                                                        \
+	32u                   /* the first argument ends the options: the rest is a command line \
+			       */
+#define CLI_TAKES_COLUMNS 64u /* --columns */
+#define CLI_TAKES_VIEW    (CLI_TAKES_JSON | CLI_TAKES_IMAGE)
+#define CLI_TAKES_LIST    (CLI_TAKES_VIEW | CLI_TAKES_COLUMNS)
 
 enum cli_space {
 	CLI_SPACE_DEFAULT, /* none was named */
@@ -139,24 +141,28 @@ enum cli_space {
 /* Where a command looks, and how it prints what it finds. */
 struct cli_where {
 	bool json;
-	const char *image; /* NULL: this system */
+	const char *image;   /* NULL: this system */
+	const char *columns; /* NULL: the usual ones */
 	enum cli_space space;
 	uint64_t pid;   /* CLI_SPACE_PROCESS */
 	uint64_t root;  /* CLI_SPACE_ROOT: a value of CR3 */
 	uint32_t flags; /* HADAL_MEM_LA48 or _LA57, HADAL_MEM_MMIO */
 };
 
+struct cli_record_kind;
+
 struct cli_command {
 	const char *name;
 	const char *alias; /* another name, or NULL */
 	enum cli_group group;
-	const char *summary;                  /* one line of `hadal --help` */
-	const char *about;                    /* the first words of its own --help */
-	const char *more;                     /* what stands below the options, or NULL */
-	const struct cli_option *options;     /* its own, ended by one without a name, or NULL */
-	const struct cli_argument *arguments; /* ended by one without a name, or NULL */
-	unsigned takes;                       /* CLI_TAKES_* */
-	size_t where_at;                      /* of struct cli_where in its options */
+	const char *summary;                   /* one line of `hadal --help` */
+	const char *about;                     /* the first words of its own --help */
+	const char *more;                      /* what stands below the options, or NULL */
+	const struct cli_option *options;      /* its own, ended by one without a name, or NULL */
+	const struct cli_argument *arguments;  /* ended by one without a name, or NULL */
+	const struct cli_record_kind *records; /* what it lists, or NULL */
+	unsigned takes;                        /* CLI_TAKES_* */
+	size_t where_at;                       /* of struct cli_where in its options */
 	size_t options_bytes;
 	/* Sets what is not 0 by default, or NULL. */
 	void (*defaults)(void *options);

@@ -2,9 +2,6 @@
 /* What the commands share that look into the kernel. */
 #include "kernel.h"
 
-#include <sys/ioctl.h>
-#include <unistd.h>
-
 #include "memory/image.h"
 
 /* What is known about builds of the kernel; removing it costs time and nothing else. */
@@ -113,26 +110,4 @@ void cli_make_printable(char *name)
 	for (; *name; name++)
 		if ((unsigned char)*name < ' ' || (unsigned char)*name >= 0x7f)
 			*name = '?';
-}
-
-/* The columns of the terminal that this began with; 0 where the output is none. */
-static int terminal_columns(void)
-{
-	static int columns = -1;
-	struct winsize size;
-
-	if (columns < 0)
-		columns = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) ? 0 : size.ws_col;
-	return columns;
-}
-
-void cli_print_last(char *text, int used)
-{
-	int columns = terminal_columns();
-
-	cli_make_printable(text);
-	if (columns <= used)
-		puts(text);
-	else
-		printf("%.*s\n", columns - used, text);
 }

@@ -48,10 +48,4 @@ void cli_warn_lost(size_t lost, const char *what);
  */
 void cli_make_printable(char *name);
 
-/*
- * Ends a table's row with text made printable, cut to what a terminal has left of the line after
- * used columns; other outputs get all of it.
- */
-void cli_print_last(char *text, int used);
-
 #endif

@@ -7,6 +7,9 @@
 CLI_LIBS := -ljson-c -lfuse3
 CLI_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard cli/*.c))
 
+COMPLETIONS := $(addprefix $(DESTDIR)$(PREFIX)/share/,bash-completion/completions/hadal \
+	zsh/vendor-completions/_hadal)
+
 ARTEFACTS += $(BUILD)/hadal
 
 $(BUILD)/cli/%.o: cli/%.c
@@ -21,6 +24,9 @@ $(BUILD)/hadal: $(CLI_OBJECTS) $(BUILD)/libhadal.a
 install:: all
 	install -D -m 755 -s $(BUILD)/hadal $(DESTDIR)$(PREFIX)/bin/hadal
 	install -D -m 644 docs/hadal.8 $(DESTDIR)$(PREFIX)/share/man/man8/hadal.8
+	install -d $(dir $(COMPLETIONS))
+	$(BUILD)/hadal completion bash > $(word 1,$(COMPLETIONS))
+	$(BUILD)/hadal completion zsh > $(word 2,$(COMPLETIONS))
 
 uninstall::
-	rm -f $(DESTDIR)$(PREFIX)/bin/hadal $(DESTDIR)$(PREFIX)/share/man/man8/hadal.8
+	rm -f $(DESTDIR)$(PREFIX)/bin/hadal $(DESTDIR)$(PREFIX)/share/man/man8/hadal.8 $(COMPLETIONS)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "kernel.h"
+#include "text.h"
 
 static void print_escaped(const char *text, size_t len)
 {
@@ -203,18 +204,6 @@ static void json_end(void *ctx, bool array)
 	json->depth--;
 }
 
-/* JSON is UTF-8: what is not ASCII becomes a question mark. */
-static struct json_object *json_text(const char *text, size_t len)
-{
-	char copy[HADAL_LEAF_TEXT_MAX];
-
-	snprintf(copy, sizeof(copy), "%.*s", (int)len, text);
-	for (char *c = copy; *c; c++)
-		if (*c & 0x80)
-			*c = '?';
-	return json_object_new_string(copy);
-}
-
 static struct json_object *json_number(uint64_t number)
 {
 	char text[19];
@@ -240,7 +229,7 @@ static struct json_object *json_leaf_value(const struct hadal_leaf *leaf)
 		/* fall through */
 	case HADAL_LEAF_STRING:
 	case HADAL_LEAF_WIDE:
-		return json_text(leaf->text, leaf->text_len);
+		return text_json(leaf->text, leaf->text_len);
 	default:
 		return NULL;
 	}

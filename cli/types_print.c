@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "kernel.h"
+#include "text.h"
 #include "types/outline.h"
 
 /* Where offsets and sizes begin, if the declaration leaves room. */
@@ -177,11 +178,7 @@ static void print_text(const struct types_printer *printer, const struct btf_typ
 
 static void add_text(struct json_object *object, const char *name, const char *value)
 {
-	char text[HADAL_DECLARATION_MAX];
-
-	snprintf(text, sizeof(text), "%s", value);
-	cli_make_printable(text);
-	json_object_object_add(object, name, json_object_new_string(text));
+	json_object_object_add(object, name, text_json(value, strlen(value)));
 }
 
 static struct json_object *json_of(struct output *output, const struct hadal_member *member)

@@ -2,7 +2,13 @@
 /* The command line of a process, from its own memory. */
 #include "process/arguments.h"
 
+#include <errno.h>
+#include <stdlib.h>
+
 #include "walk/plan.h"
+
+/* The kernel lets a program have 6 MiB of arguments and environment at most. */
+#define ARGUMENTS_MAX (6u << 20)
 
 enum need { START, END, NEEDS };
 
@@ -23,21 +29,29 @@ int hadal_arguments_open(struct hadal_arguments *arguments, struct hadal_kernel 
 	return result;
 }
 
-size_t hadal_arguments_of(struct hadal_arguments *arguments, const struct hadal_process *process,
-			  char *text, size_t size)
+/* Reads at most size bytes of them; their number is in *all. Returns the bytes read. */
+static size_t read_arguments(struct hadal_arguments *arguments, const struct hadal_process *process,
+			     char *text, size_t size, uint64_t *all)
 {
 	struct hadal_space *kernel = hadal_kernel_space(arguments->kernel), space;
 	uint64_t start = hadal_field_read(kernel, &arguments->start, process->mm);
 	uint64_t end = hadal_field_read(kernel, &arguments->end, process->mm);
-	ssize_t got = 0;
-	size_t len;
+	ssize_t got;
 
-	*text = '\0';
-	if (!process->page_table || end <= start)
+	*all = process->page_table && end > start ? end - start : 0;
+	if (!*all || !size)
 		return 0;
 	hadal_space_init(&space, kernel->cache, process->page_table, kernel->levels);
-	got = hadal_space_read(&space, start, text, end - start < size ? end - start : size - 1);
-	len = got > 0 ? got : 0;
+	got = hadal_space_read(&space, start, text, *all < size ? *all : size);
+	return got > 0 ? got : 0;
+}
+
+size_t hadal_arguments_of(struct hadal_arguments *arguments, const struct hadal_process *process,
+			  char *text, size_t size)
+{
+	uint64_t all;
+	size_t len = read_arguments(arguments, process, text, size - 1, &all);
+
 	/* Each ends with a zero byte; the last one's is none between two. */
 	while (len && !text[len - 1])
 		len--;
@@ -45,5 +59,28 @@ size_t hadal_arguments_of(struct hadal_arguments *arguments, const struct hadal_
 		if (!text[i])
 			text[i] = ' ';
 	text[len] = '\0';
+	return len;
+}
+
+ssize_t hadal_arguments_all(struct hadal_arguments *arguments, const struct hadal_process *process,
+			    char **text)
+{
+	uint64_t all;
+	size_t len;
+
+	*text = NULL;
+	read_arguments(arguments, process, NULL, 0, &all);
+	if (!all)
+		return 0;
+	*text = malloc((all < ARGUMENTS_MAX ? all : ARGUMENTS_MAX) + 1);
+	if (!*text)
+		return -ENOMEM;
+	len = read_arguments(arguments, process, *text, ARGUMENTS_MAX, &all);
+	if (len && (*text)[len - 1])
+		(*text)[len++] = '\0';
+	if (!len) {
+		free(*text);
+		*text = NULL;
+	}
 	return len;
 }

@@ -21,4 +21,11 @@ int hadal_arguments_open(struct hadal_arguments *arguments, struct hadal_kernel 
 size_t hadal_arguments_of(struct hadal_arguments *arguments, const struct hadal_process *process,
 			  char *text, size_t size);
 
+/*
+ * All arguments of a process, each ended by a zero byte, in *text, to be freed. Returns their
+ * bytes, 0 as above (then *text is NULL), or -ENOMEM. What cannot be read ends them early.
+ */
+ssize_t hadal_arguments_all(struct hadal_arguments *arguments, const struct hadal_process *process,
+			    char **text);
+
 #endif

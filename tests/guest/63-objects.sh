@@ -34,12 +34,12 @@ hadal ps --tree --full >/tmp/ps 2>/tmp/err || fail "$(cat /tmp/err)"
 for pid in 1 $SCENE $sleeper; do
 	expected=$(tr '\0' ' ' </proc/$pid/cmdline | sed 's/ $//')
 	[ -n "$expected" ] || fail "process $pid has no arguments"
-	equal "the command line of process $pid" "$(field command_line /tmp/json pid=$pid)" "$expected"
+	equal "the command line of process $pid" "$(field arguments /tmp/json pid=$pid)" "$expected"
 	grep "^ *$pid " /tmp/ps | grep -q -F -- " $expected" || fail "no '$expected' in: $(grep "^ *$pid " /tmp/ps)"
 done
 grep -q "^ *$sleeper  *$$ .* - sleep 4242\$" /tmp/ps || fail "the tree is: $(cat /tmp/ps)"
 grep -q "^ *2 .* \[kthreadd\]\$" /tmp/ps || fail "kthreadd is: $(grep kthreadd /tmp/ps)"
-equal "the command line of kthreadd" "$(field command_line /tmp/json pid=2)" ""
+equal "the command line of kthreadd" "$(field arguments /tmp/json pid=2)" ""
 kill $sleeper
 
 hadal files $SCENE | grep -q ' r  pipe .* pipe:\[' || fail "$(hadal files $SCENE)"

@@ -40,6 +40,20 @@ static bool is_wanted(struct json_object *object)
 	return !len || (got && !strcmp(json_object_get_string(got), condition + len + 1));
 }
 
+/* A list's values have spaces between them. */
+static void print_value(struct json_object *value)
+{
+	if (!json_object_is_type(value, json_type_array)) {
+		fputs(json_object_get_string(value), stdout);
+		return;
+	}
+	for (size_t i = 0; i < json_object_array_length(value); i++) {
+		if (i)
+			putchar(' ');
+		fputs(json_object_get_string(json_object_array_get_idx(value, i)), stdout);
+	}
+}
+
 static void see(struct json_object *object)
 {
 	if (!is_wanted(object))
@@ -49,7 +63,7 @@ static void see(struct json_object *object)
 		struct json_object *got = len ? member(object, at, len) : NULL;
 
 		if (got)
-			fputs(json_object_get_string(got), stdout);
+			print_value(got);
 		at += len;
 		if (*at)
 			putchar(*at++);

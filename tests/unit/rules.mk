@@ -17,11 +17,12 @@ KERNEL_SOURCES := lib/error.c lib/memory/memory.c lib/memory/space.c \
 test_sources = $(sort $(wildcard $(patsubst KERNEL,$(KERNEL_SOURCES),$(call test_note,$(1),Sources))))
 test_objects = $(patsubst %.c,$(BUILD)/tests/sanitized/%.o,$(1) $(call test_sources,$(1)))
 
-# Not of C: it checks the tree that it is run in.
-UNIT_PROGRAMS += $(BUILD)/tests/unit/test_layout
-$(BUILD)/tests/unit/test_layout: tests/layout
+# Not of C: they check the tree that they are run in.
+UNIT_PROGRAMS += $(BUILD)/tests/unit/test_layout $(BUILD)/tests/unit/test_descriptions
+$(BUILD)/tests/unit/test_descriptions: $(BUILD)/hadal
+$(BUILD)/tests/unit/test_layout $(BUILD)/tests/unit/test_descriptions: $(BUILD)/tests/unit/test_%: tests/%
 	@mkdir -p $(@D)
-	$(Q)install -m 755 $< $@
+	$(Q)install -m 755 tests/$* $@
 
 # Not intermediate: several tests share them.
 .SECONDARY:

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Records of one kind, such as processes: one description of their columns prints the table, the
+ * JSON lines and the page of the manual that tells the JSON's names.
+ */
+#ifndef HADAL_CLI_RECORD_H
+#define HADAL_CLI_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <json-c/json.h>
+
+struct cli_where;
+
+/* The long text of a value that is made; more of it is cut in the table and whole in JSON. */
+#define CLI_VALUE_MAX 16384
+
+enum cli_column_kind {
+	CLI_COLUMN_I32,
+	CLI_COLUMN_U32,
+	CLI_COLUMN_U64,
+	CLI_COLUMN_HEX, /* uint64_t, "0x..." in JSON too: a number there may lose bits */
+	CLI_COLUMN_BOOL,
+	CLI_COLUMN_CHAR,
+	CLI_COLUMN_TEXT,   /* char[] in the record, ended by a zero byte */
+	CLI_COLUMN_STRING, /* const char * in the record; NULL: there is none */
+	CLI_COLUMN_MADE,   /* make() writes a text */
+	CLI_COLUMN_JSON, /* make() for the table and json() for JSON; without one it is not there */
+};
+
+struct cli_column {
+	const char *name;    /* in JSON, and for --columns */
+	const char *heading; /* of the table; NULL: in the table only when --columns asks for it */
+	int width;           /* of the table; below 0: to the left; 0: what is left of the line */
+	enum cli_column_kind kind;
+	size_t at; /* offset in the record, but of the last two kinds */
+	/* Writes the text; false: this record has none. ctx: the printer's. */
+	bool (*make)(const void *record, void *ctx, char *text, size_t size);
+	/* Returns NULL for a record that has none. */
+	struct json_object *(*json)(const void *record, void *ctx);
+	const char *about; /* what it is, for docs/json.md */
+};
+
+struct cli_record_kind {
+	const char *name;                 /* "process" */
+	const struct cli_column *columns; /* ended by one without a name */
+};
+
+/* Prints records one after the other. */
+struct cli_printer {
+	const struct cli_record_kind *kind;
+	void *ctx;
+	bool json;
+	/* The columns that are printed, ended by NULL. */
+	const struct cli_column *shown[32];
+};
+
+/*
+ * Begins: chooses the columns and prints the heading of a table. hide: names of columns, with
+ * commas, that this table does not have unless --columns asks for them; NULL: none. Returns false
+ * after saying which column there is not.
+ */
+bool cli_printer_begin(struct cli_printer *printer, const struct cli_record_kind *kind,
+		       const struct cli_where *where, const char *hide, void *ctx);
+void cli_printer_print(struct cli_printer *printer, const void *record);
+
+/* The part of docs/json.md about a kind of records. */
+void cli_record_describe(const struct cli_record_kind *kind);
+
+#endif
