@@ -37,8 +37,7 @@ static int run(void *data)
 	hadal_close(hadal);
 	if (count < 0)
 		return cli_fail(&error);
-	if (!cli_printer_begin(&printer, &kind, &options->where, NULL, NULL))
-		return CLI_FAILURE;
+	cli_printer_begin(&printer, &kind, &options->where, NULL, NULL);
 	for (int i = 0; i < count; i++)
 		cli_printer_print(&printer, &clients[i]);
 	return CLI_OK;

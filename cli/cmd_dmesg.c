@@ -153,9 +153,8 @@ static int run(void *data)
 	size_t lost;
 	int result;
 
-	if ((options->where.json || options->where.columns) &&
-	    !cli_printer_begin(&printer.records, &kind, &options->where, NULL, NULL))
-		return CLI_FAILURE;
+	if (options->where.json || options->where.columns)
+		cli_printer_begin(&printer.records, &kind, &options->where, NULL, NULL);
 	if (!cli_kernel_open(&source, options->where.image))
 		return CLI_FAILURE;
 	result = hadal_dmesg(source.kernel, print_record, &printer, &lost, &error);

@@ -188,8 +188,8 @@ static int list_files(struct hadal_kernel *kernel, void *ctx, struct hadal_error
 	struct hadal_process_list list = {0};
 	int result = files ? hadal_processes(kernel, false, &list, error) : -ENOENT;
 
-	if (!result && !cli_printer_begin(&printer.records, &kind, &options->where, NULL, NULL))
-		result = hadal_fail(error, EINVAL, "Nothing is listed");
+	if (!result)
+		cli_printer_begin(&printer.records, &kind, &options->where, NULL, NULL);
 	if (!result && !print_files(files, &list, &printer) && only_one(options))
 		result = hadal_fail(error, ESRCH, "There is no process %" PRIu64,
 				    options->where.pid);

@@ -81,10 +81,9 @@ static int list_maps(struct hadal_kernel *kernel, void *ctx, struct hadal_error 
 	int result = hadal_processes(kernel, false, &list, error);
 
 	process = result ? NULL : hadal_process_of(&list, options->where.pid);
-	if (process && (options->where.json || options->where.columns) &&
-	    !cli_printer_begin(&printer.records, &kind, &options->where, NULL, NULL))
-		result = hadal_fail(error, EINVAL, "Nothing is listed");
-	else if (process)
+	if (process && (options->where.json || options->where.columns))
+		cli_printer_begin(&printer.records, &kind, &options->where, NULL, NULL);
+	if (process)
 		result = hadal_maps(kernel, process, print_mapping, &printer, &lost, error);
 	else if (!result)
 		result = hadal_fail(error, ESRCH, "There is no process %" PRIu64,

@@ -4,8 +4,6 @@
 #include "record.h"
 #include "system/module.h"
 
-#include <errno.h>
-
 struct options {
 	struct cli_where where;
 };
@@ -34,16 +32,14 @@ static const struct cli_column columns[] = {
 
 static const struct cli_record_kind kind = {"module", columns};
 
-static bool print_list(const struct options *options, const struct hadal_module_list *list)
+static void print_list(const struct options *options, const struct hadal_module_list *list)
 {
 	struct cli_printer printer;
 
-	if (!cli_printer_begin(&printer, &kind, &options->where, NULL, NULL))
-		return false;
+	cli_printer_begin(&printer, &kind, &options->where, NULL, NULL);
 	for (size_t i = 0; i < list->count; i++)
 		cli_printer_print(&printer, &list->items[i]);
 	cli_warn_lost(list->lost, "modules");
-	return true;
 }
 
 static int run(void *data)
@@ -59,8 +55,8 @@ static int run(void *data)
 	result = hadal_modules(source.kernel, &list, &error);
 	if (result)
 		cli_fail(&error);
-	else if (!print_list(options, &list))
-		result = -EINVAL;
+	else
+		print_list(options, &list);
 	hadal_modules_free(&list);
 	cli_kernel_close(&source);
 	return result ? CLI_FAILURE : CLI_OK;

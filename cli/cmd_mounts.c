@@ -143,10 +143,7 @@ static int list_mounts(struct hadal_kernel *kernel, void *ctx, struct hadal_erro
 
 	if (!printer.mounts)
 		return -ENOENT;
-	if (!cli_printer_begin(&printer.records, &kind, &options->where, NULL, &printer)) {
-		hadal_mounts_close(printer.mounts);
-		return hadal_fail(error, EINVAL, "Nothing is listed");
-	}
+	cli_printer_begin(&printer.records, &kind, &options->where, NULL, &printer);
 	result = options->all ? print_all(&printer, kernel, error)
 			      : print_process(&printer, kernel, error);
 	if (!result)

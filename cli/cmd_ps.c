@@ -186,7 +186,7 @@ static const struct cli_column columns[] = {
 	{"in", NULL, 0, CLI_COLUMN_JSON, 0, NULL, json_places,
 	 "array: from where it is known: `list`, `pids`, and if needed `family`, `cpu`"},
 	{"task", NULL, 18, CLI_COLUMN_HEX, AT(task), "its task_struct"},
-	{"mm", NULL, 18, CLI_COLUMN_HEX, AT(mm), "its mm_struct; 0x0 for a kernel thread"},
+	{"mm", NULL, 18, CLI_COLUMN_HEX, AT(mm), "its mm_struct; `0` for a kernel thread"},
 	{"root", "ROOT", 12, CLI_COLUMN_JSON, 0, make_root, json_root,
 	 "string, `0x...`: physical address of its page tables"},
 	{"name", "NAME", -15, CLI_COLUMN_JSON, 0, make_name, json_name,
@@ -225,7 +225,7 @@ static void print_process(void *ctx, struct hadal_process *process, unsigned int
 	cli_printer_print(&printer->records, process);
 }
 
-static bool print_list(struct printer *printer, struct hadal_process_list *list)
+static void print_list(struct printer *printer, struct hadal_process_list *list)
 {
 	const struct options *options = printer->options;
 	const char *hide = options->threads ? "namespaces" : "namespaces,tid";
@@ -234,15 +234,13 @@ static bool print_list(struct printer *printer, struct hadal_process_list *list)
 		hide = options->threads ? "parent,uid,state,threads,start,root"
 					: "parent,uid,state,threads,start,root,tid";
 
-	if (!cli_printer_begin(&printer->records, &kind, &options->where, hide, printer))
-		return false;
+	cli_printer_begin(&printer->records, &kind, &options->where, hide, printer);
 	if (!options->tree || !process_tree(list, print_process, printer))
 		for (size_t i = 0; i < list->count; i++)
 			print_process(printer, &list->items[i], 0);
 	for (size_t i = 0; i < list->count && !options->where.json; i++)
 		explain_hidden(&list->items[i]);
 	cli_warn_lost(list->lost, "processes");
-	return true;
 }
 
 static int list_processes(struct hadal_kernel *kernel, void *ctx, struct hadal_error *error)
@@ -265,8 +263,7 @@ static int list_processes(struct hadal_kernel *kernel, void *ctx, struct hadal_e
 		/* The list is worth showing all the same. */
 		if (hadal_processes_check(kernel, options->threads, &list, error))
 			cli_fail(error);
-		if (!print_list(&printer, &list))
-			result = hadal_fail(error, EINVAL, "Nothing is listed");
+		print_list(&printer, &list);
 	}
 	hadal_processes_free(&list);
 	hadal_namespaces_close(printer.namespaces);

@@ -254,14 +254,13 @@ static const struct cli_column columns[] = {
 
 static const struct cli_record_kind kind = {"socket", columns};
 
-static bool print_sockets(struct hadal_socket_list *list, const struct options *options)
+static void print_sockets(struct hadal_socket_list *list, const struct options *options)
 {
 	const char *hide = options->extended ? NULL : "received,sent,uid,inode";
 	bool plain = !options->where.json && !options->where.columns;
 	struct cli_printer printer;
 
-	if (!cli_printer_begin(&printer, &kind, &options->where, hide, list))
-		return false;
+	cli_printer_begin(&printer, &kind, &options->where, hide, list);
 	for (size_t i = 0; i < list->count; i++) {
 		const struct hadal_socket *socket = &list->items[i];
 
@@ -270,7 +269,6 @@ static bool print_sockets(struct hadal_socket_list *list, const struct options *
 		cli_printer_print(&printer, socket);
 	}
 	cli_warn_lost(list->lost, "sockets");
-	return true;
 }
 
 static int list_sockets(struct hadal_kernel *kernel, void *ctx, struct hadal_error *error)
@@ -278,8 +276,8 @@ static int list_sockets(struct hadal_kernel *kernel, void *ctx, struct hadal_err
 	struct hadal_socket_list list;
 	int result = hadal_sockets(kernel, &list, error);
 
-	if (!result && !print_sockets(&list, ctx))
-		result = hadal_fail(error, EINVAL, "Nothing is listed");
+	if (!result)
+		print_sockets(&list, ctx);
 	hadal_sockets_free(&list);
 	return result;
 }

@@ -11,6 +11,7 @@
 #include <hadal/abi.h>
 
 #include "parse.h"
+#include "record.h"
 
 /* Keys of options without a letter; those of a command's own come first. */
 #define KEY_FIRST   0x100
@@ -361,6 +362,13 @@ static void check_line(struct line *line, struct argp_state *state)
 		else if (where->flags & HADAL_MEM_MMIO &&
 			 (where->image || where->space > CLI_SPACE_PHYSICAL))
 			wrong = "--mmio goes with a physical address of this system";
+	}
+	if (line->command->takes & CLI_TAKES_COLUMNS && where->columns) {
+		const char *expected = cli_columns_check(line->command->records, where->columns);
+
+		if (expected)
+			argp_error(state, "invalid NAME '%s': expected some of %s", where->columns,
+				   expected);
 	}
 	if (!wrong && line->command->check)
 		wrong = line->command->check(line->options);

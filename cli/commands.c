@@ -19,6 +19,8 @@ const struct cli_command *const cli_commands[] = {
 	&command_mounts,
 	&command_modules,
 	&command_dmesg,
+	/* What happens in it */
+	&command_events,
 	/* Memory and registers */
 	&command_read,
 	&command_write,

@@ -17,6 +17,7 @@ const char *argp_program_version = "hadal 0.1 (ABI " TEXT(HADAL_ABI_VERSION) ")"
 static const char *const headings[CLI_GROUPS] = {
 	[CLI_GROUP_HYPERVISOR] = "The hypervisor",
 	[CLI_GROUP_SYSTEM] = "The running system, as its kernel's memory has it",
+	[CLI_GROUP_EVENTS] = "What happens in it",
 	[CLI_GROUP_MEMORY] = "Memory and registers",
 	[CLI_GROUP_KERNEL] = "The kernel's symbols, types and text",
 	[CLI_GROUP_EVIDENCE] = "For other tools",

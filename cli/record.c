@@ -11,8 +11,6 @@
 #include "cli.h"
 #include "text.h"
 
-#define SHOWN_MAX (sizeof(((struct cli_printer *)0)->shown) / sizeof(void *) - 1)
-
 static uint64_t number_at(const struct cli_column *column, const void *record)
 {
 	const void *at = (const char *)record + column->at;
@@ -84,6 +82,11 @@ static struct json_object *json_value(const struct cli_printer *printer,
 	default:
 		if (column->kind == CLI_COLUMN_JSON)
 			return column->json ? column->json(record, printer->ctx) : NULL;
+		if (column->kind == CLI_COLUMN_TEXT || column->kind == CLI_COLUMN_STRING) {
+			const char *string = string_at(column, record);
+
+			return string ? text_json(string, strlen(string)) : NULL;
+		}
 		if (!write_value(printer, column, record, text, sizeof(text)))
 			return NULL;
 		return text_json(text, strlen(text));
@@ -169,48 +172,27 @@ static bool list_has(const char *list, const char *name)
 	return false;
 }
 
-static const struct cli_column *find_column(const struct cli_record_kind *kind, const char *name,
-					    size_t len)
+/* Columns in the order in which they are asked for; names have been checked. */
+static void choose(struct cli_printer *printer, const char *names)
 {
-	for (const struct cli_column *column = kind->columns; column->name; column++)
-		if (strlen(column->name) == len && !strncmp(column->name, name, len))
-			return column;
-	return NULL;
-}
+	for (size_t count = 0; *names && count < CLI_SHOWN_MAX; count++) {
+		size_t len = strcspn(names, ",");
 
-/* Columns in the order in which they are asked for. */
-static bool choose(struct cli_printer *printer, const char *names)
-{
-	size_t count = 0;
-
-	for (const char *at = names; *at;) {
-		size_t len = strcspn(at, ",");
-		const struct cli_column *column = find_column(printer->kind, at, len);
-
-		if (!column || count == SHOWN_MAX) {
-			fprintf(stderr, "hadal: there is no column '%.*s'; there are:", (int)len,
-				at);
-			for (column = printer->kind->columns; column->name; column++)
-				fprintf(stderr, " %s", column->name);
-			fputc('\n', stderr);
-			return false;
-		}
-		printer->shown[count++] = column;
-		at += len + (at[len] == ',');
+		printer->shown[count] = cli_column_find(printer->kind, names, len);
+		names += len + (names[len] == ',');
 	}
-	return true;
 }
 
-bool cli_printer_begin(struct cli_printer *printer, const struct cli_record_kind *kind,
+void cli_printer_begin(struct cli_printer *printer, const struct cli_record_kind *kind,
 		       const struct cli_where *where, const char *hide, void *ctx)
 {
 	const struct cli_column *column = kind->columns;
 	size_t count = 0;
 
 	*printer = (struct cli_printer){.kind = kind, .ctx = ctx, .json = where->json};
-	if (where->columns && !choose(printer, where->columns))
-		return false;
-	for (; !where->columns && column->name && count < SHOWN_MAX; column++)
+	if (where->columns)
+		choose(printer, where->columns);
+	for (; !where->columns && column->name && count < CLI_SHOWN_MAX; column++)
 		if (where->json || (column->heading && !list_has(hide, column->name)))
 			printer->shown[count++] = column;
 	for (size_t i = 0; !where->json && printer->shown[i]; i++) {
@@ -221,7 +203,6 @@ bool cli_printer_begin(struct cli_printer *printer, const struct cli_record_kind
 	}
 	if (!where->json)
 		putchar('\n');
-	return true;
 }
 
 static const char *type_name(const struct cli_column *column)

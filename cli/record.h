@@ -14,6 +14,9 @@
 
 struct cli_where;
 
+/* Columns of one table, at most. */
+#define CLI_SHOWN_MAX 31
+
 /* The long text of a value that is made; more of it is cut in the table and whole in JSON. */
 #define CLI_VALUE_MAX 16384
 
@@ -54,16 +57,20 @@ struct cli_printer {
 	void *ctx;
 	bool json;
 	/* The columns that are printed, ended by NULL. */
-	const struct cli_column *shown[32];
+	const struct cli_column *shown[CLI_SHOWN_MAX + 1];
 };
 
 /*
  * Begins: chooses the columns and prints the heading of a table. hide: names of columns, with
- * commas, that this table does not have unless --columns asks for them; NULL: none. Returns false
- * after saying which column there is not.
+ * commas, that this table does not have unless --columns asks for them; NULL: none.
  */
-bool cli_printer_begin(struct cli_printer *printer, const struct cli_record_kind *kind,
+void cli_printer_begin(struct cli_printer *printer, const struct cli_record_kind *kind,
 		       const struct cli_where *where, const char *hide, void *ctx);
+/* The column with a name of len bytes, or NULL. */
+const struct cli_column *cli_column_find(const struct cli_record_kind *kind, const char *name,
+					 size_t len);
+/* Checks the names of --columns. Returns NULL, or what was expected. */
+const char *cli_columns_check(const struct cli_record_kind *kind, const char *names);
 void cli_printer_print(struct cli_printer *printer, const void *record);
 
 /* The part of docs/json.md about a kind of records. */

@@ -79,7 +79,7 @@ late_sleeps() {
 }
 wait_for 60 "the late program" late_sleeps
 equal "status of the late program" "$(cat /tmp/status)" 0
-kill -9 "$(hadal clients | sed -n 's/^ *\([0-9]*\)  sleep .*/\1/p')"
+kill -9 "$(hadal clients | sed -n 's/^ *\([0-9]*\) sleep .*/\1/p')"
 no_client() {
 	[ "$(hadal clients | wc -l)" = 1 ]
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Command lines as a description has them, right and wrong. */
-// Sources: cli/command_line.c cli/parse.c
+// Sources: cli/command_line.c cli/columns.c cli/parse.c
 #include "unit.h"
 
 #include <argp.h>
