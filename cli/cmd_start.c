@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: MIT
-/* hadal start, hadal stop */
+/* hadal start, hadal keep, hadal stop */
 #include "cli.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 struct options {
-	bool dialect_2018; /* of start */
-	bool unload;       /* of stop */
+	bool dialect_2018; /* of start, and the next two */
+	bool lock;
+	uint64_t trial;
+	bool unload; /* of stop */
 	struct cli_where where;
 };
 
-static int report_start(struct hadal *hadal, bool already)
+static int report_start(struct hadal *hadal, const struct options *options, bool already)
 {
 	struct hadal_error error;
 	struct hadal_info info;
@@ -19,6 +22,9 @@ static int report_start(struct hadal *hadal, bool already)
 		return cli_fail(&error);
 	printf("Hadal %.*s %s under %u CPUs (%s)\n", (int)sizeof(info.version), info.version,
 	       already ? "runs already" : "runs", info.cpu_running, hadal_vendor_name(info.vendor));
+	if (options->trial && !already)
+		printf("It leaves by itself in %" PRIu64 " seconds unless you say: hadal keep\n",
+		       options->trial);
 	return CLI_OK;
 }
 
@@ -27,7 +33,8 @@ static int start_run(void *data)
 	const struct options *options = data;
 	struct hadal_error error;
 	struct hadal *hadal;
-	uint64_t flags = options->dialect_2018 ? HADAL_START_DIALECT_2018 : 0;
+	uint64_t flags = (options->dialect_2018 ? HADAL_START_DIALECT_2018 : 0) |
+			 (options->lock ? HADAL_START_LOCK : 0);
 	int result;
 
 	if (hadal_module_load(&error))
@@ -35,11 +42,11 @@ static int start_run(void *data)
 	hadal = cli_open();
 	if (!hadal)
 		return CLI_FAILURE;
-	result = hadal_start(hadal, flags, &error);
+	result = hadal_start(hadal, flags, options->trial, &error);
 	if (result && result != -EALREADY)
 		result = cli_fail(&error);
 	else
-		result = report_start(hadal, result == -EALREADY);
+		result = report_start(hadal, options, result == -EALREADY);
 	hadal_close(hadal);
 	return result;
 }
@@ -48,6 +55,11 @@ static const struct cli_option start_options[] = {
 	CLI_OPTION_FLAG(0, "dialect-2018",
 			"Also answer clients that speak as LibVMI's driver did in 2018",
 			dialect_2018),
+	CLI_OPTION_FLAG(0, "lock",
+			"Never stop, nor let a CPU go offline, before the machine is reset", lock),
+	CLI_OPTION_NUMBER(0, "trial", "SECONDS",
+			  "Leave by itself after so long, unless confirmed by 'hadal keep'", trial,
+			  1, HADAL_TRIAL_MAX),
 	{0},
 };
 
@@ -61,6 +73,32 @@ const struct cli_command command_start = {
 	.options = start_options,
 	CLI_OPTIONS_AT(where),
 	.run = start_run,
+};
+
+static int keep_run(void *data)
+{
+	struct hadal_error error;
+	struct hadal *hadal = cli_open();
+	int result;
+
+	(void)data;
+	if (!hadal)
+		return CLI_FAILURE;
+	result = hadal_keep(hadal, &error);
+	hadal_close(hadal);
+	if (result)
+		return cli_fail(&error);
+	puts("Hadal stays");
+	return CLI_OK;
+}
+
+const struct cli_command command_keep = {
+	.name = "keep",
+	.group = CLI_GROUP_HYPERVISOR,
+	.summary = "confirm a trial: it stays",
+	.about = "Let Hadal stay that was started with --trial, which otherwise leaves by itself.",
+	CLI_OPTIONS_AT(where),
+	.run = keep_run,
 };
 
 static int stop_run(void *data)

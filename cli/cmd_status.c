@@ -18,7 +18,7 @@ static uint64_t ram_bytes(const struct hadal_info *info)
 	return bytes;
 }
 
-static void print_text(const struct hadal_info *info)
+static void print_text(const struct hadal_info *info, const struct hadal_state *state)
 {
 	printf("Hadal %.*s is running (%s, ABI %u)\n", (int)sizeof(info->version), info->version,
 	       hadal_vendor_name(info->vendor), info->abi_version);
@@ -29,6 +29,11 @@ static void print_text(const struct hadal_info *info)
 	printf("  pages mapped  %" PRIu64 "\n", info->mapped_pages);
 	printf("  RAM           %" PRIu64 " MiB in %u ranges, addresses of %u bits\n",
 	       ram_bytes(info) >> 20, info->ram_count, info->physical_bits);
+	if (state->locked)
+		puts("  locked        it runs until the machine is reset");
+	if (state->trial_seconds)
+		printf("  on trial      leaves in %u seconds unless you say: hadal keep\n",
+		       state->trial_seconds);
 }
 
 static struct json_object *ram_json(const struct hadal_info *info)
@@ -50,7 +55,7 @@ static void add_number(struct json_object *object, const char *name, uint64_t va
 	json_object_object_add(object, name, json_object_new_uint64(value));
 }
 
-static void print_json(const struct hadal_info *info)
+static void print_json(const struct hadal_info *info, const struct hadal_state *state)
 {
 	struct json_object *object = json_object_new_object();
 	char version[sizeof(info->version) + 1];
@@ -58,6 +63,8 @@ static void print_json(const struct hadal_info *info)
 	snprintf(version, sizeof(version), "%.*s", (int)sizeof(info->version), info->version);
 	json_object_object_add(object, "running", json_object_new_boolean(true));
 	json_object_object_add(object, "version", json_object_new_string(version));
+	json_object_object_add(object, "locked", json_object_new_boolean(state->locked));
+	add_number(object, "trial_seconds", state->trial_seconds);
 	add_number(object, "abi_version", info->abi_version);
 	json_object_object_add(object, "vendor",
 			       json_object_new_string(hadal_vendor_name(info->vendor)));
@@ -77,6 +84,7 @@ static int run(void *data)
 {
 	const struct options *options = data;
 	struct hadal_error error;
+	struct hadal_state state;
 	struct hadal_info info;
 	struct hadal *hadal;
 	int result;
@@ -84,6 +92,8 @@ static int run(void *data)
 	result = hadal_open(&hadal, &error);
 	if (!result) {
 		result = hadal_info(hadal, &info, &error);
+		if (!result)
+			result = hadal_state(hadal, &state, &error);
 		hadal_close(hadal);
 	}
 	if (options->where.json && (result == -ENODEV || result == -ENOENT)) {
@@ -96,9 +106,9 @@ static int run(void *data)
 	if (result)
 		return cli_fail(&error);
 	if (options->where.json)
-		print_json(&info);
+		print_json(&info, &state);
 	else
-		print_text(&info);
+		print_text(&info, &state);
 	return CLI_OK;
 }
 

@@ -6,7 +6,9 @@
 
 const struct cli_command *const cli_commands[] = {
 	/* The hypervisor */
+	&command_check,
 	&command_start,
+	&command_keep,
 	&command_stop,
 	&command_status,
 	&command_stats,

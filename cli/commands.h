@@ -5,7 +5,9 @@
 
 #include "command.h"
 
+extern const struct cli_command command_check;
 extern const struct cli_command command_start;
+extern const struct cli_command command_keep;
 extern const struct cli_command command_stop;
 extern const struct cli_command command_status;
 extern const struct cli_command command_stats;

@@ -29,8 +29,10 @@ struct hadal;
 
 struct hadal_state {
 	bool running;
-	unsigned int cpu_count;   /* CPU numbers are below this */
-	unsigned int cpu_running; /* CPUs that are under Hadal now */
+	unsigned int cpu_count;     /* CPU numbers are below this */
+	unsigned int cpu_running;   /* CPUs that are under Hadal now */
+	bool locked;                /* it does not stop before the machine is reset */
+	unsigned int trial_seconds; /* until it leaves by itself; 0: it does not */
 };
 
 /* Life cycle */
@@ -54,13 +56,25 @@ void hadal_close(struct hadal *hadal);
 int hadal_state(struct hadal *hadal, struct hadal_state *state, struct hadal_error *error);
 
 /*
- * flags: HADAL_START_*. Puts Hadal under all CPUs, or none when one refuses; *error then says which
- * and why. -EALREADY when it runs, -EBUSY (another hypervisor holds a CPU), -EPERM (locked by
- * firmware), -ENODEV (the processor cannot), -EOPNOTSUPP (memory encryption is on), -ENOMEM, -EIO.
+ * flags: HADAL_START_*. trial_seconds: leave by itself after so long, up to HADAL_TRIAL_MAX, unless
+ * hadal_keep() is called; 0: stay. Puts Hadal under all CPUs, or none when one refuses; *error then
+ * says which and why. -EALREADY when it runs, -EBUSY (another hypervisor holds a CPU), -EPERM
+ * (locked by firmware), -ENODEV (the processor cannot), -EOPNOTSUPP (memory encryption is on),
+ * -ENOMEM, -EIO.
  */
-int hadal_start(struct hadal *hadal, uint64_t flags, struct hadal_error *error);
+int hadal_start(struct hadal *hadal, uint64_t flags, unsigned int trial_seconds,
+		struct hadal_error *error);
 
-/* Takes Hadal from under all CPUs. -EBUSY while anybody has pages mapped. */
+/*
+ * Whether hadal_start() would do, which the image judges on every CPU; nothing starts, and
+ * hadal_log() tells afterwards what it found. Its errors.
+ */
+int hadal_check(struct hadal *hadal, struct hadal_error *error);
+
+/* Ends a trial: Hadal stays. -ENOENT when there is none. */
+int hadal_keep(struct hadal *hadal, struct hadal_error *error);
+
+/* Takes Hadal from under all CPUs. -EBUSY while anybody has pages mapped, -EPERM when locked. */
 int hadal_stop(struct hadal *hadal, struct hadal_error *error);
 
 /* Looking at the hypervisor */

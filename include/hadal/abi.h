@@ -31,9 +31,10 @@ enum hadal_call {
 	/* RDI: buffer, RSI: its size. Fills struct hadal_info. Returns 0, -EINVAL, -EFAULT. */
 	HADAL_CALL_INFO,
 	/*
-	 * Leave this CPU: it continues after the hypercall on bare hardware, RAX = 0. Of the other
-	 * registers only RBX, RBP, RSP and R12 to R15 keep their values.
-	 * -EBUSY while pages are mapped (HADAL_CALL_MAP) or the window is open (HADAL_CALL_WINDOW).
+	 * RDI: enum hadal_stop. The CPU continues after the hypercall on bare hardware, RAX = 0. Of
+	 * the other registers only RBX, RBP, RSP and R12 to R15 keep their values. -EINVAL, -EBUSY
+	 * while pages are mapped (HADAL_CALL_MAP) or the window is open (HADAL_CALL_WINDOW), -EPERM
+	 * after HADAL_STOP_NEVER, -EAGAIN.
 	 */
 	HADAL_CALL_STOP,
 	/*
@@ -160,6 +161,18 @@ enum hadal_call {
 	/* Numbers from here to HADAL_CALL_EXTENSION_LAST are left to extensions. */
 	HADAL_CALL_EXTENSION = 0x100,
 	HADAL_CALL_EXTENSION_LAST = 0xfff,
+};
+
+/* What HADAL_CALL_STOP is to do. */
+enum hadal_stop {
+	/*
+	 * All CPUs leave: each makes this call, and none goes on before the last one has. What
+	 * Hadal knows is wiped then, but for its log. -EAGAIN, and nothing has changed: a CPU that
+	 * runs under Hadal did not make the call in time.
+	 */
+	HADAL_STOP_ALL,
+	HADAL_STOP_CPU,   /* this CPU leaves alone, to go offline or to sleep */
+	HADAL_STOP_NEVER, /* returns 0: from now on the answer is -EPERM, until a reset */
 };
 
 #define HADAL_ROOT_CURRENT   (~0ull)

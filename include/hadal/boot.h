@@ -50,6 +50,8 @@ enum hadal_enter {
 	 * the log).
 	 */
 	HADAL_ENTER_START,
+	/* Whether START would do on this CPU, which stays as it is: 0, or START's error. */
+	HADAL_ENTER_CHECK,
 };
 
 struct hadal_image_header {

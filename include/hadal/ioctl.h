@@ -22,9 +22,16 @@ struct hadal_ioc_start {
 	int32_t cpu; /* -1 when the failure is not one CPU's */
 	char reason[256];
 	uint64_t flags; /* HADAL_START_*; -EINVAL for others */
+	/* Leave by itself after so long unless HADAL_IOC_KEEP comes; 0: never; to HADAL_TRIAL_MAX
+	 */
+	uint32_t trial_seconds;
+	uint32_t reserved;
 };
+#define HADAL_TRIAL_MAX 86400u
 /* Clients may make requests of LibVMI's driver of 2018 too. */
 #define HADAL_START_DIALECT_2018 1ull
+/* Neither all CPUs nor one of them leave before the machine is reset; all must be online. */
+#define HADAL_START_LOCK 2ull
 
 struct hadal_ioc_stop {
 	uint32_t version;
@@ -37,6 +44,24 @@ struct hadal_ioc_state {
 	uint32_t running; /* 1 when started */
 	uint32_t cpu_count;
 	uint32_t cpu_running;
+	uint32_t locked;        /* 1 when started with HADAL_START_LOCK */
+	uint32_t trial_seconds; /* until it leaves by itself; 0: it does not */
+};
+
+/*
+ * Whether HADAL_IOC_START would do, by the image's own judgement on every CPU: 0, or its error with
+ * `cpu` and `reason` filled. Nothing starts; HADAL_IOC_LOG then tells what the image found.
+ */
+struct hadal_ioc_check {
+	uint32_t version;
+	int32_t cpu;
+	char reason[256];
+};
+
+/* A trial is confirmed. -ENOENT: there is none. */
+struct hadal_ioc_keep {
+	uint32_t version;
+	uint32_t reserved; /* 0 */
 };
 
 /* Read or write memory; see HADAL_CALL_READ. `done` is valid also when the call fails. */
@@ -200,5 +225,7 @@ struct hadal_ioc_subscribe {
 #define HADAL_IOC_SUBSCRIBE    _IOWR('H', 19, struct hadal_ioc_subscribe)
 #define HADAL_IOC_UNSUBSCRIBE  _IOWR('H', 20, struct hadal_ioc_subscribe)
 #define HADAL_IOC_SUBSCRIPTION _IOWR('H', 21, struct hadal_ioc_subscribe)
+#define HADAL_IOC_KEEP         _IOWR('H', 22, struct hadal_ioc_keep)
+#define HADAL_IOC_CHECK        _IOWR('H', 23, struct hadal_ioc_check)
 
 #endif

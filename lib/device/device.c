@@ -85,13 +85,20 @@ int hadal_state(struct hadal *hadal, struct hadal_state *state, struct hadal_err
 		return common_error(error, EPROTO, "");
 	*state = (struct hadal_state){.running = request.running,
 				      .cpu_count = request.cpu_count,
-				      .cpu_running = request.cpu_running};
+				      .cpu_running = request.cpu_running,
+				      .locked = request.locked,
+				      .trial_seconds = request.trial_seconds};
 	return 0;
 }
 
-int hadal_start(struct hadal *hadal, uint64_t flags, struct hadal_error *error)
+int hadal_start(struct hadal *hadal, uint64_t flags, unsigned int trial_seconds,
+		struct hadal_error *error)
 {
-	struct hadal_ioc_start request = {.version = HADAL_ABI_VERSION, .flags = flags};
+	struct hadal_ioc_start request = {
+		.version = HADAL_ABI_VERSION,
+		.flags = flags,
+		.trial_seconds = trial_seconds,
+	};
 
 	if (!ioctl(hadal->fd, HADAL_IOC_START, &request))
 		return 0;
@@ -99,6 +106,29 @@ int hadal_start(struct hadal *hadal, uint64_t flags, struct hadal_error *error)
 		return common_error(error, errno, "Hadal could not start");
 	return hadal_fail(error, errno, "Hadal could not start: %.*s", (int)sizeof(request.reason),
 			  request.reason);
+}
+
+int hadal_check(struct hadal *hadal, struct hadal_error *error)
+{
+	struct hadal_ioc_check request = {.version = HADAL_ABI_VERSION};
+
+	if (!ioctl(hadal->fd, HADAL_IOC_CHECK, &request))
+		return 0;
+	if (!request.reason[0])
+		return common_error(error, errno, "Hadal cannot check this machine");
+	return hadal_fail(error, errno, "Hadal cannot start here: %.*s",
+			  (int)sizeof(request.reason), request.reason);
+}
+
+int hadal_keep(struct hadal *hadal, struct hadal_error *error)
+{
+	struct hadal_ioc_keep request = {.version = HADAL_ABI_VERSION};
+
+	if (!ioctl(hadal->fd, HADAL_IOC_KEEP, &request))
+		return 0;
+	if (errno == ENOENT)
+		return hadal_fail(error, ENOENT, "Hadal runs, and not on trial");
+	return common_error(error, errno, "The trial cannot be ended");
 }
 
 int hadal_stop(struct hadal *hadal, struct hadal_error *error)

@@ -30,7 +30,9 @@ static int hadal_release(struct inode *inode, struct file *file)
 static long ioctl_start(struct hadal_ioc_start *request)
 {
 	struct outcome outcome = {.cpu = -1};
-	int error = hadal_start(request->flags, &outcome);
+	int error = request->reserved
+			    ? -EINVAL
+			    : hadal_start(request->flags, request->trial_seconds, &outcome);
 
 	BUILD_BUG_ON(sizeof(outcome.reason) != sizeof(request->reason));
 	request->cpu = outcome.cpu;
@@ -49,12 +51,24 @@ static long ioctl_stop(struct hadal_ioc_stop *request)
 	return error;
 }
 
+static long ioctl_check(struct hadal_ioc_check *request)
+{
+	struct outcome outcome = {.cpu = -1};
+	int error = hadal_check(&outcome);
+
+	request->cpu = outcome.cpu;
+	memcpy(request->reason, outcome.reason, sizeof(request->reason));
+	return error;
+}
+
 static long ioctl_state(struct hadal_ioc_state *state)
 {
 	state->version = HADAL_ABI_VERSION;
 	state->running = hadal_started();
 	state->cpu_count = nr_cpu_ids;
-	state->cpu_running = hadal_cpus_running();
+	state->cpu_running = cpus_running();
+	state->locked = hadal_started() && hadal_locked();
+	state->trial_seconds = hadal_trial_seconds();
 	return 0;
 }
 
@@ -128,6 +142,8 @@ union request {
 	struct hadal_ioc_set_regs set_regs;
 	struct hadal_ioc_events_open events_open;
 	struct hadal_ioc_subscribe subscribe;
+	struct hadal_ioc_keep keep;
+	struct hadal_ioc_check check;
 };
 
 /* What needs Hadal running, and hadal_lock held for reading. */
@@ -206,6 +222,12 @@ static long hadal_ioctl(struct file *file, unsigned int command, unsigned long a
 		break;
 	case HADAL_IOC_STATE:
 		result = ioctl_state(&request.state);
+		break;
+	case HADAL_IOC_CHECK:
+		result = ioctl_check(&request.check);
+		break;
+	case HADAL_IOC_KEEP:
+		result = request.keep.reserved ? -EINVAL : hadal_keep();
 		break;
 	case HADAL_IOC_ADMIT:
 		result = client_admit(file, &request.admit);

@@ -1,43 +1,28 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
-/* Putting Hadal under the CPUs and taking it away again: all of them or none. */
+/* Starting Hadal and stopping it: what must hold, memory, and why it could not. */
 #include <linux/cpu.h>
-#include <linux/cpuhotplug.h>
 #include <linux/mem_encrypt.h>
 #include <linux/module.h>
 #include <linux/reboot.h>
-#include <linux/stop_machine.h>
+#include <linux/workqueue.h>
 #include <asm/io.h>
-#include <asm/msr.h>
-#include <asm/svm.h>
 
-#include "call.h"
-#include "counters.h"
 #include "client.h"
-#include "compat.h"
 #include "loader.h"
-
-#ifndef __nocfi
-#define __nocfi
-#endif
-
-typedef long (*image_function)(u64 op, u64 boot_physical, u64 root_physical, u64 cpu);
 
 DECLARE_RWSEM(hadal_lock);
 
-/* Written with hadal_lock held for writing; while Hadal runs, hotplug and suspend only read it. */
+/* Written with hadal_lock held for writing. */
 static struct {
 	struct hypervisor_memory memory;
-	image_function enter;
-	u64 root;
-	enum cpuhp_state hotplug;
-	bool started; /* changes while all CPUs stand still: those that come later enter by
-			 themselves */
+	bool started;
+	bool locked; /* no CPU leaves before a reset */
 	bool closing;
-	int failed_cpu;
-	int failure;
+	unsigned long trial_end; /* jiffies; 0: no trial */
 } hadal;
 
-static cpumask_t cpus_entered;
+static void trial_over(struct work_struct *work);
+static DECLARE_DELAYED_WORK(trial, trial_over);
 
 bool hadal_closing(void)
 {
@@ -54,130 +39,16 @@ const struct hadal_boot *hadal_boot_data(void)
 	return hadal.memory.boot;
 }
 
-unsigned int hadal_cpus_running(void)
+bool hadal_locked(void)
 {
-	return cpumask_weight(&cpus_entered);
+	return hadal.locked;
 }
 
-/* The image is no function that the kernel knows, so it has no CFI type to check. */
-static noinline __nocfi long image_call(enum hadal_enter op, u64 root, unsigned int cpu)
+unsigned int hadal_trial_seconds(void)
 {
-	unsigned long flags;
-	long result;
-	u64 counters;
+	unsigned long end = READ_ONCE(hadal.trial_end), now = jiffies;
 
-	local_irq_save(flags);
-	counters = counters_stop();
-	result = hadal.enter(op, virt_to_phys(hadal.memory.boot), root, cpu);
-	counters_go_on(counters);
-	local_irq_restore(flags);
-	return result;
-}
-
-/* Another hypervisor would lose its CPU; the image checks this too, but later. */
-static bool virtualization_in_use(void)
-{
-	u64 efer = 0;
-
-	if (__read_cr4() & X86_CR4_VMXE)
-		return true;
-	rdmsrl_safe(MSR_EFER, &efer);
-	return efer & EFER_SVME;
-}
-
-/* Runs on the CPU itself, which can neither change nor go away meanwhile. */
-static int cpu_enter(unsigned int cpu)
-{
-	long result =
-		virtualization_in_use() ? -EBUSY : image_call(HADAL_ENTER_START, hadal.root, cpu);
-
-	if (result) {
-		hadal.failed_cpu = cpu;
-		hadal.failure = result;
-		return result;
-	}
-	cpumask_set_cpu(cpu, &cpus_entered);
-	return 0;
-}
-
-/* CPU hotplug: this one alone. */
-static int cpu_comes(unsigned int cpu)
-{
-	return hadal.started ? cpu_enter(cpu) : 0;
-}
-
-static int cpu_leave(unsigned int cpu)
-{
-	unsigned long flags;
-	long result;
-	u64 counters;
-
-	if (!cpumask_test_cpu(cpu, &cpus_entered))
-		return 0;
-	local_irq_save(flags);
-	counters = counters_stop();
-	result = hadal_call(HADAL_CALL_STOP, 0, 0, 0, 0, 0);
-	counters_go_on(counters);
-	local_irq_restore(flags);
-	/* -ENODEV: there is nobody to leave, as after a fault that gave the CPU back. */
-	if (!result || result == -ENODEV)
-		cpumask_clear_cpu(cpu, &cpus_entered);
-	if (!result)
-		return 0;
-	pr_warn("hadal: CPU %u did not leave: error %ld\n", cpu, result);
-	return result == -ENODEV ? 0 : result;
-}
-
-/*
- * What all CPUs do at the same time, with interrupts off: enter, or leave. None goes on before the
- * last one is done, so nothing of the system's runs while some CPUs are under Hadal and others are
- * not.
- */
-struct together {
-	atomic_t entered; /* CPUs that have tried */
-	atomic_t failed;
-	atomic_t done;
-};
-
-static void wait_for_all(atomic_t *counter)
-{
-	atomic_inc(counter);
-	while (atomic_read(counter) < num_online_cpus())
-		cpu_relax();
-}
-
-static int enter_together(void *context)
-{
-	struct together *together = context;
-	unsigned int cpu = smp_processor_id();
-
-	if (cpu_enter(cpu))
-		atomic_inc(&together->failed);
-	wait_for_all(&together->entered);
-	if (atomic_read(&together->failed))
-		cpu_leave(cpu);
-	else
-		hadal.started = true;
-	wait_for_all(&together->done);
-	return 0;
-}
-
-static int leave_together(void *context)
-{
-	struct together *together = context;
-
-	hadal.started = false;
-	cpu_leave(smp_processor_id());
-	wait_for_all(&together->done);
-	return 0;
-}
-
-/* CPUs can neither come nor go while this runs. */
-static int on_all_cpus(cpu_stop_fn_t function)
-{
-	struct together together = {};
-
-	return stop_machine(function, &together, cpu_online_mask);
+	return end && time_before(now, end) ? DIV_ROUND_UP(end - now, HZ) : 0;
 }
 
 static __printf(4, 5) int fail(struct outcome *outcome, int error, int cpu, const char *format, ...)
@@ -229,10 +100,9 @@ static int check_machine(struct outcome *outcome)
 		return fail(outcome, -ESHUTDOWN, -1, "the machine is going down");
 	if (hadal.started)
 		return fail(outcome, -EALREADY, -1, "Hadal is running already");
-	if (!cpumask_empty(&cpus_entered))
-		return fail(outcome, -EIO, cpumask_first(&cpus_entered),
-			    "CPU %u never left the last time; reboot the machine",
-			    cpumask_first(&cpus_entered));
+	if (cpus_running())
+		return fail(outcome, -EIO, cpus_first(),
+			    "CPU %d never left the last time; reboot the machine", cpus_first());
 	if (sme_get_me_mask())
 		return fail_entry(outcome, -EOPNOTSUPP, -1);
 	if (nr_cpu_ids > HADAL_MAX_CPUS)
@@ -249,26 +119,24 @@ static int image_init(struct outcome *outcome)
 	struct first_tables tables;
 	int error;
 
-	hadal.enter = memory->trampoline + memory->image->entry_offset;
 	error = tables_build(&tables, memory);
 	if (error)
 		fail(outcome, error, -1, "out of memory for page tables");
 	else {
-		error = image_call(HADAL_ENTER_INIT, virt_to_phys(tables.root), 0);
+		error = cpus_init(memory, virt_to_phys(tables.root));
 		if (error)
 			fail_entry(outcome, error, -1);
 	}
 	tables_free(&tables);
-	hadal.root = memory->boot->root;
 	return error;
 }
 
 /* The CPUs have left, or the memory is lost for good: it may still be in use. */
 static void release_memory(void)
 {
-	if (!cpumask_empty(&cpus_entered)) {
+	if (cpus_running()) {
 		pr_err("hadal: %u CPUs are still under Hadal; its memory stays in use\n",
-		       hadal_cpus_running());
+		       cpus_running());
 		memset(&hadal.memory, 0, sizeof(hadal.memory));
 		return;
 	}
@@ -276,27 +144,34 @@ static void release_memory(void)
 	memory_free(&hadal.memory);
 }
 
-static int enter_all(struct outcome *outcome)
+/* A CPU that is off now would be one without Hadal when it comes, however short. */
+static int check_all_online(struct outcome *outcome)
 {
-	int state = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "hadal:online", cpu_comes,
-					      cpu_leave);
-	int error;
+	unsigned int cpu;
 
-	if (state < 0)
-		return fail(outcome, state, -1, "no CPU hotplug state is free (error %d)", state);
-	hadal.hotplug = state;
-	hadal.failure = 0;
-	hadal.failed_cpu = -1;
-	error = on_all_cpus(enter_together);
-	if (hadal.started)
-		return 0;
-	cpuhp_remove_state_nocalls(state);
-	if (error)
-		return fail(outcome, error, -1, "the CPUs cannot be stopped (error %d)", error);
-	return fail_entry(outcome, hadal.failure, hadal.failed_cpu);
+	for_each_present_cpu(cpu) if (!cpu_online(cpu)) return fail(
+		outcome, -EAGAIN, cpu,
+		"CPU %u is offline, and a locked Hadal wants to be under all: "
+		"echo 1 >/sys/devices/system/cpu/cpu%u/online",
+		cpu, cpu);
+	return 0;
 }
 
-static int start_locked(u64 flags, struct outcome *outcome)
+static int enter_all(u64 flags, struct outcome *outcome)
+{
+	int cpu, error;
+
+	if (flags & HADAL_START_LOCK) {
+		error = check_all_online(outcome);
+		if (error)
+			return error;
+	}
+	error = cpus_enter(flags & HADAL_START_LOCK, &cpu);
+	return error ? fail_entry(outcome, error, cpu) : 0;
+}
+
+/* Memory, and the image in it set up. */
+static int prepare(u64 flags, struct outcome *outcome)
 {
 	int error = check_machine(outcome);
 
@@ -312,38 +187,128 @@ static int start_locked(u64 flags, struct outcome *outcome)
 	if (flags & HADAL_START_DIALECT_2018)
 		hadal.memory.boot->flags |= HADAL_BOOT_DIALECT_2018;
 	error = image_init(outcome);
-	if (!error)
-		error = enter_all(outcome);
+	if (error)
+		release_memory();
+	return error;
+}
+
+static int start_locked(u64 flags, struct outcome *outcome)
+{
+	int error = prepare(flags, outcome);
+
+	if (error)
+		return error;
+	error = enter_all(flags, outcome);
 	if (error) {
 		release_memory();
 		return error;
 	}
+	hadal.started = true;
+	hadal.locked = flags & HADAL_START_LOCK;
+	__module_get(THIS_MODULE); /* whose code runs under Hadal */
 	clients_open();
 	return 0;
 }
 
-static void leave_all(void)
-{
-	resume_all(NULL);
-	events_revoke();
-	clients_close();
-	on_all_cpus(leave_together);
-	cpuhp_remove_state_nocalls(hadal.hotplug);
-	release_memory();
-}
-
-int hadal_start(u64 flags, struct outcome *outcome)
+static int leave_all(void)
 {
 	int error;
 
-	if (flags & ~HADAL_START_DIALECT_2018)
+	resume_all(NULL);
+	events_revoke();
+	clients_close();
+	error = cpus_leave();
+	if (error) {
+		clients_open();
+		return error;
+	}
+	hadal.started = false;
+	WRITE_ONCE(hadal.trial_end, 0);
+	if (!cpus_running())
+		module_put(THIS_MODULE);
+	release_memory();
+	return 0;
+}
+
+/* Takes away what programs hold of Hadal, and then Hadal. */
+static void leave_by_force(void)
+{
+	if (!hadal.started || hadal.locked)
+		return;
+	unmap_all(NULL);
+	window_revoke();
+	if (leave_all())
+		pr_err("hadal: not all CPUs leave\n");
+}
+
+/* Whoever started it may be dead, or the machine in a state in which nobody can stop it. */
+static void trial_over(struct work_struct *work)
+{
+	down_write(&hadal_lock);
+	if (hadal.trial_end) {
+		pr_warn("hadal: nobody confirmed the trial: leaving\n");
+		leave_by_force();
+	}
+	up_write(&hadal_lock);
+}
+
+static void trial_begin(unsigned int seconds)
+{
+	if (!seconds)
+		return;
+	WRITE_ONCE(hadal.trial_end, (jiffies + seconds * HZ) ?: 1);
+	mod_delayed_work(system_wq, &trial, seconds * HZ);
+}
+
+int hadal_keep(void)
+{
+	int error = 0;
+
+	if (down_write_killable(&hadal_lock))
+		return -EINTR;
+	if (!hadal.started)
+		error = -ENODEV;
+	else if (!hadal.trial_end)
+		error = -ENOENT;
+	WRITE_ONCE(hadal.trial_end, 0);
+	up_write(&hadal_lock);
+	return error;
+}
+
+int hadal_start(u64 flags, unsigned int trial_seconds, struct outcome *outcome)
+{
+	int error;
+
+	if (flags & ~(HADAL_START_DIALECT_2018 | HADAL_START_LOCK) ||
+	    trial_seconds > HADAL_TRIAL_MAX)
 		return fail(outcome, -EINVAL, -1, "the module does not know this option");
+	if (trial_seconds && (flags & HADAL_START_LOCK))
+		return fail(outcome, -EINVAL, -1, "what is locked cannot end by itself");
 	if (down_write_killable(&hadal_lock))
 		return fail(outcome, -EINTR, -1, "interrupted");
 	error = start_locked(flags, outcome);
+	if (!error)
+		trial_begin(trial_seconds);
 	up_write(&hadal_lock);
 	if (!error)
-		pr_info("hadal: running under %u CPUs\n", hadal_cpus_running());
+		pr_info("hadal: running under %u CPUs\n", cpus_running());
+	return error;
+}
+
+int hadal_check(struct outcome *outcome)
+{
+	int error, cpu;
+
+	if (down_write_killable(&hadal_lock))
+		return fail(outcome, -EINTR, -1, "interrupted");
+	error = prepare(0, outcome);
+	if (!error) {
+		error = cpus_check(&cpu);
+		if (error)
+			fail_entry(outcome, error, cpu);
+		release_memory();
+	}
+	up_write(&hadal_lock);
 	return error;
 }
 
@@ -357,6 +322,9 @@ int hadal_stop(struct outcome *outcome)
 	mapped = mapped_pages() + clients_mapped_pages();
 	if (!hadal.started)
 		error = fail(outcome, -ENODEV, -1, "Hadal is not running");
+	else if (hadal.locked)
+		error = fail(outcome, -EPERM, -1,
+			     "it was started with --lock and runs until the machine is reset");
 	else if (mapped)
 		error = fail(outcome, -EBUSY, -1,
 			     "%llu pages are mapped; end the programs that use them", mapped);
@@ -365,11 +333,13 @@ int hadal_stop(struct outcome *outcome)
 			     "the memory window is open; end the programs that use it (see fuser "
 			     "/dev/hadal)");
 	else {
-		leave_all();
-		if (!cpumask_empty(&cpus_entered))
-			error = fail(outcome, -EIO, cpumask_first(&cpus_entered),
-				     "CPU %u did not leave; reboot the machine",
-				     cpumask_first(&cpus_entered));
+		error = leave_all();
+		if (error)
+			fail(outcome, error, -1, "not all CPUs leave, so none does (error %d)",
+			     error);
+		else if (cpus_running())
+			error = fail(outcome, -EIO, cpus_first(),
+				     "CPU %d did not leave; reboot the machine", cpus_first());
 	}
 	up_write(&hadal_lock);
 	if (!error)
@@ -381,34 +351,9 @@ void hadal_close(void)
 {
 	WRITE_ONCE(hadal.closing, true);
 	down_write(&hadal_lock);
-	if (hadal.started) {
-		unmap_all(NULL);
-		window_revoke();
-		leave_all();
-	}
+	leave_by_force();
 	up_write(&hadal_lock);
 }
-
-/* Suspend: the other CPUs have left through hotplug; this is the last one, interrupts off. */
-static int suspend_last_cpu(SYSCORE_ARGUMENT)
-{
-	return cpu_leave(smp_processor_id());
-}
-
-static void resume_first_cpu(SYSCORE_ARGUMENT)
-{
-	unsigned int cpu = smp_processor_id();
-
-	if (hadal.started && cpu_enter(cpu))
-		pr_err("hadal: CPU %u could not be entered after resume: error %d\n", cpu,
-		       hadal.failure);
-}
-
-static struct syscore_ops suspend_operations = {
-	.suspend = suspend_last_cpu,
-	.resume = resume_first_cpu,
-};
-static struct syscore suspend_syscore = {.ops = &suspend_operations};
 
 /* Also before kexec, whose new kernel finds every CPU on bare hardware. */
 static int before_reboot(struct notifier_block *block, unsigned long action, void *data)
@@ -425,12 +370,13 @@ int lifecycle_register(void)
 
 	if (error)
 		return error;
-	register_syscore(&suspend_syscore);
+	cpus_register();
 	return 0;
 }
 
 void lifecycle_unregister(void)
 {
-	unregister_syscore(&suspend_syscore);
+	cpus_unregister();
+	cancel_delayed_work_sync(&trial);
 	unregister_reboot_notifier(&reboot_block);
 }

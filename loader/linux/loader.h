@@ -38,7 +38,26 @@ struct first_tables {
 int tables_build(struct first_tables *tables, const struct hypervisor_memory *memory);
 void tables_free(struct first_tables *tables);
 
-/* lifecycle.c: start and stop on all CPUs. */
+/* cpus.c: the CPUs enter and leave. Called with hadal_lock held for writing. */
+
+/* Calls the image with HADAL_ENTER_INIT and the first page tables; its answer. */
+long cpus_init(const struct hypervisor_memory *memory, u64 root);
+/*
+ * All CPUs enter, or none when one cannot: its error, with *failed_cpu set. lock: none leaves any
+ * more. Those that are plugged in later enter too.
+ */
+int cpus_enter(bool lock, int *failed_cpu);
+/* Whether all CPUs could enter; none does. As above. */
+int cpus_check(int *failed_cpu);
+/* All CPUs leave, or none: a negative errno. */
+int cpus_leave(void);
+/* CPUs under Hadal, and the first of them or -1. */
+unsigned int cpus_running(void);
+int cpus_first(void);
+void cpus_register(void);
+void cpus_unregister(void);
+
+/* lifecycle.c: start and stop. */
 
 /*
  * Held for reading around every hypercall of a client and for writing while Hadal starts or stops,
@@ -49,7 +68,12 @@ extern struct rw_semaphore hadal_lock;
 /* True while the machine goes down: what runs long should end and START is refused. */
 bool hadal_closing(void);
 bool hadal_started(void);
-unsigned int hadal_cpus_running(void);
+/* Started with HADAL_START_LOCK. */
+bool hadal_locked(void);
+/* Until it leaves by itself; 0: it does not. */
+unsigned int hadal_trial_seconds(void);
+/* It does not leave by itself. 0, -ENODEV, -ENOENT (nor would it have), -EINTR. */
+int hadal_keep(void);
 /* What Hadal was started with; valid while it runs. */
 const struct hadal_boot *hadal_boot_data(void);
 
@@ -60,8 +84,10 @@ struct outcome {
 };
 
 /* flags: HADAL_START_*. Both take hadal_lock. Return 0 or a negative errno with *outcome filled. */
-int hadal_start(u64 flags, struct outcome *outcome);
+int hadal_start(u64 flags, unsigned int trial_seconds, struct outcome *outcome);
 int hadal_stop(struct outcome *outcome);
+/* Whether hadal_start() would do; nothing starts. Its errors. */
+int hadal_check(struct outcome *outcome);
 /* Stops for good, unmapping what clients have mapped: the machine restarts or the module goes. */
 void hadal_close(void);
 int lifecycle_register(void);

@@ -98,9 +98,10 @@ void vcpu_inject_ud(struct vcpu *v)
 	vcpu_inject_exception(v, VECTOR_UD, false, 0);
 }
 
-void vcpu_leave(struct vcpu *v)
+void vcpu_leave(struct vcpu *v, bool for_good)
 {
 	(void)v;
+	(void)for_good;
 	longjmp(left, 1);
 }
 
@@ -116,6 +117,11 @@ int request_registers(struct vcpu *v, uint32_t index, struct hadal_regs *out)
 		return -ENXIO;
 	vcpu_registers(v, out);
 	return 0;
+}
+
+uint32_t request_running(void)
+{
+	return 1;
 }
 
 void request_post(struct vcpu *to, uint32_t request)

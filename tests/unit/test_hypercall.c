@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Sources: vmm/hypercall/hypercall.c vmm/hypercall/transfer.c vmm/hypercall/map.c
-// Sources: vmm/base/page_set.c vmm/hypercall/client.c vmm/hypercall/window.c vmm/paging/memory.c
+// Sources: vmm/base/page_set.c vmm/hypercall/client.c vmm/hypercall/stop.c vmm/hypercall/window.c vmm/paging/memory.c
 // Sources: vmm/paging/nested.c vmm/paging/pagetable.c vmm/paging/pt_pool.c vmm/paging/mtrr.c
 // Sources: vmm/paging/guest_walk.c vmm/cpus/lock.c vmm/base/log.c vmm/cpus/pause.c
 /* Hypercalls at the bounds of memory and tables, and who may make them. */
@@ -175,6 +175,24 @@ static void a_mapped_page_is_used_as_what_it_shows(void **unused)
 	assert_int_equal(fixture_call(HADAL_CALL_STOP, 0, 0, 0, 0, 0), -EBUSY);
 	assert_int_equal(unmap(BUFFER), 0);
 	assert_int_equal(machine.pool.free_pages, pool_free);
+}
+
+/* The map that hid the hypervisor's memory is gone with it, and what was in the pool too. */
+static void who_leaves_leaves_nothing(void **unused)
+{
+	uint64_t *page;
+	(void)unused;
+
+	assert_int_equal(fixture_call(HADAL_CALL_STOP, HADAL_STOP_NEVER + 1, 0, 0, 0, 0), -EINVAL);
+	page = pt_pool_alloc(&machine.pool);
+	for (unsigned int i = 0; i < 512; i++)
+		page[i] = 0x1234567890abcdef;
+	pt_pool_free(&machine.pool, page);
+	fixture_call(HADAL_CALL_STOP, HADAL_STOP_ALL, 0, 0, 0, 0);
+	for (page = memory_direct(POOL_START); page < (uint64_t *)memory_direct(OWN_END); page++)
+		if ((uint64_t)page % PAGE_BYTES) /* the first word links free pages */
+			assert_int_equal(*page, 0);
+	assert_int_equal(machine.pool.free_pages, (OWN_END - POOL_START) / PAGE_BYTES);
 }
 
 static void a_full_table_refuses_and_empties_again(void **unused)
@@ -388,6 +406,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(answers_fit_or_nothing_is_written, reset, check),
 		cmocka_unit_test_setup_teardown(a_mapped_page_is_used_as_what_it_shows, reset,
 						check),
+		cmocka_unit_test_setup(who_leaves_leaves_nothing, reset),
 		cmocka_unit_test_setup_teardown(a_full_table_refuses_and_empties_again, reset,
 						check),
 		cmocka_unit_test_setup_teardown(without_memory_nothing_is_mapped, reset, check),

@@ -48,6 +48,11 @@ void request_join(struct vcpu *vcpu)
 	vcpu_follow(vcpu);
 }
 
+uint32_t request_running(void)
+{
+	return __atomic_load_n(&running_count, __ATOMIC_SEQ_CST);
+}
+
 void request_part(struct vcpu *vcpu)
 {
 	__atomic_store_n(&vcpu->running, false, __ATOMIC_SEQ_CST);

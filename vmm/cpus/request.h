@@ -8,6 +8,8 @@
 /* From now on, and no longer, this vCPU answers requests. */
 void request_join(struct vcpu *vcpu);
 void request_part(struct vcpu *vcpu);
+/* vCPUs that do. */
+uint32_t request_running(void);
 
 /*
  * Every running vCPU, this one too, drops its nested translations before it runs the guest again,

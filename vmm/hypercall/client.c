@@ -166,3 +166,9 @@ int64_t hypercall_client_state(struct vcpu *vcpu)
 {
 	return with_client(vcpu, state);
 }
+
+void clients_wipe(void)
+{
+	memset(clients, 0, sizeof(clients));
+	client_end = client_count = 0;
+}

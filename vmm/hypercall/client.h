@@ -22,6 +22,9 @@ struct client *client_current(struct vcpu *vcpu);
 /* Hand over to the kernel. Returns the verdict for the exit. */
 enum verdict client_ring(struct vcpu *vcpu, const struct client *client, enum hadal_door door);
 
+/* Forget all of them. */
+void clients_wipe(void);
+
 /* The hypercalls. */
 int64_t hypercall_client_add(struct vcpu *vcpu);
 int64_t hypercall_client_remove(struct vcpu *vcpu);

@@ -4,6 +4,7 @@
 #include "exit/base.h"
 #include "hypercall/client.h"
 #include "hypercall/hypercall.h"
+#include "hypercall/stop.h"
 #include "leave/stop.h"
 #include "life/init.h"
 #include "base/log.h"
@@ -62,14 +63,6 @@ static int64_t call_info(struct vcpu *vcpu)
 	return hypercall_answer(vcpu->regs.rdi, vcpu->regs.rsi, &info, sizeof(info));
 }
 
-static int64_t call_stop(struct vcpu *vcpu)
-{
-	if ((map_count() || window_is_open()) && !lock_any_broken())
-		return -EBUSY;
-	vcpu->rip += vcpu->exit.length;
-	vcpu_leave(vcpu);
-}
-
 static int64_t call_regs(struct vcpu *vcpu)
 {
 	struct hadal_regs regs;
@@ -115,7 +108,7 @@ static int64_t call_stats(struct vcpu *vcpu)
 static int64_t (*const call[HADAL_CALL_COUNT])(struct vcpu *vcpu) = {
 	[HADAL_CALL_QUERY] = call_query,
 	[HADAL_CALL_INFO] = call_info,
-	[HADAL_CALL_STOP] = call_stop,
+	[HADAL_CALL_STOP] = hypercall_stop,
 	[HADAL_CALL_REGS] = call_regs,
 	[HADAL_CALL_TRANSLATE] = hypercall_translate,
 	[HADAL_CALL_READ] = hypercall_read,

@@ -3,12 +3,22 @@
 #include "leave/stop.h"
 #include "base/errno.h"
 #include "base/log.h"
+#include "base/string.h"
 #include "cpus/request.h"
 #include "extension/handlers.h"
 #include "leave/leave.h"
 #include "vcpu/register_set.h"
 #include "vcpu/vendor.h"
 #include "x86/crossing.h"
+
+/* What extensions and the vendor know of the guest; vcpu->regs and entry are on their way to it. */
+static void wipe_vcpu(struct vcpu *vcpu)
+{
+	memset(vcpu->extension_pool, 0, sizeof(vcpu->extension_pool));
+	memset(&vcpu->undo, 0, sizeof(vcpu->undo));
+	memset(&vcpu->stats, 0, sizeof(vcpu->stats));
+	memset(vcpu->arch, 0, PERCPU_ARCH_PAGES * PAGE_BYTES);
+}
 
 /* Every step is begun once: one that faults is passed over by stop_goes_on(). */
 static _Noreturn void stop(struct vcpu *vcpu)
@@ -31,6 +41,8 @@ static _Noreturn void stop(struct vcpu *vcpu)
 	if (vcpu->virtualized)
 		vendor->stop(vcpu);
 	vcpu->virtualized = false;
+	if (vcpu->for_good)
+		wipe_vcpu(vcpu);
 	vcpu->phase = PHASE_LEAVING;
 	if (!vcpu->regs.rax)
 		log_line("stopped");
@@ -65,8 +77,9 @@ _Noreturn void vcpu_entry_failed(struct vcpu *vcpu)
 	stop(vcpu);
 }
 
-_Noreturn void vcpu_leave(struct vcpu *vcpu)
+_Noreturn void vcpu_leave(struct vcpu *vcpu, bool for_good)
 {
 	vcpu->regs.rax = 0;
+	vcpu->for_good = for_good;
 	stop(vcpu);
 }

@@ -16,7 +16,10 @@ _Noreturn void stop_goes_on(struct vcpu *vcpu);
  */
 _Noreturn void vcpu_entry_failed(struct vcpu *vcpu);
 
-/* Take this CPU out of Hadal; vcpu->regs.rax is the hypercall's result. */
-_Noreturn void vcpu_leave(struct vcpu *vcpu);
+/*
+ * Take this CPU out of Hadal; vcpu->regs.rax is the hypercall's result. for_good: it does not start
+ * again, and what is kept of its guest is wiped.
+ */
+_Noreturn void vcpu_leave(struct vcpu *vcpu, bool for_good);
 
 #endif

@@ -94,6 +94,8 @@ _Noreturn void image_main(struct vcpu *vcpu)
 		err = init(vcpu, memory_direct(regs->rsi));
 	else if (regs->rdi == HADAL_ENTER_START)
 		err = start_cpu(vcpu);
+	else if (regs->rdi == HADAL_ENTER_CHECK)
+		err = start_check(vcpu);
 	else
 		err = -EINVAL;
 	vcpu->regs.rax = (int64_t)err;

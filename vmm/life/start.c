@@ -38,6 +38,19 @@ int start_take_over(struct vcpu *vcpu)
 	return err;
 }
 
+int start_check(struct vcpu *vcpu)
+{
+	int err;
+
+	vcpu->attention = 0;
+	err = start_take_over(vcpu);
+	if (!err)
+		err = vendor->check(vcpu);
+	if (!err)
+		log_line("could start");
+	return err;
+}
+
 int start_cpu(struct vcpu *vcpu)
 {
 	int err;

@@ -10,6 +10,9 @@
  */
 int start_take_over(struct vcpu *vcpu);
 
+/* Whether start_cpu() would do, as far as the vendor can tell before: 0 or its error. */
+int start_check(struct vcpu *vcpu);
+
 /* Make the guest of the system that called. Returns on failure only, with a negative errno. */
 int start_cpu(struct vcpu *vcpu);
 

@@ -282,6 +282,13 @@ int memory_init_nested(bool ept, bool has_1g)
 	return err;
 }
 
+void memory_wipe_nested(void)
+{
+	pt_garbage_free(&machine.pool, &machine.nested.garbage);
+	pt_destroy(&machine.nested.pt);
+	pt_pool_wipe(&machine.pool);
+}
+
 void *memory_guest(uint64_t gpa, unsigned access)
 {
 	struct nested_page page;

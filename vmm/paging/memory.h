@@ -37,6 +37,10 @@ int memory_init(const struct hadal_boot *boot, uint64_t cr4);
 /* Build the guest-physical map, with the image and its pool hidden. -ENOMEM. */
 int memory_init_nested(bool ept, bool has_1g);
 
+/* The guest-physical map and all that was ever in the pool are gone; nobody enters a guest again.
+ */
+void memory_wipe_nested(void);
+
 /* Whether the processor has 1 GiB pages. */
 bool memory_has_1g(void);
 

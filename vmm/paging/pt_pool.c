@@ -37,3 +37,10 @@ uint64_t *pt_pool_alloc(struct pt_pool *pool)
 		page[i] = 0;
 	return page;
 }
+
+void pt_pool_wipe(struct pt_pool *pool)
+{
+	for (uint64_t *page = pool->free_list; page; page = (uint64_t *)(uintptr_t)*page)
+		for (unsigned i = 1; i < PAGE_BYTES / sizeof(*page); i++)
+			page[i] = 0;
+}

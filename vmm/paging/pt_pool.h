@@ -31,6 +31,9 @@ uint64_t *pt_pool_alloc(struct pt_pool *pool);
 /* Give a page back that no page walker can reach any more. */
 void pt_pool_free(struct pt_pool *pool, uint64_t *page);
 
+/* Nothing is left in the free pages of what was in them. */
+void pt_pool_wipe(struct pt_pool *pool);
+
 static inline uint64_t *pt_pool_virtual(const struct pt_pool *pool, uint64_t physical)
 {
 	return (uint64_t *)(uintptr_t)(pool->direct_base + physical);

@@ -28,6 +28,11 @@ _Static_assert(PERCPU_ARCH - PERCPU_VCPU + offsetof(struct vmcb, rax) == VCPU_VM
 
 struct svm_features svm_features;
 
+static const char *yes(bool has)
+{
+	return has ? "yes" : "no";
+}
+
 static int svm_probe(void)
 {
 	uint32_t edx;
@@ -49,6 +54,9 @@ static int svm_probe(void)
 		.spec_ctrl = edx & CPUID_SPEC_CTRL,
 		.shadow_stack = cpuid(0, 0).eax >= 7 && (cpuid(7, 0).ecx & CPUID_SHADOW_STACK),
 	};
+	log_line("SVM has nested paging; next RIP: %s, decode assists: %s, flush by ASID: %s",
+		 yes(svm_features.next_rip), yes(svm_features.decode_assists),
+		 yes(svm_features.flush_by_asid));
 	return 0;
 }
 
@@ -62,8 +70,9 @@ static bool memory_encrypted(const struct entry_state *entry)
 	return entry->cr3 >> (cpuid(0x8000001f, 0).ebx & 0x3f) & 1;
 }
 
-static int check_cpu(const struct entry_state *entry)
+static int svm_check(struct vcpu *vcpu)
 {
+	const struct entry_state *entry = &vcpu->entry;
 	uint64_t vm_cr;
 
 	if (entry->efer & EFER_SVME) {
@@ -151,7 +160,7 @@ static void restore_protection(const struct vmcb *vmcb)
 
 static int svm_start(struct vcpu *vcpu)
 {
-	int err = check_cpu(&vcpu->entry);
+	int err = svm_check(vcpu);
 
 	if (err)
 		return err;
@@ -217,6 +226,7 @@ const struct vendor svm_vendor = {
 	.nested_has_1g = memory_has_1g, /* NPT has the host's format */
 	.stop_clears_gif = true,
 	.probe = svm_probe,
+	.check = svm_check,
 	.start = svm_start,
 	.enter = svm_enter,
 	.resume = svm_resume,

@@ -152,6 +152,7 @@ struct vcpu {
 	struct walk_cache client_cache;   /* of what a client asks; its host address is the GPA's */
 	uint64_t pause_ticks;             /* for how long it is to pause; 0: not */
 	bool paused;                      /* it has come to a halt, and answers requests there */
+	bool for_good;                    /* it leaves, and what is kept of its guest is wiped */
 	struct register_undo undo;        /* should the processor refuse what was set */
 	struct lock *awaited;             /* a lock that it spins for */
 	uint32_t ticket;                  /* of that lock */

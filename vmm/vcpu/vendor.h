@@ -22,6 +22,9 @@ struct vendor {
 	bool nested_is_ept;
 	/* Whether the nested tables may have 1 GiB pages, which need not be so for the host's. */
 	bool (*nested_has_1g)(void);
+	/* Whether start() would be refused on this CPU, which stays as it is: 0 or start()'s error.
+	 */
+	int (*check)(struct vcpu *vcpu);
 	/*
 	 * Turn virtualization on and fill the control structures so that the guest goes on as
 	 * vcpu->entry says. Runs on the image's stack with the image's tables. -EBUSY, -EPERM,

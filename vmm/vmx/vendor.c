@@ -72,11 +72,19 @@ static int vmx_probe(void)
 {
 	struct vmx_caps caps;
 	struct vmx_controls controls;
+	int err;
 
 	vmx_intercept_msr(MSR_FEATURE_CONTROL, true, true);
 	vmx_trace_init();
 	tell_itlb_multihit();
-	return check_features(&caps, &controls);
+	err = check_features(&caps, &controls);
+	if (!err)
+		log_line("VT-x has EPT and unrestricted guests; 1 GiB pages: %s, VPID: %s, "
+			 "monitor trap flag: %s",
+			 caps.ept_vpid & EPT_1G ? "yes" : "no",
+			 controls.secondary & SECONDARY_VPID ? "yes" : "no",
+			 caps.primary >> 32 & PRIMARY_STEP ? "yes" : "no");
+	return err;
 }
 
 static uint64_t lockable(uint64_t value)
@@ -96,12 +104,32 @@ static int unlock(void)
 {
 	uint64_t value = rdmsr(MSR_FEATURE_CONTROL);
 
-	if (!(value & FEATURE_CONTROL_LOCKED)) {
-		value = lockable(value);
-		if (wrmsr_safe(MSR_FEATURE_CONTROL, value))
-			return -EPERM;
+	if (value & FEATURE_CONTROL_LOCKED)
+		return 0;
+	return wrmsr_safe(MSR_FEATURE_CONTROL, lockable(value)) ? -EPERM : 0;
+}
+
+static int vmx_check(struct vcpu *vcpu)
+{
+	struct vmx_caps caps;
+	struct vmx_controls controls;
+	uint64_t value;
+	int err;
+
+	if (vcpu->entry.cr4 & CR4_VMXE) {
+		log_line("another hypervisor holds this CPU: unload it first (KVM: rmmod "
+			 "kvm_intel)");
+		return -EBUSY;
 	}
-	if (!(value & FEATURE_CONTROL_VMX)) {
+	err = check_features(&caps, &controls);
+	if (!err)
+		err = entry_check(vcpu->entry.cr4, read_s_cet(vcpu->entry.cr4));
+	if (!err)
+		err = vmx_trace_check(&controls);
+	if (err)
+		return err;
+	value = rdmsr(MSR_FEATURE_CONTROL);
+	if ((value & FEATURE_CONTROL_LOCKED) && !(value & FEATURE_CONTROL_VMX)) {
 		log_line("the firmware has locked VT-x off: turn it on in the firmware's setup");
 		return -EPERM;
 	}
@@ -163,16 +191,9 @@ static int vmx_start(struct vcpu *vcpu)
 	int err;
 
 	memset(cpu, 0, sizeof(*cpu));
-	if (vcpu->entry.cr4 & CR4_VMXE) {
-		log_line("another hypervisor holds this CPU: unload it first (KVM: rmmod "
-			 "kvm_intel)");
-		return -EBUSY;
-	}
-	err = check_features(&cpu->caps, &cpu->controls);
+	err = vmx_check(vcpu);
 	if (!err)
-		err = entry_check(vcpu->entry.cr4, read_s_cet(vcpu->entry.cr4));
-	if (!err)
-		err = vmx_trace_check(&cpu->controls);
+		err = check_features(&cpu->caps, &cpu->controls);
 	if (!err)
 		err = unlock();
 	if (err)
@@ -260,6 +281,7 @@ const struct vendor vmx_vendor = {
 	.probe = vmx_probe,
 	.nested_is_ept = true,
 	.nested_has_1g = ept_has_1g,
+	.check = vmx_check,
 	.start = vmx_start,
 	.enter = vmx_enter,
 	.resume = vmx_resume,
