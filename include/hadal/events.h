@@ -50,7 +50,8 @@ enum hadal_event_kind {
 	/* An instruction is about to be executed. number: enum hadal_break_method; address: its
 	   linear address; EXECUTE. */
 	HADAL_EVENT_BREAK,
-	/* An instruction has been executed. address: RIP before it; rip is the one after. EXECUTE.
+	/* Not there yet, -EOPNOTSUPP. An instruction has been executed. address: RIP before it; rip
+	 * is the one after. EXECUTE.
 	 */
 	HADAL_EVENT_STEP,
 	/* The guest's kernel has asked for a record by HADAL_CALL_EVENT_REQUEST. number, address,
@@ -83,7 +84,8 @@ enum hadal_notice {
 enum hadal_break_method {
 	HADAL_BREAK_ANY,   /* the cheapest one that is right */
 	HADAL_BREAK_DEBUG, /* a debug register: no page is changed */
-	HADAL_BREAK_VIEW,  /* INT3 in a copy of the page that only fetches see */
+	HADAL_BREAK_VIEW,  /* not there yet, -EOPNOTSUPP: INT3 in a copy of the page that only
+			      fetches see */
 };
 
 /*
@@ -138,7 +140,8 @@ struct hadal_clause {
 enum hadal_event_action {
 	HADAL_ACTION_RECORD, /* write a record */
 	HADAL_ACTION_COUNT,  /* only count */
-	HADAL_ACTION_HOLD,   /* write a record and hold the vCPU until it is answered */
+	HADAL_ACTION_HOLD, /* not there yet, -EOPNOTSUPP: write a record and hold the vCPU until it
+			      is answered */
 };
 
 /*
@@ -162,9 +165,10 @@ struct hadal_subscription {
 	uint32_t sample; /* record one in so many of those that pass the filter; 0 and 1: each */
 	uint32_t clause_count;
 	/*
-	 * The budget on each CPU: how many of the CPU's thousandths of time its exits may take (1
-	 * to 1000, 0: no limit), and how many hits a second there may be (0: no limit). Over it the
-	 * subscription is sampled, and when that is not enough turned off.
+	 * Checked, but without effect yet. The budget on each CPU: how many of the CPU's
+	 * thousandths of time its exits may take (1 to 1000, 0: no limit), and how many hits a
+	 * second there may be (0: no limit). Over it the subscription is sampled, and when that is
+	 * not enough turned off.
 	 */
 	uint32_t share, rate;
 	uint32_t deadline; /* HADAL_ACTION_HOLD: microseconds, 0: 20,000, at most 1,000,000 */

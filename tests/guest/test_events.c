@@ -9,10 +9,14 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -322,6 +326,342 @@ static void check_filters(void)
 	EQUAL(end(number).hits, TIMES);
 }
 
+static void check_tables(void)
+{
+	for (uint64_t table = HADAL_GDTR; table <= HADAL_TR; table++) {
+		struct hadal_subscription asked =
+			marked(HADAL_EVENT_DESCRIPTOR, HADAL_ACCESS_READ | HADAL_ACCESS_WRITE,
+			       1u << table, 0);
+		int number = subscribe(&asked);
+		uint64_t value = act(HADAL_TEST_STORE_TABLE, table, 0, TIMES);
+
+		EQUAL(read_all(number), TIMES);
+		EQUAL(last.number, table);
+		EQUAL(last.access, HADAL_ACCESS_READ);
+		EQUAL(last.old_value, value);
+		EQUAL(last.flags, 0);
+		if (table != HADAL_TR) {
+			act(HADAL_TEST_LOAD_TABLE, table, 0, TIMES);
+			EQUAL(read_all(number), TIMES);
+			EQUAL(last.access, HADAL_ACCESS_WRITE);
+			EQUAL(last.new_value, value);
+		}
+		EQUAL(act(HADAL_TEST_STORE_TABLE, (table + 1) % 4, 0, 1) != 0x123, 1);
+		EQUAL(read_all(0), 0);
+		end(number);
+		EQUAL(act(HADAL_TEST_STORE_TABLE, table, 0, 1), value);
+	}
+}
+
+static struct hadal_subscription memory(uint32_t access, uint64_t offset, uint64_t count)
+{
+	return (struct hadal_subscription){
+		.kind = HADAL_EVENT_MEMORY,
+		.access = access,
+		.first = arena.physical + offset,
+		.count = count,
+		.cookie = 0x1234,
+	};
+}
+
+#define WRITES 20000u
+
+static void check_writes(void)
+{
+	struct hadal_subscription asked = memory(HADAL_ACCESS_WRITE, 0x100, 8);
+	volatile uint64_t *word = (void *)(arena.bytes + 0x100);
+	const struct hadal_event *event;
+	uint64_t expected = 0;
+	int number;
+
+	*word = 0;
+	number = subscribe(&asked);
+	for (uint64_t i = 1; i <= WRITES; i++) {
+		*word = i;
+		word[1] = i; /* beside it */
+		if (i % 500)
+			continue;
+		while ((event = hadal_events_next(events))) {
+			EQUAL(event->subscription, number);
+			EQUAL(event->kind, HADAL_EVENT_MEMORY);
+			EQUAL(event->access, HADAL_ACCESS_WRITE);
+			EQUAL(event->physical, asked.first);
+			EQUAL(event->old_value, expected);
+			EQUAL(event->new_value, ++expected);
+			EQUAL(event->cpl, 3);
+		}
+	}
+	EQUAL(expected, WRITES);
+	EQUAL(*word, WRITES);
+	EQUAL(read_all(number), 0);
+	__asm__ volatile("lock incq %0" : "+m"(*word));
+	EQUAL(read_all(number), 1);
+	EQUAL(last.new_value, WRITES + 1);
+	EQUAL(end(number).hits, WRITES + 1);
+	*word = 5;
+	EQUAL(read_all(0), 0);
+}
+
+static void check_reads(void)
+{
+	struct hadal_subscription asked = memory(HADAL_ACCESS_READ | HADAL_ACCESS_WRITE, 0x200, 4);
+	volatile uint32_t *word = (void *)(arena.bytes + 0x200);
+	int number;
+
+	*word = 77;
+	number = subscribe(&asked);
+	for (unsigned int i = 0; i < TIMES; i++)
+		EQUAL(*word, 77);
+	EQUAL(read_all(number), TIMES);
+	EQUAL(last.access, HADAL_ACCESS_READ);
+	EQUAL((uint32_t)last.new_value, 77);
+	EQUAL(last.number, 4);
+	EQUAL(word[1], 0);
+	EQUAL(read_all(number), 0);
+	__asm__ volatile("lock incl %0" : "+m"(*word));
+	EQUAL(read_all(number), 1);
+	CHECK(last.access & HADAL_ACCESS_WRITE);
+	EQUAL((uint32_t)last.new_value, 78);
+	/* One access from before the bytes into them. */
+	*(volatile uint64_t *)(arena.bytes + 0x1fc) = 0;
+	EQUAL(read_all(number), 1);
+	end(number);
+}
+
+/* A stack in watched memory: flags that are pushed are the guest's own. */
+static void check_flags(void)
+{
+	struct hadal_subscription asked =
+		memory(HADAL_ACCESS_READ | HADAL_ACCESS_WRITE, PAGE, PAGE);
+	uint8_t *top = arena.bytes + 2 * PAGE - 64;
+	uint64_t before, after, pushed;
+	unsigned int told = 0;
+	int number = subscribe(&asked);
+
+	for (unsigned int i = 0; i < TIMES; i++) {
+		__asm__ volatile("pushfq\n\tpop %0" : "=r"(before));
+		__asm__ volatile("mov %%rsp, %%r12\n\t"
+				 "mov %3, %%rsp\n\t"
+				 "pushfq\n\t"
+				 "mov (%%rsp), %0\n\t"
+				 "popfq\n\t"
+				 "mov %%r12, %%rsp\n\t"
+				 "pushfq\n\tpop %1"
+				 : "=&r"(pushed), "=&r"(after), "+m"(*(uint8_t(*)[64])top)
+				 : "r"(top)
+				 : "r12", "memory", "cc");
+		EQUAL(pushed & 0x300, before & 0x300);
+		EQUAL(after & 0x300, before & 0x300);
+		EQUAL(before & 0x300, 0x200);
+		told += read_all(number);
+	}
+	EQUAL(told, 3 * TIMES);
+	end(number);
+}
+
+static uint64_t physical_of(const void *address)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY);
+	uint64_t entry;
+
+	CHECK(fd >= 0);
+	CHECK(pread(fd, &entry, 8, (uintptr_t)address / PAGE * 8) == 8);
+	close(fd);
+	CHECK(entry >> 63);
+	return (entry & ((1ull << 55) - 1)) * PAGE + (uintptr_t)address % PAGE;
+}
+
+/* Code whose fetches are watched: a system call and flags that are read, each as ever. */
+static void check_fetches(void)
+{
+	static const uint8_t code[] = {
+		0xb8, SYS_getppid, 0,    0, 0, 0x0f, 0x05, /* mov, syscall */
+		0x9c, 0x5a,        0xc3,                   /* pushf, pop rdx, ret */
+	};
+	uint8_t *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE | MAP_LOCKED, -1, 0);
+	struct hadal_subscription asked = memory(HADAL_ACCESS_EXECUTE, 0, sizeof(code));
+	uint64_t flags, result;
+	int number;
+
+	CHECK(page != MAP_FAILED);
+	memcpy(page, code, sizeof(code));
+	asked.first = physical_of(page);
+	number = subscribe(&asked);
+	for (unsigned int i = 0; i < 100; i++) {
+		__asm__ volatile("call *%2"
+				 : "=a"(result), "=&d"(flags)
+				 : "r"(page)
+				 : "rcx", "r11", "memory", "cc");
+		EQUAL(result, getppid());
+		EQUAL(flags & 0x300, 0x200);
+		EQUAL(read_all(number), 5);
+	}
+	EQUAL(last.access, HADAL_ACCESS_EXECUTE);
+	EQUAL(last.rip, (uintptr_t)page + sizeof(code) - 1);
+	EQUAL(last.physical, asked.first + sizeof(code) - 1);
+	end(number);
+	munmap(page, PAGE);
+}
+
+/* Both CPUs write to the same page all the time; none is missed, and none is made up. */
+static void check_two_cpus(void)
+{
+	struct hadal_subscription asked = memory(HADAL_ACCESS_WRITE, 2 * PAGE, 16);
+	volatile uint64_t *word = (void *)(arena.bytes + 2 * PAGE);
+	const struct hadal_event *event;
+	uint64_t seen[2] = {0};
+	int number, child;
+
+	word[0] = word[1] = word[8] = 0;
+	number = subscribe(&asked);
+	child = fork();
+	if (!child) {
+		pin_to_cpu(1);
+		word[8] = 1;
+		for (uint64_t i = 1; i <= TIMES; i++)
+			word[1] = i;
+		_exit(0);
+	}
+	while (!word[8])
+		;
+	for (uint64_t i = 1; i <= TIMES; i++)
+		word[0] = i;
+	waitpid(child, NULL, 0);
+	while ((event = hadal_events_next(events))) {
+		unsigned int which = (event->physical - asked.first) / 8;
+
+		CHECK(which < 2);
+		EQUAL(event->new_value, ++seen[which]);
+	}
+	EQUAL(seen[0], TIMES);
+	EQUAL(seen[1], TIMES);
+	end(number);
+}
+
+static void check_memory_refusals(void)
+{
+	struct hadal_subscription asked = memory(HADAL_ACCESS_WRITE, 0, 8);
+
+	asked.first = 0xfee00000;
+	EQUAL(hadal_events_subscribe(events, &asked, &error), -ENXIO);
+	asked = memory(HADAL_ACCESS_WRITE, 0, 0);
+	EQUAL(hadal_events_subscribe(events, &asked, &error), -EINVAL);
+	asked = memory(HADAL_ACCESS_WRITE, 0, ~0ull);
+	EQUAL(hadal_events_subscribe(events, &asked, &error), -EINVAL);
+	asked = memory(8, 0, 8);
+	EQUAL(hadal_events_subscribe(events, &asked, &error), -EINVAL);
+}
+
+static volatile unsigned int calls;
+
+static __attribute__((noinline)) void traced(void)
+{
+	calls++;
+}
+
+static __attribute__((noinline)) void watched_by_ptrace(void)
+{
+	calls += 1000;
+}
+
+static struct hadal_subscription breakpoint(uint64_t address)
+{
+	return (struct hadal_subscription){
+		.kind = HADAL_EVENT_BREAK,
+		.access = HADAL_ACCESS_EXECUTE,
+		.first = address,
+		.count = 1,
+		.cookie = 0x1234,
+	};
+}
+
+/* A debugger's own breakpoint, in a child that is traced, beside ours. */
+static void check_ptrace(int number)
+{
+	struct user_regs_struct regs;
+	int child = fork(), status;
+
+	if (!child) {
+		ptrace(PTRACE_TRACEME, 0, 0, 0);
+		raise(SIGSTOP);
+		for (unsigned int i = 0; i < 100; i++)
+			traced();
+		watched_by_ptrace();
+		_exit(7);
+	}
+	CHECK(waitpid(child, &status, 0) == child && WIFSTOPPED(status));
+	CHECK(!ptrace(PTRACE_POKEUSER, child, offsetof(struct user, u_debugreg[0]),
+		      watched_by_ptrace));
+	CHECK(!ptrace(PTRACE_POKEUSER, child, offsetof(struct user, u_debugreg[7]), 1));
+	CHECK(!ptrace(PTRACE_CONT, child, 0, 0));
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK(WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP);
+	CHECK(!ptrace(PTRACE_GETREGS, child, 0, &regs));
+	EQUAL(regs.rip, (uintptr_t)watched_by_ptrace);
+	EQUAL(ptrace(PTRACE_PEEKUSER, child, offsetof(struct user, u_debugreg[3]), 0), 0);
+	CHECK(!ptrace(PTRACE_POKEUSER, child, offsetof(struct user, u_debugreg[7]), 0));
+	CHECK(!ptrace(PTRACE_CONT, child, 0, 0));
+	CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status));
+	EQUAL(WEXITSTATUS(status), 7);
+	EQUAL(read_all(number), 100);
+}
+
+static void check_breakpoints(void)
+{
+	struct hadal_subscription asked = breakpoint((uintptr_t)traced);
+	struct hadal_regs regs;
+	struct hadal *hadal;
+	int numbers[4], number = subscribe(&asked);
+
+	calls = 0;
+	for (unsigned int i = 0; i < TIMES; i++)
+		traced();
+	EQUAL(calls, TIMES);
+	EQUAL(read_all(number), TIMES);
+	EQUAL(last.kind, HADAL_EVENT_BREAK);
+	EQUAL(last.rip, (uintptr_t)traced);
+	EQUAL(last.number, HADAL_BREAK_DEBUG);
+	check_ptrace(number);
+	end(number);
+	traced();
+	EQUAL(read_all(0), 0);
+
+	/* The system call's entry in the kernel, one call of all. */
+	CHECK(!hadal_open(&hadal, &error));
+	CHECK(!hadal_regs(hadal, 1, &regs, &error));
+	hadal_close(hadal);
+	asked = breakpoint(regs.lstar);
+	asked.clause_count = 1;
+	asked.clause[0] = (struct hadal_clause){.value = HADAL_FILTER_REGISTER,
+						.index = HADAL_REG_RAX,
+						.mask = ~0ull,
+						.operand = SYS_getppid};
+	number = subscribe(&asked);
+	for (unsigned int i = 0; i < TIMES; i++)
+		syscall(SYS_getppid);
+	EQUAL(read_all(number), TIMES);
+	EQUAL(last.rip, regs.lstar);
+	EQUAL(last.cpl, 0);
+	end(number);
+
+	for (unsigned int i = 0; i < 4; i++) {
+		asked = breakpoint((uintptr_t)traced + i);
+		numbers[i] = subscribe(&asked);
+	}
+	asked = breakpoint((uintptr_t)watched_by_ptrace);
+	EQUAL(hadal_events_subscribe(events, &asked, &error), -ENOSPC);
+	for (unsigned int i = 0; i < 4; i++)
+		CHECK(!hadal_events_unsubscribe(events, numbers[i], &error));
+	asked.first = 1ull << 63;
+	EQUAL(hadal_events_subscribe(events, &asked, &error), -EINVAL);
+	asked.first = 0x1000;
+	EQUAL(hadal_events_subscribe(events, &asked, &error), -ENXIO);
+	asked.first = (uintptr_t)traced;
+	asked.method = HADAL_BREAK_VIEW;
+	EQUAL(hadal_events_subscribe(events, &asked, &error), -EOPNOTSUPP);
+}
+
 /* A ring that nobody reads is full at last, and every record that it has no room for is counted. */
 static void check_overflow(void)
 {
@@ -509,6 +849,14 @@ int main(void)
 	check_ports();
 	check_exceptions();
 	check_requests();
+	check_tables();
+	check_memory_refusals();
+	check_writes();
+	check_reads();
+	check_flags();
+	check_fetches();
+	check_two_cpus();
+	check_breakpoints();
 	check_filters();
 	check_overflow();
 	check_refusals();

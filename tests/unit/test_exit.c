@@ -20,6 +20,7 @@ static bool long_mode, can_take_nmi, can_take_interrupt;
 static uint64_t debugctl;
 static int shadows_cleared, steps, shutdowns, windows, interrupt_windows, served, nmis_taken,
 	paused;
+static int stepped_over, steps_cancelled;
 static enum verdict verdict;
 
 exit_handler_fn exit_handlers[HADAL_EXIT_KIND_COUNT];
@@ -35,6 +36,20 @@ uint64_t vcpu_get(struct vcpu *v, enum vcpu_reg reg)
 	(void)v;
 	assert_int_equal(reg, REG_DEBUGCTL);
 	return debugctl;
+}
+
+/* A step that an exit ends, one way or the other. */
+void vcpu_step_emulated(struct vcpu *v)
+{
+	v->stepping = false;
+	stepped_over++;
+}
+
+void vcpu_step_cancelled(struct vcpu *v)
+{
+	v->stepping = false;
+	v->rflags = v->step_flags;
+	steps_cancelled++;
 }
 
 void pause_here(struct vcpu *v)
@@ -121,6 +136,7 @@ static int reset(void **unused)
 	shadows_cleared = steps = shutdowns = windows = interrupt_windows = served = nmis_taken =
 		paused = 0;
 	long_mode = can_take_nmi = can_take_interrupt = true;
+	stepped_over = steps_cancelled = 0;
 	debugctl = 0;
 	verdict = VERDICT_DONE;
 	exit_handlers[HADAL_EXIT_CPUID] = handler;
@@ -381,6 +397,36 @@ static void other_events_behind_an_exception(void **unused)
 	assert_false(vcpu.nmi_pending);
 }
 
+/* A step of ours comes first: the guest gets no #DB of it, nor an exception with our flags.
+ */
+static void a_hidden_step_is_not_the_guests(void **unused)
+{
+	(void)unused;
+	vcpu.rflags = RFLAGS_TF;
+	vcpu.stepping = true;
+	assert_int_equal(advanced(0x1000, 2), 0x1002);
+	assert_int_equal(stepped_over, 1);
+	assert_int_equal(steps, 0);
+	assert_int_equal(advanced(0x1000, 2), 0x1002);
+	assert_int_equal(steps, 1);
+
+	vcpu.stepping = true;
+	vcpu.step_flags = RFLAGS_IF;
+	vcpu_inject_gp(&vcpu);
+	assert_int_equal(steps_cancelled, 1);
+	assert_int_equal(vcpu.rflags, RFLAGS_IF | RFLAGS_RF);
+	vcpu.inject.info = 0;
+
+	vcpu.stepping = true;
+	vcpu_inject_nmi(&vcpu);
+	vcpu_attend(&vcpu);
+	assert_int_equal(windows, 0);
+	assert_int_equal(vcpu.inject.info, 0);
+	vcpu.stepping = false;
+	vcpu_attend(&vcpu);
+	assert_int_equal(vcpu.inject.info & EVENT_TYPE, EVENT_NMI);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -397,6 +443,7 @@ int main(void)
 		cmocka_unit_test_setup(a_pause_comes_after_all_else, reset),
 		cmocka_unit_test_setup(an_interrupt_waits_behind_an_exception, reset),
 		cmocka_unit_test_setup(other_events_behind_an_exception, reset),
+		cmocka_unit_test_setup(a_hidden_step_is_not_the_guests, reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -114,6 +114,7 @@ static int reset(void **unused)
 
 	memcpy(extension, fresh, sizeof(fresh));
 	memset(&vcpu, 0xee, sizeof(vcpu));
+	vcpu.stepping = false;
 	memset(intercepted, 0, sizeof(intercepted));
 	memset(start_result, 0, sizeof(start_result));
 	memset(init_result, 0, sizeof(init_result));

@@ -74,6 +74,12 @@ void vcpu_follow(struct vcpu *vcpu)
 	(void)vcpu;
 }
 
+void view_follow(struct view *view)
+{
+	(void)view;
+	fail(); /* nothing is watched */
+}
+
 void vcpu_registers(struct vcpu *vcpu, struct hadal_regs *out)
 {
 	out->cpu = vcpu->index;

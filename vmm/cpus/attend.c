@@ -8,6 +8,8 @@
 
 static void deliver_nmi(struct vcpu *vcpu)
 {
+	if (vcpu->stepping) /* at its end */
+		return;
 	if (vcpu->inject.info || !vendor->nmi_allowed(vcpu)) {
 		vendor->request_nmi_window(vcpu);
 		return;

@@ -5,6 +5,8 @@
 #include "base/errno.h"
 #include "base/string.h"
 #include "cpus/request.h"
+#include "events/breakpoint.h"
+#include "events/watch.h"
 #include "extension/extension.h"
 #include "paging/memory.h"
 #include "vcpu/vendor.h"
@@ -151,8 +153,6 @@ static void release_msrs(const struct hadal_subscription *asked, uint64_t count)
 /* All of them or none. 0 or -ENOSPC. */
 static int intercept_msrs(const struct hadal_subscription *asked)
 {
-	if (asked->kind != HADAL_EVENT_MSR)
-		return 0;
 	for (uint64_t i = 0; i < asked->count; i++) {
 		int err = msr_intercept(asked->first + i, msr_access(asked));
 
@@ -162,6 +162,21 @@ static int intercept_msrs(const struct hadal_subscription *asked)
 		}
 	}
 	return 0;
+}
+
+/* What a kind needs beside intercepts. 0, -ENOSPC, -ENOMEM; then nothing is changed. */
+static int place_take(struct vcpu *vcpu, const struct hadal_subscription *asked)
+{
+	switch (asked->kind) {
+	case HADAL_EVENT_MSR:
+		return intercept_msrs(asked);
+	case HADAL_EVENT_MEMORY:
+		return watch_add(vcpu, asked);
+	case HADAL_EVENT_BREAK:
+		return breakpoint_add(asked);
+	default:
+		return 0;
+	}
 }
 
 static void reset_counts(unsigned index)
@@ -183,9 +198,12 @@ static void withdraw(struct vcpu *vcpu, struct subscription *s)
 {
 	__atomic_fetch_and(&events_subscribed[s->asked.kind], ~BIT(s->index), __ATOMIC_SEQ_CST);
 	__atomic_store_n(&events_table[s->index], NULL, __ATOMIC_SEQ_CST);
-	if (!s->off)
-		release_msrs(&s->asked, s->asked.count);
+	release_msrs(&s->asked, s->asked.count);
+	if (s->asked.kind == HADAL_EVENT_BREAK)
+		breakpoint_remove(&s->asked);
 	events_route(vcpu);
+	if (s->asked.kind == HADAL_EVENT_MEMORY)
+		watch_remove(vcpu, &s->asked);
 	page_give(s);
 }
 
@@ -204,7 +222,7 @@ static int64_t subscribe_locked(struct vcpu *vcpu, struct subscription *s, uint6
 	if (index == HADAL_MAX_SUBSCRIPTIONS)
 		return -ENOSPC;
 	s->index = index;
-	err = intercept_msrs(&s->asked);
+	err = place_take(vcpu, &s->asked);
 	if (err)
 		return err;
 	s->number = ++last_number;
@@ -270,6 +288,7 @@ static void sum(const struct subscription *s, struct hadal_subscription_state *s
 		.subscription = s->number,
 		.kind = s->asked.kind,
 		.owner = s->owner->number,
+		.method = s->asked.kind == HADAL_EVENT_BREAK ? HADAL_BREAK_DEBUG : 0,
 		.state = s->off ? HADAL_NOTICE_OFF : HADAL_NOTICE_FULL,
 	};
 	for (uint32_t i = 0; i < machine.cpu_count; i++) {

@@ -3,6 +3,8 @@
  */
 #include "events/subscription.h"
 #include "base/errno.h"
+#include "events/breakpoint.h"
+#include "events/watch.h"
 #include "vcpu/ports.h"
 
 #define MSRS_MAX        64u
@@ -19,6 +21,8 @@ static const uint8_t accesses[HADAL_EVENT_KINDS] = {
 	[HADAL_EVENT_IO] = HADAL_ACCESS_READ | HADAL_ACCESS_WRITE,
 	[HADAL_EVENT_DESCRIPTOR] = HADAL_ACCESS_READ | HADAL_ACCESS_WRITE,
 	[HADAL_EVENT_EXCEPTION] = HADAL_ACCESS_EXECUTE,
+	[HADAL_EVENT_MEMORY] = HADAL_ACCESS_ALL,
+	[HADAL_EVENT_BREAK] = HADAL_ACCESS_EXECUTE,
 	[HADAL_EVENT_REQUEST] = HADAL_ACCESS_EXECUTE,
 };
 
@@ -49,6 +53,9 @@ static bool place_is_valid(const struct hadal_subscription *asked)
 		return is_mask(asked, CR_MASK);
 	case HADAL_EVENT_DESCRIPTOR:
 		return is_mask(asked, DESCRIPTOR_MASK);
+	case HADAL_EVENT_MEMORY:
+	case HADAL_EVENT_BREAK: /* they have checks of their own */
+		return true;
 	default: /* requests: any number */
 		return asked->count && asked->count - 1 <= ~asked->first;
 	}
@@ -72,7 +79,7 @@ int subscription_check(struct vcpu *vcpu, const struct hadal_subscription *asked
 		return -EOPNOTSUPP;
 	if (!asked->access || (asked->access & ~(uint32_t)accesses[asked->kind]))
 		return -EINVAL;
-	if (asked->root || asked->method || asked->reserved)
+	if (((asked->root || asked->method) && asked->kind != HADAL_EVENT_BREAK) || asked->reserved)
 		return -EINVAL;
 	if (asked->action > HADAL_ACTION_HOLD ||
 	    (asked->action != HADAL_ACTION_HOLD && asked->deadline) ||
@@ -82,5 +89,9 @@ int subscription_check(struct vcpu *vcpu, const struct hadal_subscription *asked
 		return -EOPNOTSUPP;
 	if (!place_is_valid(asked) || !record_is_valid(asked) || !filter_is_valid(asked))
 		return -EINVAL;
+	if (asked->kind == HADAL_EVENT_MEMORY)
+		return watch_check(asked);
+	if (asked->kind == HADAL_EVENT_BREAK)
+		return breakpoint_check(vcpu, asked);
 	return events_can_intercept(vcpu, asked);
 }

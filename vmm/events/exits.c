@@ -4,7 +4,12 @@
  * record is written behind it, so that it tells what was read and whether the instruction faulted.
  */
 #include "events/subscription.h"
+#include "events/breakpoint.h"
+#include "events/step.h"
+#include "events/watch.h"
+#include "extension/extension.h"
 #include "extension/handlers.h"
+#include "vcpu/vendor.h"
 #include "x86/cpu.h"
 
 static void begin(struct vcpu *vcpu)
@@ -129,6 +134,19 @@ static enum verdict on_cpuid(struct vcpu *vcpu)
 	return verdict;
 }
 
+/* The base of a table, or the selector of a segment. */
+static uint64_t table_value(struct vcpu *vcpu, unsigned table)
+{
+	struct hadal_segment segment;
+
+	if (table == HADAL_GDTR || table == HADAL_IDTR)
+		return vcpu_get(vcpu, table == HADAL_GDTR ? REG_GDTR_BASE : REG_IDTR_BASE);
+	vendor->get_segment(vcpu, table == HADAL_LDTR ? SEG_LDTR : SEG_TR, &segment);
+	return segment.selector;
+}
+
+static enum verdict step_without(struct vcpu *vcpu, const struct happening *what, uint64_t matched);
+
 static enum verdict on_io(struct vcpu *vcpu)
 {
 	const struct exit *e = &vcpu->exit;
@@ -144,7 +162,11 @@ static enum verdict on_io(struct vcpu *vcpu)
 	uint64_t matched;
 
 	begin(vcpu);
+	if (e->io.string)
+		what.flags |= HADAL_RECORD_NO_VALUE;
 	matched = events_match(vcpu, &what, events_of(HADAL_EVENT_IO));
+	if (e->io.string)
+		return step_without(vcpu, &what, matched);
 	if (complete(vcpu, &what, &verdict) && e->io.in)
 		what.new_value = vcpu->regs.rax & mask;
 	events_record(vcpu, &what, matched);
@@ -162,16 +184,74 @@ static enum verdict on_exception(struct vcpu *vcpu)
 		.address = e->exception.vector == VECTOR_PF ? e->exception.address : 0,
 	};
 
+	enum verdict verdict;
+
+	if (vcpu->stepping && step_ended_by_exception(vcpu, &verdict))
+		return verdict;
+	if (e->exception.vector == VECTOR_DB && breakpoint_hit(vcpu))
+		return VERDICT_RETRY;
 	begin(vcpu);
 	events_record(vcpu, &what, events_match(vcpu, &what, events_of(HADAL_EVENT_EXCEPTION)));
 	return exits_ask_next(vcpu);
 }
 
+static enum verdict on_window(struct vcpu *vcpu)
+{
+	step_ended_by_window(vcpu);
+	return exits_ask_next(vcpu);
+}
+
+/* What is done without an exit of its own while the step lasts. */
+static void stepped(struct vcpu *vcpu, bool retired)
+{
+	struct watch *watch = &vcpu_events(vcpu)->watch;
+	uint64_t rip = vcpu->rip;
+
+	vcpu_intercept(vcpu, watch->exit_kind);
+	if (!retired)
+		watch->what.flags |= HADAL_RECORD_FAULTED;
+	else if (watch->exit_kind == HADAL_EXIT_DESCRIPTOR)
+		watch->what.new_value = table_value(vcpu, watch->what.number);
+	vcpu->rip = watch->rip;
+	events_record(vcpu, &watch->what, watch->matched);
+	vcpu->rip = rip;
+}
+
+/* Instructions with operands in memory are left to the processor, their intercept taken away. */
+static enum verdict step_without(struct vcpu *vcpu, const struct happening *what, uint64_t matched)
+{
+	struct watch *watch = &vcpu_events(vcpu)->watch;
+
+	watch->what = *what;
+	watch->matched = matched;
+	watch->rip = vcpu->rip;
+	watch->exit_kind = vcpu->exit.kind;
+	vcpu_release(vcpu, watch->exit_kind);
+	return step_over(vcpu, stepped);
+}
+
+static enum verdict on_descriptor(struct vcpu *vcpu)
+{
+	const struct exit *e = &vcpu->exit;
+	struct happening what = {
+		.kind = HADAL_EVENT_DESCRIPTOR,
+		.access = e->descriptor.load ? HADAL_ACCESS_WRITE : HADAL_ACCESS_READ,
+		.number = e->descriptor.table,
+		.old_value = table_value(vcpu, e->descriptor.table),
+	};
+
+	begin(vcpu);
+	return step_without(vcpu, &what,
+			    events_match(vcpu, &what, events_of(HADAL_EVENT_DESCRIPTOR)));
+}
+
 static const exit_handler_fn handlers[HADAL_EXIT_KIND_COUNT] = {
-	[HADAL_EXIT_RDMSR] = on_rdmsr,         [HADAL_EXIT_WRMSR] = on_wrmsr,
-	[HADAL_EXIT_CR_WRITE] = on_cr_write,   [HADAL_EXIT_XSETBV] = on_xsetbv,
-	[HADAL_EXIT_CPUID] = on_cpuid,         [HADAL_EXIT_IO] = on_io,
-	[HADAL_EXIT_EXCEPTION] = on_exception,
+	[HADAL_EXIT_RDMSR] = on_rdmsr,           [HADAL_EXIT_WRMSR] = on_wrmsr,
+	[HADAL_EXIT_CR_WRITE] = on_cr_write,     [HADAL_EXIT_XSETBV] = on_xsetbv,
+	[HADAL_EXIT_CPUID] = on_cpuid,           [HADAL_EXIT_IO] = on_io,
+	[HADAL_EXIT_EXCEPTION] = on_exception,   [HADAL_EXIT_DESCRIPTOR] = on_descriptor,
+	[HADAL_EXIT_NESTED_FAULT] = watch_fault, [HADAL_EXIT_NMI] = on_window,
+	[HADAL_EXIT_NMI_WINDOW] = on_window,     [HADAL_EXIT_DR_ACCESS] = breakpoint_dr_access,
 };
 
 void events_ask_first(uint64_t kinds)

@@ -6,7 +6,14 @@
 #include "cpus/request.h"
 #include "extension/extension.h"
 #include "extension/handlers.h"
+#include "paging/memory.h"
+#include "vcpu/debug.h"
 #include "vcpu/ports.h"
+#include "vcpu/vendor.h"
+#include "x86/cpu.h"
+
+/* How a step ends. */
+#define STEP_HANDLERS (BIT(HADAL_EXIT_EXCEPTION) | BIT(HADAL_EXIT_NMI) | BIT(HADAL_EXIT_NMI_WINDOW))
 
 /* Written under events_lock; who reads an old word is told to read again. */
 static struct event_intercepts wanted;
@@ -22,6 +29,8 @@ static uint64_t kinds_of(const struct hadal_subscription *asked)
 		return BIT(HADAL_EXIT_IO);
 	case HADAL_EVENT_DESCRIPTOR:
 		return BIT(HADAL_EXIT_DESCRIPTOR);
+	case HADAL_EVENT_BREAK:
+		return BIT(HADAL_EXIT_DR_ACCESS);
 	case HADAL_EVENT_CR:
 		return asked->first & BIT(HADAL_CR_XCR0) ? BIT(HADAL_EXIT_XSETBV) : 0;
 	default:
@@ -39,6 +48,13 @@ static uint64_t handlers_of(const struct hadal_subscription *asked)
 		return BIT(HADAL_EXIT_CR_WRITE) | kinds_of(asked);
 	case HADAL_EVENT_EXCEPTION:
 		return BIT(HADAL_EXIT_EXCEPTION);
+	case HADAL_EVENT_MEMORY:
+		return BIT(HADAL_EXIT_NESTED_FAULT) | STEP_HANDLERS;
+	case HADAL_EVENT_BREAK:
+		return kinds_of(asked) | BIT(HADAL_EXIT_EXCEPTION);
+	case HADAL_EVENT_DESCRIPTOR:
+	case HADAL_EVENT_IO:
+		return kinds_of(asked) | STEP_HANDLERS;
 	default:
 		return kinds_of(asked);
 	}
@@ -51,6 +67,9 @@ static void add(const struct hadal_subscription *asked, struct event_intercepts 
 		to->vectors |= low_mask(asked->count) << asked->first;
 	if (asked->kind == HADAL_EVENT_CR)
 		to->cr_writes |= asked->first & 0xffff;
+	if (asked->kind == HADAL_EVENT_BREAK)
+		to->vectors |= 1u << VECTOR_DB;
+	to->watches |= asked->kind == HADAL_EVENT_MEMORY;
 }
 
 int events_can_intercept(struct vcpu *vcpu, const struct hadal_subscription *asked)
@@ -97,6 +116,7 @@ void events_route(struct vcpu *vcpu)
 	__atomic_store_n(&wanted.kinds, now.kinds, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&wanted.vectors, now.vectors, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&wanted.cr_writes, now.cr_writes, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&wanted.watches, now.watches, __ATOMIC_SEQ_CST);
 	/* A handler that is there too long finds no subscription; one that is not there misses an
 	 * exit that nobody else knows. */
 	events_ask_first(routed | handlers);
@@ -152,12 +172,22 @@ void vcpu_follow(struct vcpu *vcpu)
 		.kinds = __atomic_load_n(&wanted.kinds, __ATOMIC_SEQ_CST),
 		.vectors = __atomic_load_n(&wanted.vectors, __ATOMIC_SEQ_CST),
 		.cr_writes = __atomic_load_n(&wanted.cr_writes, __ATOMIC_SEQ_CST),
+		.watches = __atomic_load_n(&wanted.watches, __ATOMIC_SEQ_CST),
 	};
 
 	extensions_follow_clients(vcpu);
 	follow_bits(vcpu, has->kinds, wants.kinds, change_kind);
 	follow_bits(vcpu, has->vectors, wants.vectors, change_vector);
 	follow_bits(vcpu, has->cr_writes, wants.cr_writes, change_cr);
+	/* A step runs on the map; its end looks here again. */
+	if (has->watches != wants.watches && !vcpu->stepping)
+		vendor->use_root(vcpu, wants.watches ? view_root(&machine.watched)
+						     : nested_root(&machine.nested));
+	if (wants.kinds & BIT(HADAL_EXIT_DR_ACCESS))
+		vcpu_debug_take(vcpu);
+	else
+		vcpu_debug_give(vcpu);
 	*has = wants;
-	vcpu_bitmaps_changed(vcpu);
+	if (!vcpu->stepping)
+		vcpu_bitmaps_changed(vcpu);
 }

@@ -11,7 +11,16 @@
 _Static_assert(sizeof(struct hadal_event) % 8 == 0, "records are multiples of 8");
 _Static_assert(sizeof(struct hadal_event_registers) % 8 == 0, "records are multiples of 8");
 
-static bool place_matches(const struct hadal_subscription *asked, const struct happening *what)
+/* Of an address space, whose kernel may have two of them: bit 12 tells which (page-table
+ * isolation).
+ */
+static bool is_root(struct vcpu *vcpu, uint64_t root)
+{
+	return !root || !((vcpu_get(vcpu, REG_CR3) ^ root) & PT_ADDRESS & ~PAGE_BYTES);
+}
+
+static bool place_matches(struct vcpu *vcpu, const struct hadal_subscription *asked,
+			  const struct happening *what)
 {
 	if (!(asked->access & what->access))
 		return false;
@@ -22,6 +31,11 @@ static bool place_matches(const struct hadal_subscription *asked, const struct h
 	case HADAL_EVENT_IO: /* several ports may be touched at once */
 		return what->number < asked->first + asked->count &&
 		       what->number + what->physical > asked->first;
+	case HADAL_EVENT_BREAK:
+		return what->address == asked->first && is_root(vcpu, asked->root);
+	case HADAL_EVENT_MEMORY:
+		return what->physical < asked->first + asked->count &&
+		       what->physical + (what->number ? what->number : 1) > asked->first;
 	default:
 		return what->number - asked->first < asked->count;
 	}
@@ -37,7 +51,7 @@ uint64_t events_match(struct vcpu *vcpu, const struct happening *what, uint64_t 
 		const struct subscription *s = events_at(index);
 		struct event_counts *counts = &events->counts[index];
 
-		if (!s || !place_matches(&s->asked, what))
+		if (!s || !place_matches(vcpu, &s->asked, what))
 			continue;
 		counts->hits++;
 		if (s->asked.clause_count && !filter_passes(vcpu, &s->asked, what)) {

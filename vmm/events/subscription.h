@@ -56,6 +56,24 @@ struct event_intercepts {
 	uint64_t kinds; /* bit n: enum hadal_exit_kind n */
 	uint32_t vectors;
 	uint32_t cr_writes;
+	bool watches; /* runs on the view that watched memory is denied in */
+};
+
+/* The instruction or event that a vCPU is stepping over, while vcpu->stepping. */
+struct step {
+	void (*done)(struct vcpu *vcpu, bool retired);
+	uint64_t dr6, debugctl; /* the guest's */
+	uint8_t use;            /* of the flags that are held */
+	uint8_t cpl;
+	bool is_delivery; /* of an event, not an instruction */
+};
+
+/* The access that is stepped over. */
+struct watch {
+	struct happening what;
+	uint64_t rip;
+	uint64_t matched;  /* subscriptions, of other exits than nested faults */
+	uint8_t exit_kind; /* of these, the kind that does not exit meanwhile */
 };
 
 struct vcpu_events {
@@ -64,6 +82,8 @@ struct vcpu_events {
 	uint64_t ring_lost[HADAL_MAX_OWNERS];
 	struct event_intercepts applied;
 	uint64_t started; /* TSC at which the exit's handler began */
+	struct step step;
+	struct watch watch;
 };
 
 _Static_assert(sizeof(struct vcpu_events) <= PERCPU_EVENT_PAGES * 4096, "see layout.h");

@@ -15,6 +15,8 @@ void vcpu_advance_near_4g(struct vcpu *vcpu)
 
 void vcpu_step_done(struct vcpu *vcpu)
 {
-	if (!(vcpu_get(vcpu, REG_DEBUGCTL) & DEBUGCTL_BTF))
+	if (vcpu->stepping)
+		vcpu_step_emulated(vcpu);
+	else if (!(vcpu_get(vcpu, REG_DEBUGCTL) & DEBUGCTL_BTF))
 		vendor->pend_single_step(vcpu);
 }

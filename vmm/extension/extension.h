@@ -59,7 +59,7 @@ void vcpu_release_exception(struct vcpu *vcpu, uint8_t vector);
 int msr_intercept(uint32_t msr, unsigned access);
 void msr_release(uint32_t msr, unsigned access);
 
-/* What the MSR or port bitmap of this vCPU holds has changed. */
+/* What the MSR or port bitmap holds has changed, or intercepts of exceptions were set otherwise. */
 void vcpu_bitmaps_changed(struct vcpu *vcpu);
 
 #endif

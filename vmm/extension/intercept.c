@@ -62,7 +62,9 @@ static void apply_exceptions(struct vcpu *vcpu)
 	for (unsigned i = 0; i < 32; i++)
 		if (vcpu->intercepts.exception[i])
 			vectors |= 1u << i;
-	vendor->intercept_exceptions(vcpu, vectors);
+	vcpu->intercepts.vectors = vectors;
+	if (!vcpu->stepping) /* all of them exit then */
+		vendor->intercept_exceptions(vcpu, vectors);
 }
 
 int vcpu_intercept_exception(struct vcpu *vcpu, uint8_t vector)
@@ -85,5 +87,5 @@ void vcpu_release_exception(struct vcpu *vcpu, uint8_t vector)
 /* Writing any intercept tells a processor that keeps them (APM 15.15.3). */
 void vcpu_bitmaps_changed(struct vcpu *vcpu)
 {
-	apply_exceptions(vcpu);
+	vendor->intercept_exceptions(vcpu, vcpu->intercepts.vectors);
 }

@@ -7,6 +7,7 @@
 #include "cpus/request.h"
 #include "extension/handlers.h"
 #include "leave/leave.h"
+#include "vcpu/debug.h"
 #include "vcpu/register_set.h"
 #include "vcpu/vendor.h"
 #include "x86/crossing.h"
@@ -32,8 +33,10 @@ static _Noreturn void stop(struct vcpu *vcpu)
 	}
 	if (vcpu->phase < PHASE_ENDING) {
 		vcpu->phase = PHASE_ENDING;
-		if (vcpu->virtualized)
+		if (vcpu->virtualized) {
+			vcpu_debug_give(vcpu);
 			extensions_vcpu_stop(vcpu);
+		}
 	}
 	if (vcpu->mc_pending)
 		vcpu->crossing->machine_checks++;

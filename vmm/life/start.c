@@ -77,6 +77,8 @@ int start_cpu(struct vcpu *vcpu)
 	vcpu->pause_ticks = 0;
 	vcpu->paused = false;
 	vcpu->undo.armed = false;
+	vcpu->stepping = false;
+	vcpu->debug.taken = 0;
 	vcpu_drop_caches(vcpu);
 	vcpu_events_reset(vcpu);
 	vcpu->rip = vcpu->entry.rip;

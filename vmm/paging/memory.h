@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <hadal/boot.h>
 #include "paging/nested.h"
+#include "paging/view.h"
 
 struct vcpu;
 
@@ -28,6 +29,7 @@ struct machine {
 	struct pagetable host;
 	struct mtrr_state mtrr;
 	struct nested nested;
+	struct view watched; /* what CPUs run on while memory is watched */
 };
 
 extern struct machine machine;

@@ -192,7 +192,7 @@ static bool decode_exception(struct vcpu *vcpu, const struct vmcb *vmcb, struct 
 	e->exception.vector = vector;
 	e->exception.has_error = 0x60227d00u >> vector & 1;
 	e->exception.error = vmcb->exit_info1;
-	e->exception.address = vmcb->exit_info2;
+	e->exception.address = vector == VECTOR_DB ? vmcb->dr6 : vmcb->exit_info2;
 	e->exception.software = false;
 	return true;
 }

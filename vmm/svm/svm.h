@@ -93,5 +93,8 @@ bool svm_nmi_allowed(struct vcpu *vcpu);
 void svm_request_interrupt_window(struct vcpu *vcpu);
 bool svm_interrupt_allowed(struct vcpu *vcpu);
 void svm_flush_nested(struct vcpu *vcpu);
+void svm_use_root(struct vcpu *vcpu, uint64_t root);
+void svm_exit_after_event(struct vcpu *vcpu);
+uint64_t svm_fault_linear(struct vcpu *vcpu);
 
 #endif

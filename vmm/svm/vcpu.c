@@ -3,6 +3,7 @@
 #include "paging/memory.h"
 #include "vcpu/register_check.h"
 #include "vcpu/vendor.h"
+#include "x86/apic.h"
 #include "x86/cpu.h"
 #include "svm/svm.h"
 
@@ -433,4 +434,24 @@ void svm_flush_nested(struct vcpu *vcpu)
 {
 	svm_vmcb(vcpu)->tlb_control =
 		svm_features.flush_by_asid ? SVM_TLB_FLUSH_ASID : SVM_TLB_FLUSH_ALL;
+}
+
+void svm_use_root(struct vcpu *vcpu, uint64_t root)
+{
+	svm_vmcb(vcpu)->nested_cr3 = root;
+	svm_vmcb(vcpu)->clean = 0;
+	svm_flush_nested(vcpu);
+}
+
+/* GIF is clear: the NMI waits for VMRUN, which delivers the event first (APM 15.20). */
+void svm_exit_after_event(struct vcpu *vcpu)
+{
+	if (!__atomic_exchange_n(&vcpu->kick_sent, true, __ATOMIC_SEQ_CST))
+		apic_send_nmi(vcpu->apic_id);
+}
+
+uint64_t svm_fault_linear(struct vcpu *vcpu)
+{
+	(void)vcpu;
+	return 0;
 }

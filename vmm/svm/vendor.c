@@ -254,6 +254,9 @@ const struct vendor svm_vendor = {
 	.nmi_allowed = svm_nmi_allowed,
 	.request_interrupt_window = svm_request_interrupt_window,
 	.interrupt_allowed = svm_interrupt_allowed,
+	.use_root = svm_use_root,
+	.exit_after_event = svm_exit_after_event,
+	.fault_linear = svm_fault_linear,
 	.flush_nested = svm_flush_nested,
 	.shutdown = machine_reset,
 };

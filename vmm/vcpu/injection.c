@@ -55,9 +55,12 @@ static bool is_fault(unsigned vector)
 
 void vcpu_inject_exception(struct vcpu *vcpu, uint8_t vector, bool has_error, uint32_t error)
 {
-	uint32_t before = vcpu->inject.info;
+	uint32_t before;
 
 	hold_event(vcpu);
+	if (vcpu->stepping)
+		vcpu_step_cancelled(vcpu);
+	before = vcpu->inject.info;
 	if ((before & EVENT_VALID) && (before & EVENT_TYPE) == EVENT_EXCEPTION) {
 		unsigned first = before & EVENT_VECTOR;
 

@@ -2,6 +2,7 @@
 /* Setting registers of the vCPU that runs here, and taking that back. */
 #include "base/log.h"
 #include "paging/memory.h"
+#include "vcpu/debug.h"
 #include "vcpu/register_check.h"
 #include "vcpu/register_set.h"
 #include "vcpu/vendor.h"
@@ -110,6 +111,9 @@ static void load_live(struct vcpu *vcpu, const struct hadal_regs *values, uint64
 
 static void load(struct vcpu *vcpu, const struct hadal_regs *values, uint64_t mask)
 {
+	bool shared = vcpu->debug.taken;
+
+	vcpu_debug_give(vcpu);
 	vendor->wake(vcpu);
 	for (unsigned reg = 0; reg < HADAL_REG_COUNT; reg++)
 		if (mask >> reg & 1)
@@ -122,6 +126,8 @@ static void load(struct vcpu *vcpu, const struct hadal_regs *values, uint64_t ma
 			 mask & BIT(HADAL_REG_CR3) ? values->cr3 : vcpu_get(vcpu, REG_CR3));
 		vcpu_drop_caches(vcpu);
 	}
+	if (shared)
+		vcpu_debug_take(vcpu);
 }
 
 uint64_t vcpu_exits(const struct vcpu *vcpu)
@@ -178,6 +184,8 @@ int vcpu_set_registers(struct vcpu *vcpu, const struct hadal_regs *values, uint6
 
 	if (mask & ~REGISTER_MASK_ALL)
 		return -EINVAL;
+	if (vcpu->stepping)
+		return -EBUSY;
 	vcpu_registers(vcpu, &now);
 	next = now;
 	registers_merge(&next, values, mask);

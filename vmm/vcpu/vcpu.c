@@ -159,6 +159,13 @@ static void special_registers(struct vcpu *vcpu, struct hadal_regs *out)
 	out->dr3 = read_dr3();
 	out->dr6 = vcpu_get(vcpu, REG_DR6);
 	out->dr7 = vcpu_get(vcpu, REG_DR7);
+	if (vcpu->debug.taken) {
+		out->dr0 = vcpu->debug.address[0];
+		out->dr1 = vcpu->debug.address[1];
+		out->dr2 = vcpu->debug.address[2];
+		out->dr3 = vcpu->debug.address[3];
+		out->dr7 = vcpu->debug.dr7;
+	}
 	out->gdtr_base = vcpu_get(vcpu, REG_GDTR_BASE);
 	out->gdtr_limit = vcpu_get(vcpu, REG_GDTR_LIMIT);
 	out->idtr_base = vcpu_get(vcpu, REG_IDTR_BASE);
@@ -189,7 +196,7 @@ void vcpu_registers(struct vcpu *vcpu, struct hadal_regs *out)
 		general[i] = *vcpu_gpr(vcpu, i);
 	out->rsp = vcpu_get(vcpu, REG_RSP);
 	out->rip = vcpu->rip;
-	out->rflags = vcpu->rflags;
+	out->rflags = vcpu->stepping ? vcpu->step_flags : vcpu->rflags;
 	special_registers(vcpu, out);
 	model_registers(vcpu, out);
 	for (int i = 0; i < SEG_COUNT; i++)

@@ -144,6 +144,12 @@ struct vcpu {
 	bool virtualized; /* vendor->start() has succeeded */
 	uint8_t phase;    /* enum vcpu_phase */
 	bool attending;   /* the exit has been handled; what others want is not its matter */
+	struct {
+		uint64_t address[4], dr7; /* the guest's */
+		uint32_t taken; /* bit n: DRn is ours; else the registers are the guest's */
+	} debug;
+	bool stepping;       /* over one instruction, with other flags than the guest's own */
+	uint64_t step_flags; /* the guest's RFLAGS then */
 	uint32_t apic_id;
 	struct answer flushed;            /* of its nested translations */
 	struct answer followed;           /* what is to be intercepted */
@@ -168,7 +174,8 @@ struct vcpu {
 		uint8_t kind[HADAL_EXIT_KIND_COUNT];
 		uint8_t cr_write[9];
 		uint8_t exception[32];
-	} intercepts; /* how many want each */
+		uint32_t vectors; /* of which somebody wants it */
+	} intercepts;             /* how many want each */
 	void *extension_data[EXTENSION_MAX];
 	uint8_t extension_pool[2048] __attribute__((aligned(16)));
 };
@@ -237,6 +244,11 @@ void vcpu_drop_caches(struct vcpu *vcpu);
 
 /* Intercept what clients and subscriptions want now; in events/follow.c. */
 void vcpu_follow(struct vcpu *vcpu);
+
+/* While vcpu->stepping, in events/step.c: a handler has done the instruction, or raises an
+ * exception in its place. */
+void vcpu_step_emulated(struct vcpu *vcpu);
+void vcpu_step_cancelled(struct vcpu *vcpu);
 
 /*
  * After a fault inside the image: the guest gets a #GP for what it did, if it has done anything

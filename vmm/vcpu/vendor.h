@@ -93,6 +93,13 @@ struct vendor {
 	/* The same two for an external interrupt; the window exits as HADAL_EXIT_NMI_WINDOW. */
 	void (*request_interrupt_window)(struct vcpu *vcpu);
 	bool (*interrupt_allowed)(struct vcpu *vcpu);
+	/* Run on the nested tables with this root, whose translations the next entry drops. */
+	void (*use_root)(struct vcpu *vcpu, uint64_t root);
+	/* The event that goes to the guest with the next entry is delivered, and then this exits,
+	 * before the first instruction of its handler. */
+	void (*exit_after_event)(struct vcpu *vcpu);
+	/* The linear address of a nested fault, 0 where the processor does not tell it. */
+	uint64_t (*fault_linear)(struct vcpu *vcpu);
 	/* The next entry drops this CPU's nested translations. */
 	void (*flush_nested)(struct vcpu *vcpu);
 	/* The guest asked for a reset or tripled faulted: as bare hardware would do. */

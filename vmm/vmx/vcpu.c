@@ -200,9 +200,29 @@ void vmx_flush_virtual(struct vcpu *vcpu)
 
 void vmx_flush_nested(struct vcpu *vcpu)
 {
-	const struct invalidation what = {nested_eptp(&machine.nested), 0};
+	const struct invalidation what = {vmread(VMCS_EPTP), 0};
 
 	invept(vmx_cpu(vcpu)->caps.ept_vpid & EPT_INVEPT_SINGLE ? INVALIDATE_SINGLE
 								: INVALIDATE_ALL,
 	       &what);
+}
+
+void vmx_use_root(struct vcpu *vcpu, uint64_t root)
+{
+	vmwrite(VMCS_EPTP, (nested_eptp(&machine.nested) & ~PT_ADDRESS) | root);
+	vmx_flush_nested(vcpu);
+}
+
+/* The window opens behind the event, unless NMIs are blocked (SDM 27.7.6). */
+void vmx_exit_after_event(struct vcpu *vcpu)
+{
+	vmx_cpu(vcpu)->nmi_window = true;
+	vmx_apply_controls(vcpu);
+}
+
+/* Bit 7 of the qualification: there is one. */
+uint64_t vmx_fault_linear(struct vcpu *vcpu)
+{
+	(void)vcpu;
+	return vmread(VMCS_QUALIFICATION) & 0x80 ? vmread(VMCS_GUEST_LINEAR) : 0;
 }

@@ -309,6 +309,9 @@ const struct vendor vmx_vendor = {
 	.nmi_allowed = vmx_nmi_allowed,
 	.request_interrupt_window = vmx_request_interrupt_window,
 	.interrupt_allowed = vmx_interrupt_allowed,
+	.use_root = vmx_use_root,
+	.exit_after_event = vmx_exit_after_event,
+	.fault_linear = vmx_fault_linear,
 	.flush_nested = vmx_flush_nested,
 	.shutdown = machine_reset,
 };

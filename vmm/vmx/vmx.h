@@ -94,6 +94,9 @@ void vmx_set_segment(struct vcpu *vcpu, enum vcpu_segment segment,
 /* Drop this vCPU's translations of virtual addresses. */
 void vmx_flush_virtual(struct vcpu *vcpu);
 void vmx_flush_nested(struct vcpu *vcpu);
+void vmx_use_root(struct vcpu *vcpu, uint64_t root);
+void vmx_exit_after_event(struct vcpu *vcpu);
+uint64_t vmx_fault_linear(struct vcpu *vcpu);
 
 /* event.c: interrupts, NMIs, INIT and what blocks them. */
 void vmx_wake(struct vcpu *vcpu);

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+/* Breakpoints in debug registers: no page is changed, and a hit is one exit. */
+#include "events/breakpoint.h"
+#include "base/errno.h"
+#include "extension/handlers.h"
+#include "paging/memory.h"
+#include "vcpu/debug.h"
+#include "vcpu/vendor.h"
+#include "x86/cpu.h"
+
+#define DR6_CAUSES (0xfull | DR6_BS | 1ull << 13)
+
+/* How many subscriptions share each of debug_wanted[]. */
+static uint32_t users[DEBUG_REGISTERS];
+
+/* QEMU would stop the image at the guest's address. */
+static bool is_images(uint64_t address)
+{
+	return address >= LAYOUT_IMAGE_BASE && address < LAYOUT_PERCPU_BASE + BIT(40);
+}
+
+int breakpoint_check(struct vcpu *vcpu, const struct hadal_subscription *asked)
+{
+	uint64_t cr4 = vcpu_get(vcpu, REG_CR4);
+	uint64_t root = asked->root ? asked->root & PT_ADDRESS : vcpu_get(vcpu, REG_CR3);
+	uint8_t byte;
+
+	if (asked->count != 1 || asked->method > HADAL_BREAK_VIEW || is_images(asked->first) ||
+	    !asked->first || !is_canonical(asked->first, cr4 & CR4_LA57))
+		return -EINVAL;
+	if (asked->root && (root >> machine.physical_bits || !memory_is_ram(root)))
+		return -EINVAL;
+	if (asked->method == HADAL_BREAK_VIEW)
+		return -EOPNOTSUPP;
+	return memory_read_guest_root(asked->first, root, cr4, &byte, 1) == 1 ? 0 : -ENXIO;
+}
+
+int breakpoint_add(const struct hadal_subscription *asked)
+{
+	int free_one = -1;
+
+	for (int i = 0; i < (int)DEBUG_REGISTERS; i++) {
+		if (users[i] && debug_wanted[i] == asked->first) {
+			users[i]++;
+			return 0;
+		}
+		if (!users[i]) /* the last ones are the least likely to be the guest's */
+			free_one = i;
+	}
+	if (free_one < 0)
+		return -ENOSPC;
+	users[free_one] = 1;
+	__atomic_store_n(&debug_wanted[free_one], asked->first, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+void breakpoint_remove(const struct hadal_subscription *asked)
+{
+	for (unsigned i = 0; i < DEBUG_REGISTERS; i++)
+		if (users[i] && debug_wanted[i] == asked->first && !--users[i])
+			__atomic_store_n(&debug_wanted[i], 0, __ATOMIC_SEQ_CST);
+}
+
+static void tell(struct vcpu *vcpu)
+{
+	const struct happening what = {
+		.kind = HADAL_EVENT_BREAK,
+		.access = HADAL_ACCESS_EXECUTE,
+		.number = HADAL_BREAK_DEBUG,
+		.address = vcpu->rip,
+	};
+
+	vcpu_events(vcpu)->started = rdtsc();
+	events_record(vcpu, &what, events_match(vcpu, &what, events_of(HADAL_EVENT_BREAK)));
+}
+
+bool breakpoint_hit(struct vcpu *vcpu)
+{
+	struct exit *e = &vcpu->exit;
+	uint64_t hits = e->exception.address & vcpu->debug.taken;
+
+	if (!hits)
+		return false;
+	tell(vcpu);
+	/* The instruction goes on: RF keeps the same breakpoint from hitting once more. */
+	vcpu->rflags |= RFLAGS_RF;
+	vcpu_set(vcpu, REG_RFLAGS, vcpu->rflags);
+	e->exception.address &= ~hits;
+	vcpu_set(vcpu, REG_DR6, vcpu_get(vcpu, REG_DR6) & ~hits);
+	return !(e->exception.address & DR6_CAUSES);
+}
+
+enum verdict breakpoint_dr_access(struct vcpu *vcpu)
+{
+	enum verdict verdict;
+
+	vcpu_debug_give(vcpu);
+	verdict = exits_ask_next(vcpu);
+	vcpu_debug_take(vcpu);
+	return verdict;
+}

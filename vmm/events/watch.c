@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Memory that is watched: CPUs run on a view that lacks the right; the access is told, and made on
+ * the map itself by a step.
+ */
+#include "events/watch.h"
+#include "base/errno.h"
+#include "base/insn.h"
+#include "base/string.h"
+#include "cpus/request.h"
+#include "events/step.h"
+#include "extension/handlers.h"
+#include "paging/memory.h"
+#include "vcpu/vendor.h"
+#include "x86/cpu.h"
+
+#define VALUE_BYTES 8u
+
+static uint64_t watched_pages;
+
+static uint32_t rights_of(uint32_t access)
+{
+	return (access & HADAL_ACCESS_READ ? PT_READ : 0) |
+	       (access & HADAL_ACCESS_WRITE ? PT_WRITE : 0) |
+	       (access & HADAL_ACCESS_EXECUTE ? PT_EXEC : 0);
+}
+
+static uint64_t first_page(const struct hadal_subscription *asked)
+{
+	return asked->first & ~(PAGE_BYTES - 1);
+}
+
+static uint64_t page_count(const struct hadal_subscription *asked)
+{
+	return ((asked->first + asked->count - 1) >> PAGE_SHIFT) - (asked->first >> PAGE_SHIFT) + 1;
+}
+
+/* What all subscriptions together deny in a page. */
+static uint32_t denied_by_all(uint64_t page)
+{
+	uint32_t rights = 0;
+
+	for (unsigned i = 0; i < HADAL_MAX_SUBSCRIPTIONS; i++) {
+		const struct subscription *s = events_table[i];
+
+		if (s && !s->off && s->asked.kind == HADAL_EVENT_MEMORY &&
+		    page + PAGE_BYTES > s->asked.first && page < s->asked.first + s->asked.count)
+			rights |= rights_of(s->asked.access);
+	}
+	return rights;
+}
+
+int watch_check(const struct hadal_subscription *asked)
+{
+	if (!asked->count || asked->first + asked->count < asked->first ||
+	    asked->count > HADAL_MAX_WATCHED_PAGES * PAGE_BYTES)
+		return -EINVAL;
+	for (uint64_t i = 0; i < page_count(asked); i++) {
+		uint64_t page = first_page(asked) + i * PAGE_BYTES;
+
+		if (memory_is_own(page))
+			return -EACCES;
+		if (!memory_is_ram(page))
+			return -ENXIO;
+	}
+	return page_count(asked) > HADAL_MAX_WATCHED_PAGES ? -ENOSPC : 0;
+}
+
+static int deny_all(const struct hadal_subscription *asked)
+{
+	for (uint64_t i = 0; i < page_count(asked); i++) {
+		uint64_t page = first_page(asked) + i * PAGE_BYTES;
+		uint32_t before = view_denied(&machine.watched, page);
+		int err = view_deny(&machine.watched, page, before | rights_of(asked->access));
+
+		if (err) {
+			while (i--) {
+				page -= PAGE_BYTES;
+				view_deny(&machine.watched, page, denied_by_all(page));
+			}
+			return err;
+		}
+	}
+	return 0;
+}
+
+/* Called with events_lock held and before it is in the table. */
+int watch_add(struct vcpu *vcpu, const struct hadal_subscription *asked)
+{
+	int err = 0;
+
+	if (watched_pages + page_count(asked) > HADAL_MAX_WATCHED_PAGES)
+		return -ENOSPC;
+	lock_take(&nested_lock);
+	if (!watched_pages)
+		err = view_open(&machine.watched, &machine.nested);
+	if (!err)
+		err = deny_all(asked);
+	if (!err)
+		watched_pages += page_count(asked);
+	if (!watched_pages && machine.watched.root)
+		view_close(&machine.watched);
+	else if (!err)
+		request_flush_all(vcpu);
+	lock_give(&nested_lock);
+	return err;
+}
+
+/* The same, after it has been taken out of the table, and no CPU runs on the view for it alone. */
+void watch_remove(struct vcpu *vcpu, const struct hadal_subscription *asked)
+{
+	lock_take(&nested_lock);
+	watched_pages -= page_count(asked);
+	for (uint64_t i = 0; i < page_count(asked); i++) {
+		uint64_t page = first_page(asked) + i * PAGE_BYTES;
+
+		view_deny(&machine.watched, page, denied_by_all(page));
+	}
+	request_flush_all(vcpu);
+	if (!watched_pages)
+		view_close(&machine.watched);
+	lock_give(&nested_lock);
+}
+
+bool watch_any(void)
+{
+	return watched_pages;
+}
+
+/* Up to 8 bytes of memory from an address on, to the end of its page. */
+static bool read_value(uint64_t gpa, uint64_t *value)
+{
+	uint64_t rest = PAGE_BYTES - (gpa & (PAGE_BYTES - 1));
+	const void *from = memory_guest(gpa, MEMORY_READ);
+
+	*value = 0;
+	if (!from)
+		return false;
+	memcpy(value, from, rest < VALUE_BYTES ? rest : VALUE_BYTES);
+	return true;
+}
+
+/* Bytes that an instruction accesses, as far as its encoding tells; else 0. */
+static uint64_t access_bytes(struct vcpu *vcpu)
+{
+	struct insn insn;
+
+	if (vcpu_decode(vcpu, &insn))
+		return 0;
+	switch (insn.id) {
+	case INSN_MOV_STORE:
+	case INSN_MOV_LOAD:
+	case INSN_MOV_IMMEDIATE:
+	case INSN_MOVS:
+	case INSN_STOS:
+	case INSN_PUSHF:
+	case INSN_POPF:
+		return insn.operand_bytes;
+	case INSN_MOVZX:
+	case INSN_MOVSX:
+		return insn.source_bytes;
+	default:
+		return 0;
+	}
+}
+
+/* The access has been made, or its instruction has faulted: then it may be made again. */
+static void access_done(struct vcpu *vcpu, bool retired)
+{
+	struct watch *watch = &vcpu_events(vcpu)->watch;
+	struct happening *what = &watch->what;
+	uint64_t rip = vcpu->rip, mask = 0;
+	bool changed;
+
+	if (vcpu_events(vcpu)->applied.watches)
+		vendor->use_root(vcpu, view_root(&machine.watched));
+	if (!retired)
+		return;
+	if (!(what->flags & HADAL_RECORD_NO_VALUE) && !read_value(what->physical, &what->new_value))
+		what->flags |= HADAL_RECORD_NO_VALUE;
+	changed = what->new_value != what->old_value && !(what->flags & HADAL_RECORD_NO_VALUE);
+	/* An atomic access of memory without rights is told as a read or as a write. */
+	if (changed)
+		what->access |= HADAL_ACCESS_WRITE;
+	if ((what->flags & HADAL_RECORD_TABLE) && !changed)
+		return;
+	vcpu->rip = watch->rip;
+	mask = events_match(vcpu, what, events_of(HADAL_EVENT_MEMORY));
+	events_record(vcpu, what, mask);
+	vcpu->rip = rip;
+}
+
+static uint8_t access_of(const struct exit *e)
+{
+	return (e->nested.read ? HADAL_ACCESS_READ : 0) |
+	       (e->nested.write ? HADAL_ACCESS_WRITE : 0) |
+	       (e->nested.execute ? HADAL_ACCESS_EXECUTE : 0);
+}
+
+static void describe(struct vcpu *vcpu, struct watch *watch)
+{
+	const struct exit *e = &vcpu->exit;
+	struct happening *what = &watch->what;
+
+	*what = (struct happening){
+		.kind = HADAL_EVENT_MEMORY,
+		.access = access_of(e),
+		.address = vendor->fault_linear(vcpu),
+		.physical = e->nested.gpa,
+	};
+	watch->rip = vcpu->rip;
+	if (e->nested.table)
+		what->flags |= HADAL_RECORD_TABLE;
+	if (vcpu->inject.info & EVENT_VALID)
+		what->flags |= HADAL_RECORD_DELIVERY;
+	else if (!e->nested.table && !e->nested.execute)
+		what->number = access_bytes(vcpu);
+	if (e->nested.execute || !read_value(what->physical, &what->old_value))
+		what->flags |= HADAL_RECORD_NO_VALUE;
+}
+
+enum verdict watch_fault(struct vcpu *vcpu)
+{
+	const struct exit *e = &vcpu->exit;
+	struct vcpu_events *events = vcpu_events(vcpu);
+	uint32_t denied;
+
+	if (!events->applied.watches || vcpu->stepping)
+		return exits_ask_next(vcpu);
+	denied = view_denied(&machine.watched, e->nested.gpa);
+	if (denied & PT_READ)
+		denied = PT_RIGHTS;
+	if (!(denied & rights_of(access_of(e))))
+		return exits_ask_next(vcpu);
+	events->started = rdtsc();
+	describe(vcpu, &events->watch);
+	vendor->use_root(vcpu, nested_root(&machine.nested));
+	return step_over(vcpu, access_done);
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+/* Views: the nested map once more, with some rights denied. */
+#include "paging/view.h"
+#include "base/errno.h"
+
+/* Software bits: a table of the view's own; rights that a page lacks here. */
+#define SW_OWN          BIT(54)
+#define SW_DENIED_SHIFT 55
+
+static const struct pt_format *format_of(const struct view *view)
+{
+	return view->base->pt.format;
+}
+
+static uint64_t *table_of(const struct view *view, uint64_t entry)
+{
+	return pt_pool_virtual(view->base->pt.pool, entry & PT_ADDRESS);
+}
+
+static uint32_t denied_in(uint64_t entry)
+{
+	return entry >> SW_DENIED_SHIFT & PT_RIGHTS;
+}
+
+static bool is_own_table(uint64_t entry, unsigned level)
+{
+	return level > 1 && (entry & SW_OWN) && !pt_is_leaf(entry, level);
+}
+
+/* What the map has for an address on a level, as an entry of that level: a piece of a larger one
+ * too.
+ */
+static uint64_t base_entry(const struct view *view, uint64_t va, unsigned level)
+{
+	const struct pagetable *pt = &view->base->pt;
+	const uint64_t *table = pt->root;
+
+	for (unsigned at = pt->levels;; at--) {
+		uint64_t entry = entry_read(&table[pt_index(va, at)]);
+		uint64_t offset = va & (pt_level_bytes(at) - 1) & ~(pt_level_bytes(level) - 1);
+
+		if (at == level || !pt_in_use(pt->format, entry))
+			return entry;
+		if (pt_is_leaf(entry, at))
+			return pt_make_leaf(pt->format, pt_leaf_address(entry, at) + offset,
+					    pt_leaf_attr(pt->format, entry), level);
+		table = pt_pool_virtual(pt->pool, entry & PT_ADDRESS);
+	}
+}
+
+/* The same with rights denied: it is a leaf of level 1 then. */
+static uint64_t view_entry(const struct view *view, uint64_t va, unsigned level, uint32_t denied)
+{
+	const struct pt_format *format = format_of(view);
+	uint64_t entry = base_entry(view, va, level);
+	uint32_t attr;
+
+	if (!denied || !pt_in_use(format, entry))
+		return entry | (uint64_t)denied << SW_DENIED_SHIFT;
+	attr = pt_leaf_attr(format, entry) & ~denied;
+	if (!(attr & PT_READ))
+		attr &= ~PT_RIGHTS;
+	return pt_make_leaf(format, pt_leaf_address(entry, level), attr, level) |
+	       (uint64_t)denied << SW_DENIED_SHIFT;
+}
+
+/* Sets all entries of a table, but those that lead to tables of the view's own, as the map has
+ * them. */
+static void fill(const struct view *view, uint64_t *table, uint64_t va, unsigned level)
+{
+	uint64_t step = pt_level_bytes(level);
+
+	for (unsigned i = 0; i < PT_ENTRIES; i++, va += step) {
+		uint64_t entry = table[i];
+
+		if (is_own_table(entry, level))
+			fill(view, table_of(view, entry), va, level - 1);
+		else
+			entry_write(&table[i], view_entry(view, va, level, denied_in(entry)));
+	}
+}
+
+int view_open(struct view *view, const struct nested *base)
+{
+	view->base = base;
+	view->root = pt_pool_alloc(base->pt.pool);
+	if (!view->root)
+		return -ENOMEM;
+	view->tables = 1;
+	fill(view, view->root, 0, base->pt.levels);
+	return 0;
+}
+
+static void free_own(struct view *view, uint64_t *table, unsigned level)
+{
+	for (unsigned i = 0; i < PT_ENTRIES; i++)
+		if (is_own_table(table[i], level))
+			free_own(view, table_of(view, table[i]), level - 1);
+	pt_pool_free(view->base->pt.pool, table);
+}
+
+void view_close(struct view *view)
+{
+	free_own(view, view->root, view->base->pt.levels);
+	view->root = NULL;
+	view->tables = 0;
+}
+
+/* Where the entry of a page is, or the last own table's on the way to it. */
+static uint64_t *find(const struct view *view, uint64_t gpa, unsigned *level)
+{
+	uint64_t *table = view->root;
+
+	*level = view->base->pt.levels;
+	for (;;) {
+		uint64_t *slot = &table[pt_index(gpa, *level)];
+		uint64_t entry = entry_read(slot);
+
+		if (!is_own_table(entry, *level))
+			return slot;
+		table = table_of(view, entry);
+		(*level)--;
+	}
+}
+
+int view_deny(struct view *view, uint64_t gpa, uint32_t rights)
+{
+	struct pt_pool *pool = view->base->pt.pool;
+	unsigned level;
+	uint64_t *slot = find(view, gpa, &level);
+
+	if (level - 1 > pt_pool_available(pool))
+		return -ENOMEM;
+	while (level > 1) {
+		uint64_t *table = pt_pool_alloc(pool);
+
+		fill(view, table, gpa & ~(pt_level_bytes(level) - 1), level - 1);
+		entry_write(slot,
+			    pt_pool_physical(pool, table) | format_of(view)->table_extra | SW_OWN);
+		view->tables++;
+		level--;
+		slot = &table[pt_index(gpa, level)];
+	}
+	entry_write(slot, view_entry(view, gpa, 1, rights));
+	return 0;
+}
+
+uint32_t view_denied(const struct view *view, uint64_t gpa)
+{
+	unsigned level;
+	const uint64_t *slot = find(view, gpa, &level);
+
+	return level == 1 ? denied_in(entry_read(slot)) : 0;
+}
+
+void view_follow(struct view *view)
+{
+	if (view->root)
+		fill(view, view->root, 0, view->base->pt.levels);
+}
