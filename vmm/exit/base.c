@@ -9,11 +9,14 @@
 #include "vcpu/vendor.h"
 #include "x86/cpu.h"
 
-#define CPUID_1_ECX_OSXSAVE (1u << 27)
-#define CPUID_7_ECX_OSPKE   (1u << 4)
-#define CR4_PKE             (1ull << 22)
+#define CPUID_1_ECX_OSXSAVE  (1u << 27)
+#define CPUID_7_ECX_OSPKE    (1u << 4)
+#define CPUID_81_EDX_SYSCALL (1u << 11)
+#define CR4_KL               (1ull << 19)
+#define CR4_PKE              (1ull << 22)
 
-#define CR4_LEAVES (1u << 1 | 1u << 7)
+/* By their low five bits: 1 and 0x80000001, 7, 0x19. */
+#define STATE_LEAVES (1u << 1 | 1u << 7 | 1u << 25)
 
 /* The registers go from the instruction to their places; it clears their upper halves. */
 static inline void answer_cpuid(struct gprs *regs)
@@ -27,27 +30,41 @@ static inline void answer_cpuid(struct gprs *regs)
 	regs->rdx = rdx;
 }
 
-/* The two leaves that tell bits of CR4 must tell the guest's. */
-static __attribute__((noinline)) void cpuid_of_cr4(struct vcpu *vcpu)
+static void set_bits(uint64_t *word, uint32_t bits, bool on)
+{
+	*word = on ? *word | bits : *word & ~(uint64_t)bits;
+}
+
+/*
+ * Some leaves tell bits of CR4, or depend on the mode that CPUID is executed in: they must tell the
+ * guest's. Intel has SYSCALL in 64-bit mode only.
+ */
+static __attribute__((noinline)) void cpuid_of_state(struct vcpu *vcpu)
 {
 	uint32_t leaf = vcpu->regs.rax, subleaf = vcpu->regs.rcx;
-	uint64_t cr4 = vcpu_get(vcpu, REG_CR4), *ecx = &vcpu->regs.rcx;
+	uint64_t cr4 = vcpu_get(vcpu, REG_CR4);
+	struct gprs *regs = &vcpu->regs;
 
-	answer_cpuid(&vcpu->regs);
-	if (leaf == 1) {
-		*ecx &= ~(uint64_t)CPUID_1_ECX_OSXSAVE;
-		*ecx |= cr4 & CR4_OSXSAVE ? CPUID_1_ECX_OSXSAVE : 0;
-	} else if (leaf == 7 && !subleaf) {
-		*ecx &= ~(uint64_t)CPUID_7_ECX_OSPKE;
-		*ecx |= cr4 & CR4_PKE ? CPUID_7_ECX_OSPKE : 0;
+	if (leaf == 0x19 && (cr4 & CR4_KL)) { /* Key Locker, which the image runs without (hw) */
+		write_cr4(read_cr4() | CR4_KL);
+		answer_cpuid(regs);
+		write_cr4(read_cr4() & ~CR4_KL);
+		return;
 	}
+	answer_cpuid(regs);
+	if (leaf == 1)
+		set_bits(&regs->rcx, CPUID_1_ECX_OSXSAVE, cr4 & CR4_OSXSAVE);
+	else if (leaf == 7 && !subleaf)
+		set_bits(&regs->rcx, CPUID_7_ECX_OSPKE, cr4 & CR4_PKE);
+	else if (leaf == 0x80000001 && vendor->id == HADAL_VENDOR_INTEL && !vcpu_long_mode(vcpu))
+		set_bits(&regs->rdx, CPUID_81_EDX_SYSCALL, false);
 }
 
 /* The most frequent exit. */
 static enum verdict base_cpuid(struct vcpu *vcpu)
 {
-	if (__builtin_expect(CR4_LEAVES >> (uint32_t)vcpu->regs.rax % 32 & 1, 0))
-		cpuid_of_cr4(vcpu);
+	if (__builtin_expect(STATE_LEAVES >> (uint32_t)vcpu->regs.rax % 32 & 1, 0))
+		cpuid_of_state(vcpu);
 	else
 		answer_cpuid(&vcpu->regs);
 	return VERDICT_DONE;

@@ -413,19 +413,39 @@ static void copy_sized(volatile uint8_t *to, const volatile uint8_t *from, size_
 	}
 }
 
-int memory_copy_device(struct vcpu *vcpu, uint64_t hpa, void *buffer, size_t bytes, bool write)
+/* Maps the page in this CPU's window; where the byte is there, or NULL. */
+static uint8_t *open_window(struct vcpu *vcpu, uint64_t hpa, enum memory_type type)
 {
 	uint64_t window = (uint64_t)vcpu - PERCPU_VCPU + PERCPU_WINDOW;
-	uint8_t *device = (uint8_t *)(window | (hpa & (PAGE_BYTES - 1)));
-	int err;
+
+	if (pt_set_page(&machine.host, window, hpa & ~(PAGE_BYTES - 1),
+			PT_READ | PT_WRITE | PT_PINNED | PT_TYPE(type)))
+		return NULL;
+	invlpg(window);
+	return (uint8_t *)(window | (hpa & (PAGE_BYTES - 1)));
+}
+
+/* Cached as far as the MTRRs allow, as the guest has it. */
+void *memory_anywhere(struct vcpu *vcpu, uint64_t gpa)
+{
+	uint64_t hpa = nested_gpa_to_hpa(&machine.nested, gpa);
+
+	if (memory_is_ram(hpa))
+		return memory_direct(hpa);
+	if (hpa >> machine.physical_bits)
+		return NULL;
+	return open_window(vcpu, hpa, MEMORY_WB);
+}
+
+int memory_copy_device(struct vcpu *vcpu, uint64_t hpa, void *buffer, size_t bytes, bool write)
+{
+	uint8_t *device;
 
 	if (hpa >> machine.physical_bits)
 		return -ENXIO;
-	err = pt_set_page(&machine.host, window, hpa & ~(PAGE_BYTES - 1),
-			  PT_READ | PT_WRITE | PT_PINNED | PT_TYPE(MEMORY_UC));
-	if (err)
-		return err;
-	invlpg(window);
+	device = open_window(vcpu, hpa, MEMORY_UC);
+	if (!device)
+		return -ENOMEM;
 	if (write)
 		copy_sized(device, buffer, bytes, hpa);
 	else

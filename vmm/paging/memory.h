@@ -86,6 +86,12 @@ size_t memory_copy_from_guest(uint64_t gpa, void *to, size_t bytes);
 /* Read through guest page tables as the processor would in ring 0; returns the bytes done. */
 size_t memory_read_guest_root(uint64_t gva, uint64_t cr3, uint64_t cr4, void *to, size_t bytes);
 
+/*
+ * Where a guest-physical byte can be read, valid to the end of its 4 KiB page and until the next
+ * call on this vCPU: also outside of RAM, where the guest's processor reads by itself. NULL beyond
+ * the physical addresses.
+ */
+void *memory_anywhere(struct vcpu *vcpu, uint64_t gpa);
 /* Copy between a page that is not RAM, mapped uncached for the purpose, and a buffer within one
  * page. */
 int memory_copy_device(struct vcpu *vcpu, uint64_t hpa, void *buffer, size_t bytes, bool write);

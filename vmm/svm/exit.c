@@ -70,59 +70,12 @@ static void requeue_event(struct vcpu *vcpu, const struct vmcb *vmcb)
 	vcpu->inject = (struct event){.info = info, .error = vmcb->exit_interrupt >> 32};
 }
 
-static bool in_64bit_code(const struct vmcb *vmcb)
-{
-	return (vmcb->efer & EFER_LMA) && (vmcb->cs.attributes & SEGMENT_LONG);
-}
-
-/* Length of the commonest instructions without a prefix, or 0. */
-static uint32_t common_length(const uint8_t *code)
-{
-	if (code[0] != 0x0f)
-		return 0;
-	switch (code[1]) {
-	case 0xa2: /* CPUID */
-	case 0x30: /* WRMSR */
-	case 0x32: /* RDMSR */
-		return 2;
-	case 0x01:
-		return code[2] == 0xd9 ? 3 : 0; /* VMMCALL */
-	default:
-		return 0;
-	}
-}
-
-/*
- * Length of the instruction at RIP where the processor does not tell it; most often the instruction
- * lies in a page seen at an earlier exit. 0: leave the exit to the guest.
- */
-static __attribute__((noinline)) uint32_t decoded_length(struct vcpu *vcpu)
-{
-	const struct vmcb *vmcb = svm_vmcb(vcpu);
-	const uint8_t *code = NULL;
-	uint32_t length = 0;
-	struct insn insn;
-	int err;
-
-	if (in_64bit_code(vmcb))
-		code = walk_cache_hit(vcpu_fetch_cache(vcpu, vcpu->rip), vmcb->cr3, vcpu->rip);
-	if (code && ((uint64_t)code & 0xfff) <= 0xffd)
-		length = common_length(code);
-	if (length)
-		return length;
-	err = vcpu_decode(vcpu, &insn);
-	if (err == -EINVAL)
-		vcpu_inject_ud(vcpu);
-	return err ? 0 : insn.length;
-}
-
-static void decode_cr(struct vcpu *vcpu, struct exit *e, unsigned code)
+static bool decode_cr(struct vcpu *vcpu, struct exit *e, unsigned code)
 {
 	struct insn insn;
 
-	e->length = 0;
-	if (vcpu_decode(vcpu, &insn))
-		return;
+	if (!svm_decode_instruction(vcpu, &insn))
+		return false;
 	e->length = insn.length;
 	e->cr.cr = code & 15;
 	e->cr.gpr = insn.rm;
@@ -141,19 +94,20 @@ static void decode_cr(struct vcpu *vcpu, struct exit *e, unsigned code)
 			e->cr.value =
 				insn.rm == 4 ? vcpu_get(vcpu, REG_RSP) : *vcpu_gpr(vcpu, insn.rm);
 	}
+	return true;
 }
 
-static void decode_dr(struct vcpu *vcpu, struct exit *e, unsigned code)
+static bool decode_dr(struct vcpu *vcpu, struct exit *e, unsigned code)
 {
 	struct insn insn;
 
-	e->length = 0;
-	if (vcpu_decode(vcpu, &insn))
-		return;
+	if (!svm_decode_instruction(vcpu, &insn))
+		return false;
 	e->length = insn.length;
 	e->dr.dr = code & 15;
 	e->dr.gpr = insn.rm;
 	e->dr.write = code >= SVM_EXIT_DR_WRITE;
+	return true;
 }
 
 /*
@@ -163,13 +117,9 @@ static void decode_dr(struct vcpu *vcpu, struct exit *e, unsigned code)
 static bool decode_software_int(struct vcpu *vcpu, struct exit *e)
 {
 	struct insn insn;
-	int err = vcpu_decode(vcpu, &insn);
 
-	if (err) {
-		if (err == -EINVAL)
-			vcpu_inject_ud(vcpu);
+	if (!svm_decode_instruction(vcpu, &insn))
 		return false;
-	}
 	e->length = insn.length;
 	e->exception.software = true;
 	e->exception.has_error = false;
@@ -182,6 +132,19 @@ static bool decode_software_int(struct vcpu *vcpu, struct exit *e)
 	return true;
 }
 
+/*
+ * SVM's instructions check their privilege or operand before they exit, since EFER.SVME is set. To
+ * the guest SVM is off, and they do not exist (APM vol. 3, VMRUN): #UD, not #GP.
+ */
+static bool is_absent_instruction(struct vcpu *vcpu, const struct vmcb *vmcb)
+{
+	struct insn insn;
+
+	return !vmcb->exit_info1 && !(vmcb->exit_interrupt & EVENT_VALID) &&
+	       !vcpu_decode(vcpu, &insn) && insn.id >= INSN_VMRUN && insn.id <= INSN_INVLPGA;
+}
+
+/* False when a #GP is nobody's but the guest's: on its way to it. */
 static bool decode_exception(struct vcpu *vcpu, const struct vmcb *vmcb, struct exit *e,
 			     unsigned code)
 {
@@ -194,7 +157,16 @@ static bool decode_exception(struct vcpu *vcpu, const struct vmcb *vmcb, struct 
 	e->exception.error = vmcb->exit_info1;
 	e->exception.address = vector == VECTOR_DB ? vmcb->dr6 : vmcb->exit_info2;
 	e->exception.software = false;
-	return true;
+	if (vector != VECTOR_GP)
+		return true;
+	if (is_absent_instruction(vcpu, vmcb)) {
+		e->kind = HADAL_EXIT_VIRT_INSN;
+		return true;
+	}
+	if (vcpu->intercepts.exception[VECTOR_GP])
+		return true;
+	svm_reinject_exception(vcpu);
+	return false;
 }
 
 /* APM 15.10.2 */
@@ -253,11 +225,9 @@ static bool decode_kind(struct vcpu *vcpu, struct vmcb *vmcb, struct exit *e, un
 		break;
 	case HADAL_EXIT_CR_READ:
 	case HADAL_EXIT_CR_WRITE:
-		decode_cr(vcpu, e, code);
-		break;
+		return decode_cr(vcpu, e, code);
 	case HADAL_EXIT_DR_ACCESS:
-		decode_dr(vcpu, e, code);
-		break;
+		return decode_dr(vcpu, e, code);
 	case HADAL_EXIT_EXCEPTION:
 		return decode_exception(vcpu, vmcb, e, code);
 	case HADAL_EXIT_IO:
@@ -292,7 +262,7 @@ static uint32_t exit_length(struct vcpu *vcpu)
 {
 	if (svm_features.next_rip)
 		return svm_vmcb(vcpu)->next_rip - vcpu->rip;
-	return decoded_length(vcpu);
+	return svm_instruction_length(vcpu);
 }
 
 /* False when the guest is to go on without the exit being handled. */

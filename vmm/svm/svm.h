@@ -4,7 +4,9 @@
 #define HADAL_SVM_SVM_H
 
 #include <stdbool.h>
+#include "base/insn.h"
 #include "vcpu/vcpu.h"
+#include "x86/cpu.h"
 #include "svm/vmcb.h"
 
 #define MSR_VM_CR       0xc0010114
@@ -22,6 +24,9 @@ enum svm_data {
 	SVM_DATA_CR_WRITES,     /* bit n: writes of CRn are to exit */
 	SVM_DATA_ALL_CR_WRITES, /* not 0: all of them */
 	SVM_DATA_IRET_RIP,      /* of the IRET that ends the guest's NMI handler */
+	SVM_DATA_UNREAD_RIP,    /* of the last instruction whose length was not found */
+	SVM_DATA_UNREAD_EXITS,  /* exits handled until then */
+	SVM_DATA_UNREAD_TRIES,  /* how often it came up since, without another exit */
 };
 
 #define SVM_FLAG_NMI_BLOCKED  1u /* the guest is in its NMI handler: an IRET ends it */
@@ -63,6 +68,19 @@ static inline void svm_clear_shadow(struct vcpu *vcpu)
 uint64_t svm_exit(struct vcpu *vcpu);
 uint64_t svm_encode(struct vcpu *vcpu);
 uint64_t svm_first_encode(struct vcpu *vcpu);
+
+static inline bool svm_in_64bit_code(const struct vmcb *vmcb)
+{
+	return (vmcb->efer & EFER_LMA) && (vmcb->cs.attributes & SEGMENT_LONG);
+}
+
+/*
+ * Length of the instruction at RIP, which has exited. 0: the guest is to go on, and meets what has
+ * been done about it.
+ */
+uint32_t svm_instruction_length(struct vcpu *vcpu);
+/* The instruction at RIP, which has exited. False as svm_instruction_length() says. */
+bool svm_decode_instruction(struct vcpu *vcpu, struct insn *insn);
 
 /* In entry.S. */
 int svm_enter(struct vcpu *vcpu);

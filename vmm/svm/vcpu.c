@@ -9,6 +9,11 @@
 
 #define VM_CR_LOCK_SVMDIS 0x18ull
 
+/* Segment attributes: a system segment of a type that is a TSS, busy or not. */
+#define SYSTEM_TYPE_MASK 0x15u
+#define SYSTEM_TYPE_TSS  0x01u
+#define TSS_BUSY         0x02u
+
 static uint64_t *vmcb_field(struct vmcb *vmcb, enum vcpu_reg reg)
 {
 	switch (reg) {
@@ -130,13 +135,24 @@ static struct svm_segment *segment_field(struct vcpu *vcpu, enum vcpu_segment se
 	return (struct svm_segment *)((uint8_t *)svm_vmcb(vcpu) + offset[segment]);
 }
 
+/*
+ * The processor does not tell a busy TSS from another in TR, and QEMU allows ring 3 ports by the
+ * map of one that is not busy only. Everybody else sees it busy, as it is in the GDT.
+ */
+static uint16_t change_busy(enum vcpu_segment segment, uint16_t attributes, bool busy)
+{
+	if (segment != SEG_TR || (attributes & SYSTEM_TYPE_MASK) != SYSTEM_TYPE_TSS)
+		return attributes;
+	return busy ? attributes | TSS_BUSY : attributes & ~TSS_BUSY;
+}
+
 void svm_get_segment(struct vcpu *vcpu, enum vcpu_segment segment, struct hadal_segment *out)
 {
 	const struct svm_segment *from = segment_field(vcpu, segment);
 
 	*out = (struct hadal_segment){
 		.selector = from->selector,
-		.attributes = from->attributes,
+		.attributes = change_busy(segment, from->attributes, true),
 		.limit = from->limit,
 		.base = from->base,
 	};
@@ -145,8 +161,9 @@ void svm_get_segment(struct vcpu *vcpu, enum vcpu_segment segment, struct hadal_
 void svm_set_segment(struct vcpu *vcpu, enum vcpu_segment segment,
 		     const struct hadal_segment *value)
 {
-	*segment_field(vcpu, segment) =
-		(struct svm_segment){value->selector, value->attributes, value->limit, value->base};
+	*segment_field(vcpu, segment) = (struct svm_segment){
+		value->selector, change_busy(segment, value->attributes, false), value->limit,
+		value->base};
 	if (segment == SEG_CS)
 		svm_vmcb(vcpu)->cpl = value->selector & 3;
 	svm_vmcb(vcpu)->clean = 0;
@@ -215,7 +232,7 @@ int svm_intercept(struct vcpu *vcpu, enum hadal_exit_kind kind, bool on)
 
 void svm_intercept_exceptions(struct vcpu *vcpu, uint32_t vectors)
 {
-	svm_vmcb(vcpu)->intercept[SVM_INTERCEPT_EXCEPTION / 32] = vectors;
+	svm_vmcb(vcpu)->intercept[SVM_INTERCEPT_EXCEPTION / 32] = vectors | BIT(VECTOR_GP);
 	/* INT n may be of these vectors too, and QEMU has INT3 and INTO there. */
 	svm_set_intercept(vcpu, SVM_INTERCEPT_SOFTWARE_INT,
 			  vectors & (1u << VECTOR_BP | 1u << VECTOR_OF));

@@ -102,6 +102,7 @@ static void fill_control(struct vcpu *vcpu)
 
 	for (size_t i = 0; i < sizeof(always); i++)
 		svm_set_intercept(vcpu, always[i], true);
+	svm_intercept_exceptions(vcpu, 0);
 	vmcb->msrpm = svm_msr_bitmap();
 	vmcb->iopm = ports_physical();
 	vmcb->asid = GUEST_ASID;

@@ -104,6 +104,37 @@ size_t vcpu_fetch(struct vcpu *vcpu, uint64_t linear, uint8_t *bytes, size_t cou
 	return done;
 }
 
+static void *table_anywhere(void *context, uint64_t gpa)
+{
+	return memory_anywhere(context, gpa);
+}
+
+/*
+ * The processor fetches code, and reads page tables, also where the image knows of no RAM: in a
+ * device's memory, or in RAM that nobody has told of. Slow, and nothing of it is remembered.
+ */
+static size_t fetch_anywhere(struct vcpu *vcpu, uint64_t linear, uint8_t bytes[INSN_MAX_BYTES])
+{
+	struct guest_paging paging;
+	size_t done = 0;
+
+	vcpu_paging(vcpu, &paging);
+	while (done < INSN_MAX_BYTES) {
+		struct guest_walk walk;
+		const volatile uint8_t *host;
+
+		if (guest_walk(&paging, linear + done, WALK_ANY, table_anywhere, vcpu, &walk))
+			break;
+		host = memory_anywhere(vcpu, walk.gpa);
+		if (!host)
+			break;
+		do
+			bytes[done++] = *host++;
+		while (done < INSN_MAX_BYTES && ((uint64_t)host & (PAGE_BYTES - 1)));
+	}
+	return done;
+}
+
 /* True with the code bytes when they all lie in the page of the last walk, and it still holds. */
 static bool fetch_again(struct vcpu *vcpu, uint64_t linear, uint8_t bytes[INSN_MAX_BYTES])
 {
@@ -131,6 +162,7 @@ int vcpu_decode(struct vcpu *vcpu, struct insn *insn)
 	enum insn_mode mode;
 	uint64_t linear = vcpu->rip;
 	size_t available;
+	int err;
 
 	vendor->get_segment(vcpu, SEG_CS, &cs);
 	mode = code_mode(vcpu, &cs);
@@ -140,6 +172,10 @@ int vcpu_decode(struct vcpu *vcpu, struct insn *insn)
 		available = sizeof(bytes);
 	else
 		available = vcpu_fetch(vcpu, linear, bytes, sizeof(bytes));
+	err = insn_decode(bytes, available, mode, insn);
+	if (err != -ENODATA)
+		return err;
+	available = fetch_anywhere(vcpu, linear, bytes);
 	return insn_decode(bytes, available, mode, insn);
 }
 
