@@ -161,6 +161,14 @@ enum hadal_call {
 	/* Numbers from here to HADAL_CALL_EXTENSION_LAST are left to extensions. */
 	HADAL_CALL_EXTENSION = 0x100,
 	HADAL_CALL_EXTENSION_LAST = 0xfff,
+	/*
+	 * The loader's own, with struct hadal_boot.key in R9; for others these numbers mean
+	 * nothing. [RDI, RSI), page-aligned, is RAM from now on, or no longer. What was RAM already
+	 * may be added, and what was none removed. 0, -EINVAL, -ENOSPC (HADAL_MAX_RAM_RANGES),
+	 * -ENOMEM, -EBUSY (the hypervisor's own is not removed).
+	 */
+	HADAL_CALL_RAM_ADD,
+	HADAL_CALL_RAM_REMOVE,
 };
 
 /* What HADAL_CALL_STOP is to do. */

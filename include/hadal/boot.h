@@ -95,6 +95,7 @@ struct hadal_boot {
 	uint32_t pool_count;
 	uint32_t ram_count;
 	uint64_t flags; /* HADAL_BOOT_* */
+	uint64_t key;   /* random; HADAL_CALL_RAM_ADD and _REMOVE want it */
 	struct hadal_chunk pool[HADAL_MAX_POOL];
 	struct hadal_range ram[HADAL_MAX_RAM_RANGES]; /* all RAM, ascending, not overlapping */
 };

@@ -206,6 +206,7 @@ static int start_locked(u64 flags, struct outcome *outcome)
 	hadal.started = true;
 	hadal.locked = flags & HADAL_START_LOCK;
 	__module_get(THIS_MODULE); /* whose code runs under Hadal */
+	ram_follow(hadal.memory.boot->key);
 	clients_open();
 	return 0;
 }
@@ -217,8 +218,10 @@ static int leave_all(void)
 	resume_all(NULL);
 	events_revoke();
 	clients_close();
+	ram_follow(0);
 	error = cpus_leave();
 	if (error) {
+		ram_follow(hadal.memory.boot->key);
 		clients_open();
 		return error;
 	}

@@ -118,6 +118,19 @@ bool window_in_use(void);
 /* mmap() of a part of it. */
 int window_map(struct file *file, struct vm_area_struct *vma);
 
+/* ram.c: what is RAM, while Hadal runs. */
+
+/* Calls for every range of RAM that the kernel knows, in ascending order. */
+int ram_walk(void *context, int (*visit)(struct resource *, void *));
+/* The image runs and is told of changes, with its key; or with 0 it leaves. */
+void ram_follow(u64 key);
+/* What the image knows: the end of all RAM, and whether [start, end) is within one range. */
+u64 ram_end(void);
+bool ram_has(u64 start, u64 end);
+/* 0 or a negative errno. */
+int ram_register(void);
+void ram_unregister(void);
+
 /* pause.c: CPUs that are paused. Called with hadal_lock held. */
 int pause_cpu(struct file *owner, const struct hadal_ioc_pause *request);
 int resume_cpu(struct file *owner, const struct hadal_ioc_pause *request);

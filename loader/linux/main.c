@@ -17,10 +17,16 @@ static int __init hadal_init(void)
 	error = lifecycle_register();
 	if (error)
 		return error;
+	error = ram_register();
+	if (error) {
+		lifecycle_unregister();
+		return error;
+	}
 	client_exec_register();
 	error = client_device_register();
 	if (error) {
 		client_exec_unregister();
+		ram_unregister();
 		lifecycle_unregister();
 	}
 	return error;
@@ -31,6 +37,7 @@ static void __exit hadal_exit(void)
 	client_device_unregister();
 	client_exec_unregister();
 	hadal_close();
+	ram_unregister();
 	lifecycle_unregister();
 }
 

@@ -3,6 +3,7 @@
 #include <linux/gfp.h>
 #include <linux/ioport.h>
 #include <linux/mm.h>
+#include <linux/random.h>
 #include <linux/vmalloc.h>
 #include <asm/io.h>
 #include <asm/pgtable.h>
@@ -134,6 +135,10 @@ static int add_ram(struct resource *resource, void *context)
 
 	if (start >= end)
 		return 0;
+	if (boot->ram_count && boot->ram[boot->ram_count - 1].end == start) {
+		boot->ram[boot->ram_count - 1].end = end;
+		return 0;
+	}
 	if (boot->ram_count == HADAL_MAX_RAM_RANGES)
 		return -E2BIG;
 	boot->ram[boot->ram_count].start = start;
@@ -144,8 +149,7 @@ static int add_ram(struct resource *resource, void *context)
 
 static int ram_list(struct hadal_boot *boot)
 {
-	return walk_iomem_res_desc(IORES_DESC_NONE, IORESOURCE_SYSTEM_RAM | IORESOURCE_BUSY, 0, -1,
-				   boot, add_ram);
+	return ram_walk(boot, add_ram);
 }
 
 int memory_allocate(struct hypervisor_memory *memory)
@@ -159,6 +163,9 @@ int memory_allocate(struct hypervisor_memory *memory)
 	BUILD_BUG_ON(sizeof(*boot) > PAGE_SIZE);
 	boot->abi_version = HADAL_ABI_VERSION;
 	boot->cpu_count = nr_cpu_ids;
+	do
+		get_random_bytes(&boot->key, sizeof(boot->key));
+	while (!boot->key);
 	error = image_copy(memory);
 	if (!error)
 		error = pool_allocate(boot);

@@ -42,24 +42,6 @@ bool window_in_use(void)
 	return !list_empty(&holders);
 }
 
-static u64 ram_end(void)
-{
-	const struct hadal_boot *boot = hadal_boot_data();
-
-	return boot->ram_count ? boot->ram[boot->ram_count - 1].end : 0;
-}
-
-static bool is_ram(u64 start, u64 end)
-{
-	const struct hadal_boot *boot = hadal_boot_data();
-	unsigned int i;
-
-	for (i = 0; i < boot->ram_count; i++)
-		if (start >= boot->ram[i].start && start < end && end <= boot->ram[i].end)
-			return true;
-	return false;
-}
-
 /* The upper half of the address space is the least likely to be wanted for a device. */
 static int find_room(u64 bytes)
 {
@@ -205,6 +187,7 @@ static const struct vm_operations_struct window_operations = {.fault = window_fa
 int window_map(struct file *file, struct vm_area_struct *vma)
 {
 	u64 start = ((u64)vma->vm_pgoff << PAGE_SHIFT) - HADAL_WINDOW_OFFSET;
+	u64 bytes = vma->vm_end - vma->vm_start;
 	int error = 0;
 
 	if (vma->vm_flags & (VM_WRITE | VM_EXEC))
@@ -214,7 +197,7 @@ int window_map(struct file *file, struct vm_area_struct *vma)
 	mutex_lock(&window_lock);
 	if (!is_open() || !holder_find(file))
 		error = -ENODEV;
-	else if (!is_ram(start, start + (vma->vm_end - vma->vm_start)))
+	else if (!ram_has(start, start + bytes) || start + bytes > resource_size(&window))
 		error = -ENXIO;
 	mutex_unlock(&window_lock);
 	if (error)

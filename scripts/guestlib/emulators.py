@@ -40,6 +40,12 @@ def need(program):
     return path
 
 
+def memory_size(options):
+    if not options.max_mem:
+        return str(options.mem)
+    return f"{options.mem},slots=4,maxmem={options.max_mem}M"
+
+
 def qemu(options, model, kernel, initramfs, console, output, tmp):
     """The command that boots the guest in QEMU."""
     if options.accel == "kvm":
@@ -50,7 +56,7 @@ def qemu(options, model, kernel, initramfs, console, output, tmp):
         accel = "tcg,thread=multi"
     command = [
         need("qemu-system-x86_64"), "-nodefaults", "-no-user-config", "-display", "none",
-        "-accel", accel, "-cpu", model, "-smp", str(options.smp), "-m", str(options.mem),
+        "-accel", accel, "-cpu", model, "-smp", str(options.smp), "-m", memory_size(options),
         "-kernel", kernel, "-initrd", initramfs, "-append", "panic=-1 " + kernel_arguments(options),
         "-serial", f"file:{console}", "-serial", f"file:{output}",
     ]  # fmt: skip

@@ -274,9 +274,10 @@ static inline void fixture_start(void)
 	memset(&machine, 0, sizeof(machine));
 	machine.cpu_count = 1;
 	machine.physical_bits = PHYSICAL_BITS;
-	machine.ram_count = 2;
-	machine.ram[0] = (struct hadal_range){PAGE_BYTES, LOW_RAM_END};
-	machine.ram[1] = (struct hadal_range){RAM_START, RAM_END};
+	machine.ram_maps[0].count = 2;
+	machine.ram_maps[0].range[0] = (struct hadal_range){PAGE_BYTES, LOW_RAM_END};
+	machine.ram_maps[0].range[1] = (struct hadal_range){RAM_START, RAM_END};
+	machine.ram = machine.ram_maps;
 	machine.own_count = 1;
 	machine.own[0] = (struct hadal_range){OWN_START, OWN_END};
 	memset(memory_direct(OWN_START), OWN_FILLER, POOL_START - OWN_START);

@@ -57,8 +57,10 @@ static int64_t call_info(struct vcpu *vcpu)
 	info.bytes_per_cpu = PERCPU_PAGES * PAGE_BYTES;
 	info.mapped_pages = map_count();
 	info.physical_bits = machine.physical_bits;
-	info.ram_count = machine.ram_count;
-	memcpy(info.ram, machine.ram, sizeof(info.ram));
+	lock_take(&nested_lock);
+	info.ram_count = machine.ram->count;
+	memcpy(info.ram, machine.ram->range, sizeof(info.ram));
+	lock_give(&nested_lock);
 	memcpy(info.version, version, sizeof(version));
 	return hypercall_answer(vcpu->regs.rdi, vcpu->regs.rsi, &info, sizeof(info));
 }
@@ -134,15 +136,25 @@ static int64_t (*const call[HADAL_CALL_COUNT])(struct vcpu *vcpu) = {
 	[HADAL_CALL_EVENT_REQUEST] = hypercall_event_request,
 };
 
+/* The loader's own, by its key; to others they do not exist. */
+static __attribute__((noinline)) enum verdict loader_call(struct vcpu *vcpu, uint64_t number)
+{
+	if ((number != HADAL_CALL_RAM_ADD && number != HADAL_CALL_RAM_REMOVE) ||
+	    !vendor->in_kernel(vcpu) || !machine.key || vcpu->regs.r9 != machine.key) {
+		vcpu_inject_ud(vcpu);
+		return VERDICT_RETRY;
+	}
+	vcpu->regs.rax = hypercall_ram(vcpu, number == HADAL_CALL_RAM_ADD);
+	return VERDICT_DONE;
+}
+
 /* Ring 0 of 64-bit mode only; for everybody else there is no hypervisor. */
 enum verdict base_hypercall(struct vcpu *vcpu)
 {
 	uint64_t number = vcpu->regs.rax - HADAL_CALL_BASE;
 
-	if (number >= HADAL_CALL_COUNT || !vendor->in_kernel(vcpu)) {
-		vcpu_inject_ud(vcpu);
-		return VERDICT_RETRY;
-	}
+	if (number >= HADAL_CALL_COUNT || !vendor->in_kernel(vcpu))
+		return loader_call(vcpu, number);
 	vcpu->regs.rax = call[number](vcpu);
 	return VERDICT_DONE;
 }

@@ -12,6 +12,8 @@ int hypercall_answer(uint64_t gpa, uint64_t size, const void *from, size_t bytes
 int64_t hypercall_read(struct vcpu *vcpu);
 int64_t hypercall_write(struct vcpu *vcpu);
 int64_t hypercall_translate(struct vcpu *vcpu);
+/* RAM that comes and goes; in ram.c. */
+int64_t hypercall_ram(struct vcpu *vcpu, bool add);
 /* Pages that show others; in map.c. */
 int64_t hypercall_map(struct vcpu *vcpu);
 int64_t hypercall_unmap(struct vcpu *vcpu);

@@ -38,6 +38,20 @@ static int show_range(uint64_t base, const struct hadal_range *range)
 	return err;
 }
 
+int window_show_new(uint64_t start, uint64_t end)
+{
+	uint64_t base = machine.nested.window, until;
+	int err = 0;
+
+	if (!base || end > machine.nested.window_end - base)
+		return 0;
+	while (!err && (until = ram_next(machine.ram, &start, end, false))) {
+		err = show_range(base, &(struct hadal_range){start, until});
+		start = until;
+	}
+	return err;
+}
+
 static void unmap_all(struct vcpu *vcpu)
 {
 	uint64_t position = 0;
@@ -52,16 +66,15 @@ static void unmap_all(struct vcpu *vcpu)
 
 static int open_locked(struct vcpu *vcpu, uint64_t base)
 {
-	uint64_t top = machine.ram_count ? machine.ram[machine.ram_count - 1].end : 0;
-	uint64_t end = base + ((top + SIZE_1G - 1) & ~(SIZE_1G - 1));
+	uint64_t end = base + ((ram_end(machine.ram) + SIZE_1G - 1) & ~(SIZE_1G - 1));
 	int err = nested_window_open(&machine.nested, base, end);
 
 	if (err)
 		return err;
 	/* The identity may have come there on demand. */
 	unmap_all(vcpu);
-	for (uint32_t i = 0; !err && i < machine.ram_count; i++)
-		err = show_range(base, &machine.ram[i]);
+	for (uint32_t i = 0; !err && i < machine.ram->count; i++)
+		err = show_range(base, &machine.ram->range[i]);
 	if (err) {
 		unmap_all(vcpu);
 		nested_window_close(&machine.nested);

@@ -56,7 +56,7 @@ static bool in_ranges(const struct hadal_range *range, uint32_t count, uint64_t 
 
 bool memory_is_ram(uint64_t hpa)
 {
-	return in_ranges(machine.ram, machine.ram_count, hpa);
+	return ram_has(__atomic_load_n(&machine.ram, __ATOMIC_ACQUIRE), hpa);
 }
 
 bool memory_is_own(uint64_t hpa)
@@ -74,8 +74,16 @@ static bool aligned(uint64_t value)
 	return !(value & (PAGE_BYTES - 1));
 }
 
+static bool is_ram_range(uint64_t start, uint64_t end)
+{
+	return aligned(start) && aligned(end) && start < end &&
+	       end <= LAYOUT_DIRECT_END - LAYOUT_DIRECT_BASE &&
+	       !((end - 1) >> machine.physical_bits);
+}
+
 static int take_ram(const struct hadal_boot *boot)
 {
+	struct ram_map *map = machine.ram_maps;
 	uint64_t last = 0;
 
 	if (boot->ram_count > HADAL_MAX_RAM_RANGES)
@@ -83,13 +91,13 @@ static int take_ram(const struct hadal_boot *boot)
 	for (uint32_t i = 0; i < boot->ram_count; i++) {
 		const struct hadal_range *r = &boot->ram[i];
 
-		if (!aligned(r->start) || !aligned(r->end) || r->start < last ||
-		    r->end <= r->start || r->end > LAYOUT_DIRECT_END - LAYOUT_DIRECT_BASE)
+		if (!is_ram_range(r->start, r->end) || r->start < last)
 			return -EINVAL;
 		last = r->end;
-		machine.ram[i] = *r;
+		map->range[i] = *r;
 	}
-	machine.ram_count = boot->ram_count;
+	map->count = boot->ram_count;
+	machine.ram = map;
 	return 0;
 }
 
@@ -121,6 +129,7 @@ static int take_boot(const struct hadal_boot *boot)
 	machine.flags = boot->flags;
 	machine.trampoline = boot->trampoline;
 	machine.image_physical = boot->image_physical;
+	machine.key = boot->key;
 	machine.physical_bits = cpuid(0x80000008, 0).eax & 0xff;
 	err = take_ram(boot);
 	if (!err)
@@ -217,17 +226,72 @@ static int map_cpus(void)
 	return err;
 }
 
+static int map_ram(uint64_t start, uint64_t end)
+{
+	return pt_map(&machine.host, HADAL_DIRECT_BASE + start, start, end - start,
+		      PT_READ | PT_WRITE | PT_TYPE(MEMORY_WB));
+}
+
+/* What was mapped before an error may stay: it is remembered, and nobody uses it. */
+static int map_new_ram(uint64_t start, uint64_t end, struct ram_map *spare)
+{
+	uint64_t until;
+	int err = 0;
+
+	while (!err && (until = ram_next(&machine.mapped, &start, end, false))) {
+		err = ram_add(&machine.mapped, start, until, spare);
+		if (!err)
+			err = map_ram(start, until);
+		if (!err)
+			machine.mapped = *spare;
+		start = until;
+	}
+	return err;
+}
+
+static struct ram_map *spare_map(void)
+{
+	return &machine.ram_maps[machine.ram == machine.ram_maps];
+}
+
+int memory_add_ram(uint64_t start, uint64_t end)
+{
+	struct ram_map *next = spare_map();
+	int err = is_ram_range(start, end) ? 0 : -EINVAL;
+
+	if (!err)
+		err = map_new_ram(start, end, next);
+	if (!err)
+		err = ram_add(machine.ram, start, end, next);
+	if (!err)
+		__atomic_store_n(&machine.ram, next, __ATOMIC_RELEASE);
+	return err;
+}
+
+int memory_remove_ram(uint64_t start, uint64_t end)
+{
+	struct ram_map *next = spare_map();
+	int err;
+
+	if (!is_ram_range(start, end))
+		return -EINVAL;
+	for (uint32_t i = 0; i < machine.own_count; i++)
+		if (machine.own[i].start < end && start < machine.own[i].end)
+			return -EBUSY;
+	err = ram_remove(machine.ram, start, end, next);
+	if (!err)
+		__atomic_store_n(&machine.ram, next, __ATOMIC_RELEASE);
+	return err;
+}
+
 static int map_direct(void)
 {
 	uint64_t apic = apic_base();
 	int err = 0;
 
-	for (uint32_t i = 0; !err && i < machine.ram_count; i++) {
-		const struct hadal_range *r = &machine.ram[i];
-
-		err = pt_map(&machine.host, HADAL_DIRECT_BASE + r->start, r->start,
-			     r->end - r->start, PT_READ | PT_WRITE | PT_TYPE(MEMORY_WB));
-	}
+	for (uint32_t i = 0; !err && i < machine.ram->count; i++)
+		err = map_ram(machine.ram->range[i].start, machine.ram->range[i].end);
+	machine.mapped = *machine.ram;
 	if (!err && !memory_is_ram(apic))
 		err = pt_map(&machine.host, HADAL_DIRECT_BASE + apic, apic, PAGE_BYTES,
 			     PT_READ | PT_WRITE | PT_TYPE(MEMORY_UC));
@@ -265,8 +329,8 @@ int memory_init_nested(bool ept, bool has_1g)
 	uint64_t end = BIT(32);
 	int err;
 
-	if (machine.ram_count && machine.ram[machine.ram_count - 1].end > end)
-		end = machine.ram[machine.ram_count - 1].end;
+	if (ram_end(machine.ram) > end)
+		end = ram_end(machine.ram);
 	if (ept && machine.physical_bits > EPT_BITS)
 		log_line("EPT has 4 levels here: nothing above 256 TiB is mapped");
 	if (ept && end > BIT(EPT_BITS)) {

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <hadal/boot.h>
 #include "paging/nested.h"
+#include "paging/ram.h"
 #include "paging/view.h"
 
 struct vcpu;
@@ -20,8 +21,11 @@ struct machine {
 	uint64_t image_physical;
 	uint64_t trampoline;
 	uint64_t crossing_physical; /* mapped right behind the trampoline */
-	uint32_t ram_count;
-	struct hadal_range ram[HADAL_MAX_RAM_RANGES];
+	/* One of these is *ram; the other one is for the next change, under nested_lock. */
+	struct ram_map ram_maps[2];
+	const struct ram_map *ram;
+	struct ram_map mapped; /* all that was RAM at some time */
+	uint64_t key;          /* of those hypercalls that are the loader's alone */
 	uint32_t own_count;
 	struct hadal_range own[HADAL_MAX_POOL + 1]; /* the image and the pool */
 	uint64_t pool_pages;
@@ -57,6 +61,13 @@ uint64_t memory_image_physical(const void *address);
 uint64_t memory_physical(const void *address);
 
 bool memory_is_ram(uint64_t hpa);
+/*
+ * [start, end), page-aligned, is RAM from now on, or no longer; the caller holds nested_lock and
+ * makes all CPUs flush before the next change. Its mapping in the image's own tables stays: it
+ * would be the same one if it came back. -EINVAL, -EBUSY (the image's own), -ENOSPC, -ENOMEM.
+ */
+int memory_add_ram(uint64_t start, uint64_t end);
+int memory_remove_ram(uint64_t start, uint64_t end);
 /* The image's own memory, which nobody else may see. */
 bool memory_is_own(uint64_t hpa);
 /* A page of zeros, which the guest sees in place of these. */
