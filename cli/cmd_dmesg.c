@@ -144,26 +144,24 @@ static void print_record(void *ctx, const struct hadal_dmesg_record *record)
 		print_lines(record);
 }
 
+static int list_records(struct hadal_kernel *kernel, void *ctx, struct hadal_error *error)
+{
+	size_t lost;
+	int result = hadal_dmesg(kernel, print_record, ctx, &lost, error);
+
+	if (!result)
+		cli_warn_lost(lost, "log records");
+	return result;
+}
+
 static int run(void *data)
 {
 	const struct options *options = data;
 	struct printer printer = {.options = options};
-	struct cli_kernel source;
-	struct hadal_error error;
-	size_t lost;
-	int result;
 
 	if (options->where.json || options->where.columns)
 		cli_printer_begin(&printer.records, &kind, &options->where, NULL, NULL);
-	if (!cli_kernel_open(&source, options->where.image))
-		return CLI_FAILURE;
-	result = hadal_dmesg(source.kernel, print_record, &printer, &lost, &error);
-	if (result)
-		cli_fail(&error);
-	else
-		cli_warn_lost(lost, "log records");
-	cli_kernel_close(&source);
-	return result ? CLI_FAILURE : CLI_OK;
+	return cli_kernel_run(options->where.image, list_records, &printer);
 }
 
 static const struct cli_option options_table[] = {

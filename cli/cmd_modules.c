@@ -42,24 +42,23 @@ static void print_list(const struct options *options, const struct hadal_module_
 	cli_warn_lost(list->lost, "modules");
 }
 
+static int list_modules(struct hadal_kernel *kernel, void *ctx, struct hadal_error *error)
+{
+	const struct options *options = ctx;
+	struct hadal_module_list list;
+	int result = hadal_modules(kernel, &list, error);
+
+	if (!result)
+		print_list(options, &list);
+	hadal_modules_free(&list);
+	return result;
+}
+
 static int run(void *data)
 {
 	struct options *options = data;
-	struct hadal_module_list list;
-	struct cli_kernel source;
-	struct hadal_error error;
-	int result;
 
-	if (!cli_kernel_open(&source, options->where.image))
-		return CLI_FAILURE;
-	result = hadal_modules(source.kernel, &list, &error);
-	if (result)
-		cli_fail(&error);
-	else
-		print_list(options, &list);
-	hadal_modules_free(&list);
-	cli_kernel_close(&source);
-	return result ? CLI_FAILURE : CLI_OK;
+	return cli_kernel_run(options->where.image, list_modules, options);
 }
 
 const struct cli_command command_modules = {

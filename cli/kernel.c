@@ -2,6 +2,7 @@
 /* What the commands share that look into the kernel. */
 #include "kernel.h"
 
+#include "kernel/missing.h"
 #include "memory/image.h"
 
 /* What is known about builds of the kernel; removing it costs time and nothing else. */
@@ -81,6 +82,10 @@ void cli_kernel_close(struct cli_kernel *kernel)
 	cli_memory_close(&kernel->source);
 }
 
+/* What lists have said is missing from them, and whether of an image, which does not change. */
+static size_t lost_places;
+static bool of_image;
+
 int cli_kernel_run(const char *image, cli_kernel_work work, void *options)
 {
 	struct cli_kernel source;
@@ -89,20 +94,27 @@ int cli_kernel_run(const char *image, cli_kernel_work work, void *options)
 
 	if (!cli_kernel_open(&source, image))
 		return CLI_FAILURE;
+	of_image = image;
 	result = work(source.kernel, options, &error);
+	if (!result)
+		result = hadal_kernel_missing(source.kernel, &error);
 	if (result)
 		cli_fail(&error);
 	cli_kernel_close(&source);
-	return result ? CLI_FAILURE : CLI_OK;
+	return result || lost_places ? CLI_FAILURE : CLI_OK;
 }
 
 void cli_warn_lost(size_t lost, const char *what)
 {
-	if (lost)
-		fprintf(stderr,
-			"hadal: the kernel's list of %s is broken or changed too fast in %zu "
-			"place%s; some may be missing\n",
-			what, lost, lost > 1 ? "s" : "");
+	if (!lost)
+		return;
+	lost_places += lost;
+	fflush(stdout);
+	fprintf(stderr, "hadal: the kernel's list of %s %s in %zu place%s; some may be missing\n",
+		what,
+		of_image ? "is broken, or was changing while the image was taken,"
+			 : "is broken or changed too fast",
+		lost, lost > 1 ? "s" : "");
 }
 
 void cli_make_printable(char *name)

@@ -36,10 +36,13 @@ void cli_kernel_close(struct cli_kernel *source);
 typedef int (*cli_kernel_work)(struct hadal_kernel *kernel, void *options,
 			       struct hadal_error *error);
 
-/* Opens the kernel, does the work and says why when it failed. Returns an exit code. */
+/*
+ * Opens the kernel, does the work and says why when it failed. Returns an exit code: that of
+ * success only when nothing that the work needed was missing.
+ */
 int cli_kernel_run(const char *image, cli_kernel_work work, void *options);
 
-/* Says on stderr when a list could not be followed everywhere. */
+/* Says on stderr when a list could not be followed everywhere; cli_kernel_run then fails. */
 void cli_warn_lost(size_t lost, const char *what);
 
 /*

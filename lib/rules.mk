@@ -24,7 +24,7 @@ $(BUILD)/libhadal.a: $(LIB_OBJECTS)
 # Programs include <hadal.h> with -I$(PREFIX)/include/libhadal and link with -lhadal and LIB_LIBS.
 LIB_HEADERS := lib/hadal.h lib/error.h
 LIB_ROOM_HEADERS := $(addprefix lib/,device/window.h events/events.h memory/image.h memory/memory.h memory/space.h types/btf.h \
-	symbols/kallsyms.h kernel/find.h kernel/kernel.h walk/list.h walk/object.h walk/plan.h process/arguments.h \
+	symbols/kallsyms.h kernel/find.h kernel/kernel.h kernel/missing.h walk/list.h walk/object.h walk/plan.h process/arguments.h \
 	process/namespaces.h process/process.h file/files.h file/maps.h file/mount_namespaces.h file/mounts.h \
 	file/path.h net/sockets.h system/dmesg.h system/module.h)
 install:: all

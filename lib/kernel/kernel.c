@@ -289,8 +289,11 @@ struct hadal_kernel *hadal_kernel_open_cached(struct hadal_memory *memory,
 	if (!kernel || !kernel->cache || (directory && !kernel->facts_directory))
 		hadal_fail(error, ENOMEM, "Out of memory");
 	else if ((traces && !open_by_traces(kernel, traces, error)) ||
-		 (!open_by_search(kernel, error) && !describe(kernel, error)))
+		 (!open_by_search(kernel, error) && !describe(kernel, error))) {
+		/* What was tried on the way tells nothing of what is there. */
+		memory->missing = (struct hadal_missing){0};
 		return kernel;
+	}
 	hadal_kernel_close(kernel);
 	return NULL;
 }

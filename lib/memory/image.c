@@ -10,10 +10,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "memory/format.h"
 #include "memory/lime.h"
 
 /* More ranges of RAM than any file has that a tool wrote. */
 #define MAX_SEGMENTS 65536u
+/* Ends the name of a file, before the hole that its raw memory lacks. */
+#define HOLE ",hole="
 
 /* A range of RAM and where the file has it. */
 struct segment {
@@ -22,9 +25,10 @@ struct segment {
 };
 
 struct image {
-	const char *path;
+	const char *path; /* as it was given, also with a hole */
 	int fd;
-	uint64_t size; /* of the file, bytes */
+	uint64_t size;           /* of the file, bytes */
+	struct hadal_range hole; /* of raw memory, left out of the file; its end is 0 for none */
 	struct segment *segments;
 	struct hadal_range *ranges; /* those of the segments */
 	size_t count;
@@ -105,27 +109,81 @@ static int add_segment(struct image *image, uint64_t pa, uint64_t offset, uint64
 	return 0;
 }
 
-static int read_elf(struct image *image, struct hadal_error *error)
+/* A process's core has addresses of its own and no physical ones. */
+static bool is_of_process(const GElf_Phdr *header)
 {
-	Elf *elf;
-	size_t count = 0;
+	return !header->p_paddr && header->p_vaddr && !(header->p_vaddr >> 47);
+}
+
+static int damaged_elf(const struct image *image, const char *how, struct hadal_error *error)
+{
+	return hadal_fail(error, EINVAL, "%s is a damaged ELF file: %s", image->path, how);
+}
+
+/* Is it the core of a machine, and its table of segments in the file? */
+static int check_elf(const struct image *image, Elf *elf, struct hadal_error *error)
+{
+	GElf_Ehdr header;
+	uint64_t table;
+
+	if (!elf)
+		return damaged_elf(image, elf_errmsg(-1), error);
+	if (elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &header))
+		return damaged_elf(image, "its header makes no sense", error);
+	if (header.e_type != ET_CORE)
+		return hadal_fail(error, EINVAL,
+				  "%s is an ELF file, but a program, a library or an object and no "
+				  "core with memory",
+				  image->path);
+	if (header.e_machine != EM_X86_64)
+		return hadal_fail(error, EINVAL, "%s is the core of a machine other than x86-64",
+				  image->path);
+	table = (uint64_t)header.e_phentsize * header.e_phnum;
+	if (header.e_phnum != PN_XNUM &&
+	    (header.e_phoff > image->size || table > image->size - header.e_phoff))
+		return hadal_fail(error, EINVAL,
+				  "%s is cut short: its table of segments ends at byte %#llx, and "
+				  "the file at %#llx",
+				  image->path, (unsigned long long)(header.e_phoff + table),
+				  (unsigned long long)image->size);
+	return 0;
+}
+
+static int read_elf_segments(struct image *image, Elf *elf, struct hadal_error *error)
+{
+	size_t count, of_process = 0;
 	int result = 0;
 
-	elf_version(EV_CURRENT);
-	elf = elf_begin(image->fd, ELF_C_READ, NULL);
-	if (!elf || elf_kind(elf) != ELF_K_ELF || elf_getphdrnum(elf, &count))
-		result = hadal_fail(error, EINVAL, "%s is a damaged ELF file: %s", image->path,
-				    elf_errmsg(-1));
+	if (elf_getphdrnum(elf, &count))
+		return damaged_elf(image, elf_errmsg(-1), error);
 	for (size_t i = 0; !result && i < count; i++) {
 		GElf_Phdr header;
 
 		if (!gelf_getphdr(elf, i, &header))
-			result = hadal_fail(error, EINVAL, "%s is a damaged ELF file: %s",
-					    image->path, elf_errmsg(-1));
-		else if (header.p_type == PT_LOAD)
-			result = add_segment(image, header.p_paddr, header.p_offset,
-					     header.p_filesz, error);
+			return damaged_elf(image, elf_errmsg(-1), error);
+		if (header.p_type != PT_LOAD)
+			continue;
+		of_process += is_of_process(&header);
+		result =
+			add_segment(image, header.p_paddr, header.p_offset, header.p_filesz, error);
 	}
+	if (!result && of_process && of_process >= image->count)
+		return hadal_fail(error, EINVAL,
+				  "%s is the core of a process, and a machine's memory is needed",
+				  image->path);
+	return result;
+}
+
+static int read_elf(struct image *image, struct hadal_error *error)
+{
+	Elf *elf;
+	int result;
+
+	elf_version(EV_CURRENT);
+	elf = elf_begin(image->fd, ELF_C_READ, NULL);
+	result = check_elf(image, elf, error);
+	if (!result)
+		result = read_elf_segments(image, elf, error);
 	elf_end(elf);
 	return result;
 }
@@ -193,11 +251,31 @@ static int arrange(struct image *image, struct hadal_error *error)
 	return 0;
 }
 
+/* Raw memory: the offset is the physical address, but for a hole that the file leaves out. */
+static int read_raw(struct image *image, struct hadal_error *error)
+{
+	const struct hadal_range *hole = &image->hole;
+	int result;
+
+	if (!hole->end)
+		return add_segment(image, 0, 0, image->size, error);
+	if (hole->start >= image->size)
+		return hadal_fail(error, EINVAL,
+				  "%s ends at byte %#llx, before the hole that was given",
+				  image->path, (unsigned long long)image->size);
+	result = add_segment(image, 0, 0, hole->start, error);
+	return result ? result
+		      : add_segment(image, hole->end, hole->start, image->size - hole->start,
+				    error);
+}
+
 static int read_segments(struct image *image, struct hadal_error *error)
 {
 	static const uint8_t zstd[] = {0x28, 0xb5, 0x2f, 0xfd};
 	static const uint8_t lime[] = {'E', 'M', 'i', 'L'};
-	uint8_t magic[8] = {0};
+	uint8_t magic[HADAL_FORMAT_BYTES] = {0};
+	const struct hadal_format *format;
+	bool is_elf, is_lime;
 
 	if (pread(image->fd, magic, sizeof(magic), 0) < 0)
 		return hadal_fail(error, errno, "Cannot read memory image %s: %s", image->path,
@@ -205,23 +283,69 @@ static int read_segments(struct image *image, struct hadal_error *error)
 	if (!memcmp(magic, zstd, sizeof(zstd)))
 		return hadal_fail_kind(error, EINVAL, HADAL_ERROR_COMPRESSED,
 				       "%s is compressed with zstd", image->path);
-	if (!memcmp(magic, "KDUMP   ", 8))
+	format = hadal_format_of(magic);
+	if (format)
 		return hadal_fail(error, EINVAL,
-				  "%s is compressed by kdump; Hadal reads ELF cores, LiME and raw "
-				  "memory",
+				  "%s %s; Hadal reads ELF cores, LiME and raw memory: %s",
+				  image->path, format->what, format->remedy);
+	is_elf = !memcmp(magic, ELFMAG, SELFMAG);
+	is_lime = !memcmp(magic, lime, sizeof(lime));
+	if (image->hole.end && (is_elf || is_lime))
+		return hadal_fail(error, EINVAL,
+				  "%s says itself where its memory is; a hole can be given for raw "
+				  "memory only",
 				  image->path);
-	if (!memcmp(magic, ELFMAG, SELFMAG))
-		return read_elf(image, error);
-	if (!memcmp(magic, lime, sizeof(lime)))
-		return read_lime(image, error);
-	return add_segment(image, 0, 0, image->size, error);
+	return is_elf    ? read_elf(image, error)
+	       : is_lime ? read_lime(image, error)
+			 : read_raw(image, error);
+}
+
+/* Reads "START-END" of a hole: whole pages, in order. */
+static int parse_hole(struct image *image, const char *text, struct hadal_error *error)
+{
+	char *rest;
+
+	errno = 0;
+	image->hole.start = strtoull(text, &rest, 0);
+	if (*rest == '-')
+		image->hole.end = strtoull(rest + 1, &rest, 0);
+	if (errno || *rest || image->hole.start >= image->hole.end ||
+	    (image->hole.start | image->hole.end) % 4096)
+		return hadal_fail(error, EINVAL,
+				  "The hole '%s' is not START-END in whole pages, such as "
+				  "0xc0000000-0x100000000",
+				  text);
+	return 0;
+}
+
+/* Opens the file, or what its name begins with when it ends in a hole and is no file's. */
+static int open_named(struct image *image, struct hadal_error *error)
+{
+	const char *hole = strstr(image->path, HOLE);
+	char *name;
+	int result;
+
+	image->fd = open(image->path, O_RDONLY | O_CLOEXEC);
+	if (image->fd >= 0 || errno != ENOENT || !hole)
+		return 0;
+	result = parse_hole(image, hole + strlen(HOLE), error);
+	if (result)
+		return result;
+	name = strndup(image->path, hole - image->path);
+	if (!name)
+		return no_memory(error);
+	image->fd = open(name, O_RDONLY | O_CLOEXEC);
+	free(name);
+	return 0;
 }
 
 static int open_file(struct image *image, struct hadal_error *error)
 {
 	struct stat st;
+	int result = open_named(image, error);
 
-	image->fd = open(image->path, O_RDONLY | O_CLOEXEC);
+	if (result)
+		return result;
 	if (image->fd < 0)
 		return hadal_fail(error, errno, "Cannot open memory image %s: %s", image->path,
 				  strerror(errno));
@@ -240,6 +364,7 @@ int hadal_image_open(const char *path, struct hadal_memory *memory, struct hadal
 
 	if (!image)
 		return no_memory(error);
+	image->fd = -1;
 	image->path = path;
 	result = open_file(image, error);
 	if (!result)
@@ -256,6 +381,7 @@ int hadal_image_open(const char *path, struct hadal_memory *memory, struct hadal
 		.ctx = image,
 		.ranges = image->ranges,
 		.range_count = image->count,
+		.is_image = true,
 	};
 	return 0;
 }

@@ -5,6 +5,23 @@
 #include <errno.h>
 #include <limits.h>
 
+/* Notes len bytes at pa as missing; several threads may read. */
+static void note_missing(struct hadal_missing *missing, uint64_t pa, size_t len)
+{
+	uint64_t first = __atomic_load_n(&missing->first, __ATOMIC_RELAXED);
+	uint64_t last = __atomic_load_n(&missing->last, __ATOMIC_RELAXED);
+	bool none = !__atomic_fetch_add(&missing->reads, 1, __ATOMIC_RELAXED);
+
+	while ((none || pa < first) &&
+	       !__atomic_compare_exchange_n(&missing->first, &first, pa, false, __ATOMIC_RELAXED,
+					    __ATOMIC_RELAXED))
+		;
+	while (pa + len - 1 > last &&
+	       !__atomic_compare_exchange_n(&missing->last, &last, pa + len - 1, false,
+					    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+}
+
 ssize_t hadal_memory_read(struct hadal_memory *memory, uint64_t pa, void *buf, size_t len)
 {
 	size_t done = 0;
@@ -15,10 +32,10 @@ ssize_t hadal_memory_read(struct hadal_memory *memory, uint64_t pa, void *buf, s
 		ssize_t got = memory->read(memory->ctx, pa + done, (char *)buf + done, len - done);
 
 		__atomic_fetch_add(&memory->reads, 1, __ATOMIC_RELAXED);
-		if (got < 0 && !done)
-			return got;
-		if (got <= 0 || (size_t)got > len - done)
-			break;
+		if (got <= 0 || (size_t)got > len - done) {
+			note_missing(&memory->missing, pa + done, len - done);
+			return got < 0 && !done ? got : (ssize_t)done;
+		}
 		__atomic_fetch_add(&memory->bytes_read, got, __ATOMIC_RELAXED);
 		done += got;
 	}

@@ -2,6 +2,7 @@
 #ifndef HADAL_LIB_MEMORY_MEMORY_H
 #define HADAL_LIB_MEMORY_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -9,6 +10,12 @@
 #include <hadal/abi.h>
 
 #include "error.h"
+
+/* What was asked for and is not there: between these addresses, not necessarily all of it. */
+struct hadal_missing {
+	uint64_t reads; /* that failed or fell short */
+	uint64_t first, last;
+};
 
 /*
  * A machine's physical memory: the device, a dump file or a test image. Whoever makes one fills
@@ -31,6 +38,8 @@ struct hadal_memory {
 	void *ctx;
 	const struct hadal_range *ranges;
 	size_t range_count;
+	bool is_image; /* cannot change; what it lacks is missing for good */
+	struct hadal_missing missing;
 	/* How often read was called and what it gave, for measurements. */
 	uint64_t reads;
 	uint64_t bytes_read;

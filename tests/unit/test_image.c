@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Sources: lib/error.c lib/memory/memory.c lib/memory/image.c lib/dump/view.c lib/dump/elf.c
+// Sources: lib/error.c lib/memory/memory.c lib/memory/format.c lib/memory/image.c lib/dump/view.c lib/dump/elf.c
 // Libraries: -lelf
 /* Files as memory: read right, or refused with a reason. */
 #include "unit.h"
@@ -175,7 +175,7 @@ static void what_is_cut_short_or_damaged_is_refused(void **state)
 	(void)state;
 	elf_file(&file);
 	expect_refused(&file, file.size - 1, "is cut short");
-	expect_refused(&file, sizeof(Elf64_Ehdr) + 8, "has no memory");
+	expect_refused(&file, sizeof(Elf64_Ehdr) + 8, "is cut short: its table");
 	segment = (Elf64_Phdr *)(file.bytes + ((Elf64_Ehdr *)file.bytes)->e_phoff);
 	segment[2].p_paddr = UINT64_MAX - 0x1000;
 	expect_refused(&file, file.size, "damaged");
@@ -198,15 +198,97 @@ static void what_is_cut_short_or_damaged_is_refused(void **state)
 
 static void what_is_compressed_is_named(void **state)
 {
+	static const struct {
+		const char *magic, *why;
+	} formats[] = {
+		{"\x28\xb5\x2f\xfd", "compressed with zstd"},
+		{"KDUMP   ", "makedumpfile -E"},
+		{"AVML", "avml-convert"},
+		{"makedumpfile", "makedumpfile -R"},
+		{"\x1f\x8b", "gunzip"},
+		{"QFI\xfb", "qemu-img convert"},
+		{"\xd1\xba\xd1\xba", ".vmem"},
+	};
 	struct file file;
 
 	(void)state;
 	raw_file(&file);
-	memcpy(file.bytes, "\x28\xb5\x2f\xfd", 4);
-	expect_refused(&file, file.size, "compressed with zstd");
-	memcpy(file.bytes, "KDUMP   ", 8);
-	expect_refused(&file, file.size, "kdump");
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		memset(file.bytes, 0, 16);
+		memcpy(file.bytes, formats[i].magic, strlen(formats[i].magic));
+		expect_refused(&file, file.size, formats[i].why);
+	}
 	expect_refused(&file, 0, "non-empty");
+	remove_file(&file);
+}
+
+static void what_is_elf_and_no_machine_is_named(void **state)
+{
+	struct file file;
+	Elf64_Ehdr *header;
+	Elf64_Phdr *segment;
+
+	(void)state;
+	elf_file(&file);
+	header = (Elf64_Ehdr *)file.bytes;
+	segment = (Elf64_Phdr *)(file.bytes + header->e_phoff);
+	header->e_type = ET_DYN;
+	expect_refused(&file, file.size, "a program");
+	header->e_type = ET_CORE;
+	header->e_machine = EM_AARCH64;
+	expect_refused(&file, file.size, "other than x86-64");
+	header->e_machine = EM_X86_64;
+	header->e_ident[EI_CLASS] = 77;
+	expect_refused(&file, file.size, "its header makes no sense");
+	header->e_ident[EI_CLASS] = ELFCLASS64;
+	for (int i = 0; i < header->e_phnum; i++) {
+		segment[i].p_paddr = 0;
+		segment[i].p_vaddr = 0x400000;
+	}
+	expect_refused(&file, file.size, "core of a process");
+	remove_file(&file);
+}
+
+static void open_with_hole(const struct file *file, const char *hole, int result,
+			   struct hadal_memory *memory, const char *why)
+{
+	struct hadal_error error = {.text = ""};
+	char path[80];
+
+	snprintf(path, sizeof(path), "%s%s", file->path, hole);
+	assert_int_equal(hadal_image_open(path, memory, &error), result);
+	if (!strstr(error.text, why))
+		fail_msg("'%s' does not say '%s'", error.text, why);
+}
+
+static void a_hole_that_was_left_out_can_be_given(void **state)
+{
+	struct hadal_memory memory;
+	struct file file;
+	uint8_t got[8];
+
+	(void)state;
+	raw_file(&file);
+	write_file(&file, file.size);
+	open_with_hole(&file, ",hole=0x8000-0x20000", 0, &memory, "");
+	assert_int_equal(memory.range_count, 2);
+	assert_int_equal(hadal_memory_read(&memory, 0x20000, got, 8), 8);
+	assert_memory_equal(got, file.bytes + 0x8000, 8);
+	assert_int_equal(memory.missing.reads, 0);
+	assert_int_equal(hadal_memory_read(&memory, 0x7ffc, got, 8), 4);
+	assert_int_equal(hadal_memory_read(&memory, 0x9000, got, 8), -EFAULT);
+	assert_int_equal(memory.missing.reads, 2);
+	assert_int_equal(memory.missing.first, 0x8000);
+	assert_int_equal(memory.missing.last, 0x9007);
+	hadal_memory_close(&memory);
+	open_with_hole(&file, ",hole=0x20000-0x8000", -EINVAL, &memory, "START-END");
+	open_with_hole(&file, ",hole=0x8000", -EINVAL, &memory, "START-END");
+	open_with_hole(&file, ",hole=0x8000-0x8001", -EINVAL, &memory, "START-END");
+	open_with_hole(&file, ",hole=0x100000-0x200000", -EINVAL, &memory, "before the hole");
+	remove_file(&file);
+	lime_file(&file);
+	write_file(&file, file.size);
+	open_with_hole(&file, ",hole=0x8000-0x20000", -EINVAL, &memory, "says itself");
 	remove_file(&file);
 }
 
@@ -217,6 +299,8 @@ int main(void)
 		cmocka_unit_test(segments_that_overlap_are_cut),
 		cmocka_unit_test(what_is_cut_short_or_damaged_is_refused),
 		cmocka_unit_test(what_is_compressed_is_named),
+		cmocka_unit_test(what_is_elf_and_no_machine_is_named),
+		cmocka_unit_test(a_hole_that_was_left_out_can_be_given),
 	};
 
 	for (size_t i = 0; i < RAM_BYTES; i++)

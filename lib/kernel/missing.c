@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+/* What was needed of an image and is not in it. */
+#include "kernel/missing.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#define FOUR_GIB (1ull << 32)
+
+/* Where the machine's RAM ends, as the kernel knows it; 0 when it cannot be told. */
+static uint64_t end_of_ram(struct hadal_kernel *kernel)
+{
+	struct hadal_lookup symbol = {.name = "max_pfn"};
+	uint64_t frames;
+
+	if (hadal_kernel_lookup(kernel, &symbol, 1, NULL) ||
+	    hadal_space_read_u64(hadal_kernel_space(kernel), symbol.address, &frames) ||
+	    frames > UINT64_MAX / HADAL_PAGE_SIZE)
+		return 0;
+	return frames * HADAL_PAGE_SIZE;
+}
+
+/*
+ * RAM continues at 4 GiB, behind a hole that some tools leave out of raw images. Returns where the
+ * hole would have to be, or 0 when that does not explain the image.
+ */
+static uint64_t left_out_hole(struct hadal_kernel *kernel, const struct hadal_memory *memory)
+{
+	uint64_t ram_end = end_of_ram(kernel), size;
+
+	if (memory->range_count != 1 || memory->ranges[0].start || ram_end <= FOUR_GIB)
+		return 0;
+	size = memory->ranges[0].end;
+	return size < ram_end && ram_end - size < FOUR_GIB ? FOUR_GIB - (ram_end - size) : 0;
+}
+
+int hadal_kernel_missing(struct hadal_kernel *kernel, struct hadal_error *error)
+{
+	struct hadal_memory *memory = hadal_page_cache_memory(hadal_kernel_space(kernel)->cache);
+	struct hadal_missing missing = memory->missing;
+	uint64_t hole;
+
+	if (!memory->is_image || !missing.reads)
+		return 0;
+	hole = left_out_hole(kernel, memory);
+	if (hole)
+		return hadal_fail(error, ENODATA,
+				  "Physical memory %#" PRIx64 " to %#" PRIx64
+				  " is not in this image, and %" PRIu64
+				  " reads needed some of it. The image is as long as if the hole "
+				  "below 4 GiB was left out of it: add ,hole=%#" PRIx64
+				  "-0x100000000 to its name",
+				  missing.first, missing.last, missing.reads, hole);
+	return hadal_fail(error, ENODATA,
+			  "Physical memory %#" PRIx64 " to %#" PRIx64
+			  " is not in this image, and %" PRIu64
+			  " reads needed some of it: what was there is missing from the answer",
+			  missing.first, missing.last, missing.reads);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HADAL_LIB_KERNEL_MISSING_H
+#define HADAL_LIB_KERNEL_MISSING_H
+
+#include "kernel/kernel.h"
+
+/*
+ * Was all there that has been read since the kernel was found? Returns 0, or -ENODATA with a
+ * sentence in error about the physical memory that the image lacks. Of a running machine, whose
+ * memory is all there, it always returns 0.
+ */
+int hadal_kernel_missing(struct hadal_kernel *kernel, struct hadal_error *error);
+
+#endif
