@@ -106,6 +106,14 @@ static struct json_object *json_flags(const void *record, void *ctx)
 	return is_open(record) ? json_object_new_uint64(row->flags) : NULL;
 }
 
+static struct json_object *json_path_cut(const void *record, void *ctx)
+{
+	const struct row *row = record;
+
+	(void)ctx;
+	return hadal_path_is_cut(row->path) ? json_object_new_boolean(true) : NULL;
+}
+
 #define AT(member) offsetof(struct row, member), NULL, NULL
 
 static const struct cli_column columns[] = {
@@ -122,6 +130,8 @@ static const struct cli_column columns[] = {
 	 "number, with fd: where it is read or written next"},
 	{"inode", NULL, 10, CLI_COLUMN_U64, AT(inode), "number of the inode"},
 	{"file", NULL, 18, CLI_COLUMN_HEX, AT(address), "its struct file"},
+	{"path_cut", NULL, 5, CLI_COLUMN_JSON, 0, NULL, json_path_cut,
+	 "true when the path is too long and its beginning is cut"},
 	{"path", "PATH", 0, CLI_COLUMN_STRING, AT(path), "as in /proc/PID/fd"},
 	{0},
 };

@@ -2,6 +2,8 @@
 /* hadal symbols */
 #include "kernel.h"
 #include "parse.h"
+#include "system/module_symbols.h"
+#include "system/symbolize.h"
 #include "text.h"
 
 #include <errno.h>
@@ -45,7 +47,17 @@ static void print_kernel_json(const struct hadal_kernel_info *info, size_t symbo
 	cli_print_json(object);
 }
 
-static void print_symbol(struct hadal_symbol *symbol, uint64_t address, bool json)
+/* What is printed, and where it is looked for. */
+struct search {
+	struct hadal_kernel *kernel;
+	struct hadal_kallsyms *symbols;
+	struct hadal_symbolizer *symbolizer;
+	bool json;
+};
+
+/* module: NULL for the kernel's own. */
+static void print_symbol(struct hadal_symbol *symbol, const char *module, uint64_t address,
+			 bool json)
 {
 	uint64_t offset = address - symbol->address;
 	struct json_object *object;
@@ -55,6 +67,8 @@ static void print_symbol(struct hadal_symbol *symbol, uint64_t address, bool jso
 		printf("%016" PRIx64 " %c %s", address, symbol->type, symbol->name);
 		if (offset)
 			printf("+%#" PRIx64, offset);
+		if (module)
+			printf("\t[%s]", module);
 		putchar('\n');
 		return;
 	}
@@ -64,73 +78,132 @@ static void print_symbol(struct hadal_symbol *symbol, uint64_t address, bool jso
 	json_object_object_add(object, "name", text_json(symbol->name, strlen(symbol->name)));
 	if (offset)
 		cli_json_hex(object, "offset", offset);
+	if (module)
+		json_object_object_add(object, "module", text_json(module, strlen(module)));
 	cli_print_json(object);
 }
 
-/* Prints all symbols with that name, or the one that the address belongs to; false if none. */
-static bool print_matches(struct hadal_kallsyms *symbols, const char *text, bool json)
+/* Prints the symbols of a module, or only those with a name. Returns how many these are. */
+static size_t print_module(const struct search *search, const struct hadal_module *module,
+			   const char *name)
 {
-	struct hadal_symbol symbol;
-	bool found = false;
-	uint64_t address;
-
-	if (!strncmp(text, "0x", 2) && !parse_number(text, &address)) {
-		ssize_t index = hadal_kallsyms_nearest(symbols, address);
-
-		if (index < 0 || hadal_kallsyms_get(symbols, index, &symbol))
-			return false;
-		print_symbol(&symbol, address, json);
-		return true;
-	}
-	for (size_t i = 0; !hadal_kallsyms_get(symbols, i, &symbol); i++) {
-		if (strcmp(symbol.name, text))
-			continue;
-		print_symbol(&symbol, symbol.address, json);
-		found = true;
-	}
-	return found;
-}
-
-static int print_symbols(struct hadal_kallsyms *symbols, const struct options *options)
-{
+	struct hadal_module_symbols symbols;
 	struct hadal_symbol symbol;
 	struct hadal_error error;
-	int result = CLI_OK;
+	size_t shown = 0;
 
-	for (int i = 0; i < options->names.count; i++) {
-		if (print_matches(symbols, options->names.items[i], options->where.json))
-			continue;
-		hadal_fail(&error, ENOENT, "This kernel has no symbol %s", options->names.items[i]);
-		result = cli_fail(&error);
+	if (hadal_module_symbols(search->kernel, module, &symbols, &error)) {
+		cli_fail(&error);
+		cli_warn_lost(1, "symbols of modules");
 	}
+	for (size_t i = 0; i < symbols.count; i++) {
+		if (name && strcmp(symbols.items[i].name, name))
+			continue;
+		symbol.address = symbols.items[i].address;
+		symbol.type = symbols.items[i].type;
+		snprintf(symbol.name, sizeof(symbol.name), "%s", symbols.items[i].name);
+		print_symbol(&symbol, module->name, symbol.address, search->json);
+		shown++;
+	}
+	cli_warn_lost(symbols.lost, "symbols of modules");
+	hadal_module_symbols_free(&symbols);
+	return shown;
+}
+
+/* Prints all symbols of kernel and modules, or only those with a name. Returns how many. */
+static size_t print_all(const struct search *search, const char *name)
+{
+	const struct hadal_module_list *modules = hadal_symbolizer_modules(search->symbolizer);
+	struct hadal_symbol symbol;
+	size_t shown = 0;
+
+	for (size_t i = 0; !hadal_kallsyms_get(search->symbols, i, &symbol); i++) {
+		if (name && strcmp(symbol.name, name))
+			continue;
+		print_symbol(&symbol, NULL, symbol.address, search->json);
+		shown++;
+	}
+	for (size_t i = 0; i < modules->count; i++)
+		shown += print_module(search, &modules->items[i], name);
+	cli_warn_lost(modules->lost, "modules");
+	return shown;
+}
+
+static int print_address(const struct search *search, uint64_t address, struct hadal_error *error)
+{
+	struct hadal_symbol_place place;
+
+	if (!hadal_symbol_at(search->symbolizer, address, &place))
+		return hadal_fail(error, ENOENT,
+				  "The address %#" PRIx64
+				  " belongs to no symbol of the kernel or its modules",
+				  address);
+	print_symbol(&place.symbol, place.module ? place.module->name : NULL, address,
+		     search->json);
+	return 0;
+}
+
+static int print_one(const struct search *search, const char *name, struct hadal_error *error)
+{
+	uint64_t address;
+
+	if (!strncmp(name, "0x", 2) && !parse_number(name, &address))
+		return print_address(search, address, error);
+	return print_all(search, name)
+		       ? 0
+		       : hadal_fail(error, ENOENT, "This kernel has no symbol %s", name);
+}
+
+/* The last failure is what the caller says; those before it are said here. */
+static int print_those(const struct search *search, const struct cli_rest *names,
+		       struct hadal_error *error)
+{
+	struct hadal_error failure;
+	int result = 0;
+
+	for (int i = 0; i < names->count; i++) {
+		int failed = print_one(search, names->items[i], &failure);
+
+		if (!failed)
+			continue;
+		if (result)
+			cli_fail(error);
+		*error = failure;
+		result = failed;
+	}
+	return result;
+}
+
+static int print_symbols(struct hadal_kernel *kernel, void *ctx, struct hadal_error *error)
+{
+	const struct options *options = ctx;
+	struct search search = {.kernel = kernel, .json = options->where.json};
+	int result = 0;
+
+	search.symbols = hadal_kernel_symbols(kernel, error);
+	if (!search.symbols)
+		return -ENOENT;
+	if (options->info) {
+		(search.json ? print_kernel_json : print_kernel)(
+			hadal_kernel_info(kernel), hadal_kallsyms_count(search.symbols));
+		return 0;
+	}
+	search.symbolizer = hadal_symbolizer_new(kernel, error);
+	if (!search.symbolizer)
+		return -ENOENT;
 	if (options->names.count)
-		return result;
-	for (size_t i = 0; !hadal_kallsyms_get(symbols, i, &symbol); i++)
-		print_symbol(&symbol, symbol.address, options->where.json);
-	return CLI_OK;
+		result = print_those(&search, &options->names, error);
+	else
+		print_all(&search, NULL);
+	hadal_symbolizer_free(search.symbolizer);
+	return result;
 }
 
 static int run(void *data)
 {
 	struct options *options = data;
-	struct hadal_kallsyms *symbols;
-	struct cli_kernel source;
-	struct hadal_error error;
-	int result = CLI_OK;
 
-	if (!cli_kernel_open(&source, options->where.image))
-		return CLI_FAILURE;
-	symbols = hadal_kernel_symbols(source.kernel, &error);
-	if (!symbols)
-		result = cli_fail(&error);
-	else if (!options->info)
-		result = print_symbols(symbols, options);
-	else if (options->where.json)
-		print_kernel_json(hadal_kernel_info(source.kernel), hadal_kallsyms_count(symbols));
-	else
-		print_kernel(hadal_kernel_info(source.kernel), hadal_kallsyms_count(symbols));
-	cli_kernel_close(&source);
-	return result;
+	return cli_kernel_run(options->where.image, print_symbols, options);
 }
 
 static const struct cli_option options_table[] = {
@@ -147,9 +220,9 @@ const struct cli_command command_symbols = {
 	.alias = "syms",
 	.group = CLI_GROUP_KERNEL,
 	.summary = "print kernel symbols, its version and its place",
-	.about = "Print the kernel's symbols as found in its memory: all of them as "
-		 "/proc/kallsyms does for root, or those with the names given, or the ones "
-		 "that addresses belong to.",
+	.about = "Print the symbols of the kernel and its modules as found in its memory: all of "
+		 "them as /proc/kallsyms does for root, or those with the names given, or the "
+		 "ones that addresses belong to.",
 	.more = "With --json, one object a line.",
 	.options = options_table,
 	.arguments = arguments,

@@ -111,10 +111,8 @@ void cli_warn_lost(size_t lost, const char *what)
 	lost_places += lost;
 	fflush(stdout);
 	fprintf(stderr, "hadal: the kernel's list of %s %s in %zu place%s; some may be missing\n",
-		what,
-		of_image ? "is broken, or was changing while the image was taken,"
-			 : "is broken or changed too fast",
-		lost, lost > 1 ? "s" : "");
+		what, of_image ? "could not be followed" : "is broken or changed too fast", lost,
+		lost > 1 ? "s" : "");
 }
 
 void cli_make_printable(char *name)

@@ -94,10 +94,9 @@ static int visit_file(struct file_walk *walk, enum hadal_file_use use, int32_t f
 	file.mode = hadal_plan_read(&files->plan, INODE_MODE, inode);
 	if (walk->sockets_only && !S_ISSOCK(file.mode))
 		return 0;
-	if (hadal_path_of_file(files->paths, address, files->path) < 0) {
+	/* Then the path tells so by itself. */
+	if (hadal_path_of_file(files->paths, address, files->path) < 0)
 		(*walk->lost)++;
-		return 0;
-	}
 	mode = hadal_object_value(object, FILE_MODE);
 	file.readable = mode & FMODE_READ;
 	file.writable = mode & FMODE_WRITE;
@@ -116,10 +115,8 @@ static int visit_directory(struct file_walk *walk, enum hadal_file_use use, uint
 	uint64_t inode = hadal_plan_read(&files->plan, DENTRY_INODE,
 					 hadal_plan_read(&files->plan, PATH_DENTRY, path));
 
-	if (hadal_path_at(files->paths, path, files->path) < 0) {
+	if (hadal_path_at(files->paths, path, files->path) < 0)
 		(*walk->lost)++;
-		return 0;
-	}
 	file.mode = hadal_plan_read(&files->plan, INODE_MODE, inode);
 	file.inode = hadal_plan_read(&files->plan, INODE_NUMBER, inode);
 	return walk->visit(walk->ctx, walk->process, &file);

@@ -154,8 +154,9 @@ static void find_paths(struct hadal_mounts *mounts, uint64_t parent)
 	bool top = parent == mount->address;
 
 	if (hadal_path_text(mounts->paths, parent + vfs,
-			    top ? root : hadal_object_value(mount, MOUNTPOINT), mounts->path) < 0 ||
-	    hadal_path_text(mounts->paths, 0, root, mounts->root) < 0)
+			    top ? root : hadal_object_value(mount, MOUNTPOINT), mounts->path) < 0)
+		(*mounts->lost)++;
+	if (hadal_path_text(mounts->paths, 0, root, mounts->root) < 0)
 		(*mounts->lost)++;
 	if (hadal_space_read_string(mounts->plan.space, source, mounts->source,
 				    sizeof(mounts->source)) <= 0)

@@ -83,8 +83,8 @@ struct text {
 
 static int prepend(struct text *text, const char *piece, size_t len)
 {
-	/* The first byte is kept for the "?" of a path that breaks. */
-	if (len > (size_t)(text->at - text->start) - 1)
+	/* Room is kept for what marks a path that breaks or is cut. */
+	if (len > (size_t)(text->at - text->start) - strlen(HADAL_PATH_CUT))
 		return -ENAMETOOLONG;
 	text->at -= len;
 	memcpy(text->at, piece, len);
@@ -244,12 +244,17 @@ ssize_t hadal_path_text(struct hadal_paths *paths, uint64_t vfsmount, uint64_t d
 		text.at = buffer + HADAL_PATH_MAX - 1;
 		*text.at = '\0';
 		result = make_text(paths, vfsmount, dentry, &text);
-		if (!result)
+		if (!result || result == -ENAMETOOLONG)
 			break;
 		hadal_space_flush(paths->plan.space);
 	}
-	if (result)
+	if (result == -ENAMETOOLONG) {
+		text.at -= strlen(HADAL_PATH_CUT);
+		memcpy(text.at, HADAL_PATH_CUT, strlen(HADAL_PATH_CUT));
+		result = 0;
+	} else if (result) {
 		*--text.at = '?';
+	}
 	len = buffer + HADAL_PATH_MAX - 1 - text.at;
 	memmove(buffer, text.at, len + 1);
 	return result ? result : (ssize_t)len;

@@ -2,10 +2,14 @@
 #ifndef HADAL_LIB_FILE_PATH_H
 #define HADAL_LIB_FILE_PATH_H
 
+#include <string.h>
+
 #include "kernel/kernel.h"
 
 /* As long as the kernel's own, PATH_MAX, with what is put before or behind it. */
 #define HADAL_PATH_MAX (4096 + 32)
+/* Begins a path that is longer than that, and whose beginning is cut; no whole path begins so. */
+#define HADAL_PATH_CUT "..."
 
 /*
  * Turns a struct path of the kernel into text: up from its dentry, and over from each mount's root
@@ -14,6 +18,11 @@
  * "net:[4026531840]", "/memfd:name (deleted)"; not escaped, and as hostile as the machine is.
  */
 struct hadal_paths;
+
+static inline bool hadal_path_is_cut(const char *path)
+{
+	return !strncmp(path, HADAL_PATH_CUT, strlen(HADAL_PATH_CUT));
+}
 
 /* The kernel must outlive the result. Returns NULL with a sentence in error. */
 struct hadal_paths *hadal_paths_open(struct hadal_kernel *kernel, struct hadal_error *error);

@@ -11,6 +11,7 @@
 
 #include "kernel/facts.h"
 #include "kernel/identity.h"
+#include "kernel/missing.h"
 
 /* Where Linux is linked to run: __START_KERNEL_map plus the default CONFIG_PHYSICAL_START. */
 #define LINK_BASE 0xffffffff81000000ull
@@ -168,7 +169,8 @@ static int open_by_search(struct hadal_kernel *kernel, struct hadal_error *error
 	}
 	return hadal_fail(error, ENOENT,
 			  "No Linux kernel found in this memory; it must be x86-64 Linux 5.10 or "
-			  "later, and the memory complete");
+			  "later, and the memory complete%s",
+			  hadal_missing_hole_advice(memory));
 }
 
 /* Goes over to the kernel's own root, which stays when the process of the traces is gone. */

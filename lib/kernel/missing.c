@@ -6,6 +6,8 @@
 #include <inttypes.h>
 
 #define FOUR_GIB (1ull << 32)
+/* A machine with less RAM has all of it below the hole. */
+#define HOLE_FROM (2ull << 30)
 
 /* Where the machine's RAM ends, as the kernel knows it; 0 when it cannot be told. */
 static uint64_t end_of_ram(struct hadal_kernel *kernel)
@@ -20,6 +22,11 @@ static uint64_t end_of_ram(struct hadal_kernel *kernel)
 	return frames * HADAL_PAGE_SIZE;
 }
 
+static bool is_raw(const struct hadal_memory *memory)
+{
+	return memory->is_image && memory->range_count == 1 && !memory->ranges[0].start;
+}
+
 /*
  * RAM continues at 4 GiB, behind a hole that some tools leave out of raw images. Returns where the
  * hole would have to be, or 0 when that does not explain the image.
@@ -28,10 +35,19 @@ static uint64_t left_out_hole(struct hadal_kernel *kernel, const struct hadal_me
 {
 	uint64_t ram_end = end_of_ram(kernel), size;
 
-	if (memory->range_count != 1 || memory->ranges[0].start || ram_end <= FOUR_GIB)
+	if (!is_raw(memory) || ram_end <= FOUR_GIB)
 		return 0;
 	size = memory->ranges[0].end;
 	return size < ram_end && ram_end - size < FOUR_GIB ? FOUR_GIB - (ram_end - size) : 0;
+}
+
+const char *hadal_missing_hole_advice(const struct hadal_memory *memory)
+{
+	return is_raw(memory) && memory->ranges[0].end > HOLE_FROM
+		       ? ". If the hole below 4 GiB is left out of this image, add "
+			 ",hole=START-0x100000000 to its name, where START is the end of the RAM "
+			 "below: 0xc0000000 on QEMU's pc, 0x80000000 on its q35"
+		       : "";
 }
 
 int hadal_kernel_missing(struct hadal_kernel *kernel, struct hadal_error *error)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "kernel/missing.h"
 #include "walk/address_map.h"
 #include "file/files.h"
 #include "walk/object.h"
@@ -141,7 +142,9 @@ static int judge_all(struct collector *collector, bool first)
 		const size_t *inode = hadal_address_map_find(&collector->suspects, socket->sock);
 
 		socket->hidden = judge(socket);
-		if (!first && !(inode && *inode == socket->inode))
+		/* What an image lacks is not hidden. */
+		if ((!first && !(inode && *inode == socket->inode)) ||
+		    hadal_kernel_missing(collector->kernel, NULL))
 			socket->hidden = HADAL_SOCKET_SEEN;
 		if (socket->hidden != HADAL_SOCKET_SEEN)
 			result = hadal_address_map_add(&suspects, socket->sock, socket->inode);

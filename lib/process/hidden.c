@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "kernel/missing.h"
 #include "process/process_reader.h"
 #include "process/running.h"
 
@@ -43,6 +44,7 @@ struct check {
 	bool threads;
 	struct hadal_process_list *list;
 	struct hadal_address_map tasks; /* of the list, with their indexes */
+	bool incomplete;                /* memory that was needed is not in the image */
 	uint8_t *marks;                 /* AS_*, for each of the list */
 	struct {
 		struct suspect *items;
@@ -328,7 +330,7 @@ static int report(struct check *check, const struct suspect *suspect)
 			return -ENOMEM;
 		process_reader_describe(&check->reader, process);
 	}
-	process->hidden = true;
+	process->hidden = !check->incomplete;
 	process->in = suspect->found | (suspect->claimed & (HADAL_IN_FAMILY | HADAL_IN_CPU));
 	/* Perhaps in another namespace's PID table. */
 	if (!process->in)
@@ -351,6 +353,8 @@ static int run_check(struct check *check, struct hadal_kernel *kernel)
 		result = hadal_running(kernel, visit_running, check);
 	if (!result)
 		result = look_again(check);
+	/* What an image lacks is not hidden. */
+	check->incomplete = hadal_kernel_missing(kernel, NULL);
 	for (size_t i = 0; i < check->suspects.count && !result; i++)
 		result = report(check, &check->suspects.items[i]);
 	return result;

@@ -10,8 +10,6 @@
 
 /* Bounds the walk of a damaged list; the 1.5 GiB of module space hold fewer pages. */
 #define MODULE_LIMIT 400000u
-/* struct module_memory mem[] has 7 kinds in 6.12. */
-#define MAX_PARTS 16u
 /* Linux counts one reference more than there are users (MODULE_REF_BASE). */
 #define REFERENCE_BASE 1
 
@@ -27,6 +25,7 @@ enum need {
 	PART_SIZE,
 	CORE_BASE, /* up to 6.3: one layout for what stays, one for what is freed after the start */
 	CORE_SIZE,
+	INIT_BASE,
 	INIT_SIZE,
 	NEEDS
 };
@@ -43,6 +42,7 @@ static const struct hadal_need needs[NEEDS] = {
 	[PART_SIZE] = {HADAL_MEMBER("module", "mem[0].size"), HADAL_WITH(PARTS)},
 	[CORE_BASE] = {HADAL_MEMBER("module", "core_layout.base"), HADAL_WITHOUT(PARTS)},
 	[CORE_SIZE] = {HADAL_MEMBER("module", "core_layout.size"), HADAL_WITHOUT(PARTS)},
+	[INIT_BASE] = {HADAL_MEMBER("module", "init_layout.base"), HADAL_WITHOUT(PARTS)},
 	[INIT_SIZE] = {HADAL_MEMBER("module", "init_layout.size"), HADAL_WITHOUT(PARTS)},
 };
 
@@ -53,22 +53,37 @@ struct module_reader {
 	size_t capacity;
 };
 
-static uint64_t module_size(const struct module_reader *reader)
+static void add_part(struct hadal_module *item, uint64_t base, uint64_t size)
+{
+	item->size += size;
+	if (size && base + size > base)
+		item->parts[item->part_count++] = (struct hadal_range){base, base + size};
+}
+
+static void read_parts(const struct module_reader *reader, struct hadal_module *item)
 {
 	const struct hadal_object *module = reader->module;
-	const struct hadal_field *parts = &reader->plan.fields[PARTS];
-	uint64_t size = 0;
+	const struct hadal_field *fields = reader->plan.fields;
+	const struct hadal_field *parts = &fields[PARTS];
 
-	if (!parts->size)
-		return hadal_object_value(module, CORE_SIZE) +
-		       hadal_object_value(module, INIT_SIZE);
-	for (uint32_t i = 0; i < parts->count; i++) {
-		struct hadal_field part = reader->plan.fields[PART_SIZE];
-
-		part.offset += i * (parts->size / parts->count);
-		size += hadal_field_value(&part, module->copy, module->start, module->len);
+	item->size = 0;
+	item->part_count = 0;
+	if (!parts->size) {
+		add_part(item, hadal_object_value(module, CORE_BASE),
+			 hadal_object_value(module, CORE_SIZE));
+		add_part(item, hadal_object_value(module, INIT_BASE),
+			 hadal_object_value(module, INIT_SIZE));
+		return;
 	}
-	return size;
+	for (uint32_t i = 0; i < parts->count; i++) {
+		struct hadal_field base = fields[PART_BASE], size = fields[PART_SIZE];
+		uint32_t offset = i * (parts->size / parts->count);
+
+		base.offset += offset;
+		size.offset += offset;
+		add_part(item, hadal_field_value(&base, module->copy, module->start, module->len),
+			 hadal_field_value(&size, module->copy, module->start, module->len));
+	}
 }
 
 static int visit_module(void *ctx, uint64_t node, struct hadal_links *links)
@@ -92,11 +107,11 @@ static int visit_module(void *ctx, uint64_t node, struct hadal_links *links)
 		.address = module->address,
 		.base = hadal_object_value(
 			module, hadal_plan_has(&reader->plan, PARTS) ? PART_BASE : CORE_BASE),
-		.size = module_size(reader),
 		.references = (int32_t)hadal_object_value(module, REFERENCES) - REFERENCE_BASE,
 		.state = hadal_object_value(module, STATE),
 	};
 	memcpy(item->name, name, sizeof(name));
+	read_parts(reader, item);
 	return 0;
 }
 
@@ -106,7 +121,7 @@ static int read_modules(struct module_reader *reader, struct hadal_error *error)
 	const struct hadal_field *parts = &plan->fields[PARTS];
 	int result;
 
-	if (parts->size && (!parts->count || parts->count > MAX_PARTS))
+	if (parts->size && (!parts->count || parts->count > HADAL_MODULE_PARTS_MAX))
 		return hadal_fail(
 			error, EINVAL,
 			"This kernel's type information describes no sound struct module");
@@ -131,6 +146,14 @@ int hadal_modules(struct hadal_kernel *kernel, struct hadal_module_list *list,
 		result = read_modules(&reader, error);
 	hadal_plan_close(&reader.plan);
 	return result;
+}
+
+const struct hadal_range *hadal_module_part(const struct hadal_module *module, uint64_t address)
+{
+	for (uint32_t i = 0; i < module->part_count; i++)
+		if (address >= module->parts[i].start && address < module->parts[i].end)
+			return &module->parts[i];
+	return NULL;
 }
 
 void hadal_modules_free(struct hadal_module_list *list)

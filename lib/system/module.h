@@ -13,6 +13,9 @@ enum hadal_module_state {
 	HADAL_MODULE_UNFORMED,
 };
 
+/* More than any kernel has: up to 6.3 there are 2, then one for each kind of memory. */
+#define HADAL_MODULE_PARTS_MAX 16
+
 /* A loaded kernel module. */
 struct hadal_module {
 	uint64_t address; /* of its struct module */
@@ -21,6 +24,9 @@ struct hadal_module {
 	int32_t references;
 	enum hadal_module_state state;
 	char name[HADAL_MODULE_NAME_MAX];
+	uint32_t part_count;
+	struct hadal_range
+		parts[HADAL_MODULE_PARTS_MAX]; /* where it lies; the text's comes first */
 };
 
 struct hadal_module_list {
@@ -35,6 +41,10 @@ struct hadal_module_list {
  */
 int hadal_modules(struct hadal_kernel *kernel, struct hadal_module_list *list,
 		  struct hadal_error *error);
+
+/* The part that an address is in, or NULL. */
+const struct hadal_range *hadal_module_part(const struct hadal_module *module, uint64_t address);
+
 void hadal_modules_free(struct hadal_module_list *list);
 
 /* As in /proc/modules: "Live", "Loading", "Unloading"; "Unformed" while it is being built. */

@@ -6,20 +6,28 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "system/module.h"
+#include "system/module_symbols.h"
 
 struct hadal_symbolizer {
+	struct hadal_kernel *kernel;
 	struct hadal_kallsyms *symbols;
 	uint64_t start, end; /* of the image */
+	uint64_t cpu_end;    /* of the variables of CPUs, which begin at 0 */
 	struct hadal_module_list modules;
+	/* One for each module, read when it is first asked for. */
+	struct module_names {
+		bool read;
+		struct hadal_module_symbols symbols;
+	} * names;
 };
 
 struct hadal_symbolizer *hadal_symbolizer_new(struct hadal_kernel *kernel,
 					      struct hadal_error *error)
 {
 	struct hadal_symbolizer *symbolizer = calloc(1, sizeof(*symbolizer));
-	struct hadal_lookup end = {.name = "_end"};
+	struct hadal_lookup end = {.name = "_end"}, cpu_end = {.name = "__per_cpu_end"};
 
 	if (!symbolizer) {
 		hadal_fail(error, ENOMEM, "Out of memory");
@@ -30,52 +38,134 @@ struct hadal_symbolizer *hadal_symbolizer_new(struct hadal_kernel *kernel,
 		free(symbolizer);
 		return NULL;
 	}
+	symbolizer->kernel = kernel;
 	symbolizer->start = hadal_kernel_info(kernel)->where.base;
 	symbolizer->end = HADAL_IMAGE_MAX;
 	if (!hadal_kernel_lookup(kernel, &end, 1, NULL) && end.address > symbolizer->start)
 		symbolizer->end = end.address;
+	if (!hadal_kernel_lookup(kernel, &cpu_end, 1, NULL) && cpu_end.address < symbolizer->start)
+		symbolizer->cpu_end = cpu_end.address;
 	/* Without their list, addresses in modules stay numbers. */
 	hadal_modules(kernel, &symbolizer->modules, NULL);
-	return symbolizer;
+	symbolizer->names = calloc(symbolizer->modules.count + 1, sizeof(*symbolizer->names));
+	if (symbolizer->names)
+		return symbolizer;
+	hadal_symbolizer_free(symbolizer);
+	hadal_fail(error, ENOMEM, "Out of memory");
+	return NULL;
 }
 
 void hadal_symbolizer_free(struct hadal_symbolizer *symbolizer)
 {
 	if (!symbolizer)
 		return;
+	for (size_t i = 0; symbolizer->names && i < symbolizer->modules.count; i++)
+		hadal_module_symbols_free(&symbolizer->names[i].symbols);
+	free(symbolizer->names);
 	hadal_modules_free(&symbolizer->modules);
 	free(symbolizer);
 }
 
-static void write_name(const char *before, const char *name, const char *after, uint64_t offset,
-		       char *text, size_t size)
+/* Symbols that end something: what follows them is a gap. */
+static bool is_end(const char *name)
 {
-	if (offset)
-		snprintf(text, size, "%s%s%s+%#" PRIx64, before, name, after, offset);
-	else
-		snprintf(text, size, "%s%s%s", before, name, after);
+	static const char *const ends[] = {
+		"_etext",     "_edata",     "__end_rodata", "__end_rodata_aligned", "_einittext",
+		"__init_end", "__bss_stop", "__brk_limit",  "__per_cpu_end",        "_end",
+	};
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		if (!strcmp(name, ends[i]))
+			return true;
+	return false;
+}
+
+static bool find_in_kernel(struct hadal_symbolizer *symbolizer, uint64_t address,
+			   struct hadal_symbol *symbol)
+{
+	ssize_t index = hadal_kallsyms_nearest(symbolizer->symbols, address);
+
+	if (index < 0 || hadal_kallsyms_get(symbolizer->symbols, index, symbol))
+		return false;
+	if (symbol->address == address)
+		return true;
+	if (is_end(symbol->name))
+		return false;
+	return address < symbolizer->cpu_end ||
+	       (address >= symbolizer->start && address < symbolizer->end);
+}
+
+static const struct hadal_module_symbols *names_of(struct hadal_symbolizer *symbolizer,
+						   size_t module)
+{
+	struct module_names *names = &symbolizer->names[module];
+
+	if (!names->read)
+		hadal_module_symbols(symbolizer->kernel, &symbolizer->modules.items[module],
+				     &names->symbols, NULL);
+	names->read = true;
+	return &names->symbols;
+}
+
+/* The last symbol of the module that lies in the same part at or before the address. */
+static void find_in_module(const struct hadal_module_symbols *names, const struct hadal_range *part,
+			   uint64_t address, struct hadal_symbol *symbol)
+{
+	*symbol = (struct hadal_symbol){.address = part->start, .type = '?'};
+	for (size_t i = 0; i < names->count; i++) {
+		const struct hadal_module_symbol *item = &names->items[i];
+
+		if (item->address < part->start || item->address > address ||
+		    (symbol->name[0] && item->address <= symbol->address))
+			continue;
+		symbol->address = item->address;
+		symbol->type = item->type;
+		snprintf(symbol->name, sizeof(symbol->name), "%s", item->name);
+	}
+}
+
+bool hadal_symbol_at(struct hadal_symbolizer *symbolizer, uint64_t address,
+		     struct hadal_symbol_place *place)
+{
+	const struct hadal_module_list *modules = &symbolizer->modules;
+
+	for (size_t i = 0; i < modules->count; i++) {
+		const struct hadal_range *part = hadal_module_part(&modules->items[i], address);
+
+		if (!part)
+			continue;
+		place->module = &modules->items[i];
+		find_in_module(names_of(symbolizer, i), part, address, &place->symbol);
+		return true;
+	}
+	place->module = NULL;
+	return find_in_kernel(symbolizer, address, &place->symbol);
 }
 
 bool hadal_symbolize(struct hadal_symbolizer *symbolizer, uint64_t address, char *text, size_t size)
 {
-	const struct hadal_module_list *modules = &symbolizer->modules;
-	struct hadal_symbol symbol;
-	ssize_t index;
+	const char *open = "", *module = "", *close = "";
+	struct hadal_symbol_place place;
+	char offset[24] = "";
 
 	text[0] = '\0';
-	for (size_t i = 0; i < modules->count; i++) {
-		uint64_t offset = address - modules->items[i].base;
-
-		if (offset >= modules->items[i].size)
-			continue;
-		write_name("[", modules->items[i].name, "]", offset, text, size);
-		return true;
+	if (!hadal_symbol_at(symbolizer, address, &place))
+		return false;
+	if (address != place.symbol.address)
+		snprintf(offset, sizeof(offset), "+%#" PRIx64, address - place.symbol.address);
+	if (place.module) {
+		open = place.symbol.name[0] ? " [" : "[";
+		module = place.module->name;
+		close = "]";
 	}
-	if (address < symbolizer->start || address >= symbolizer->end)
-		return false;
-	index = hadal_kallsyms_nearest(symbolizer->symbols, address);
-	if (index < 0 || hadal_kallsyms_get(symbolizer->symbols, index, &symbol))
-		return false;
-	write_name("", symbol.name, "", address - symbol.address, text, size);
+	if (place.symbol.name[0])
+		snprintf(text, size, "%s%s%s%s%s", place.symbol.name, offset, open, module, close);
+	else
+		snprintf(text, size, "%s%s%s%s", open, module, close, offset);
 	return true;
+}
+
+const struct hadal_module_list *hadal_symbolizer_modules(const struct hadal_symbolizer *symbolizer)
+{
+	return &symbolizer->modules;
 }

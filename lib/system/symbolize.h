@@ -2,7 +2,7 @@
 #ifndef HADAL_LIB_SYSTEM_SYMBOLIZE_H
 #define HADAL_LIB_SYSTEM_SYMBOLIZE_H
 
-#include "kernel/kernel.h"
+#include "system/module.h"
 
 /* Names addresses of the kernel and of its modules. */
 struct hadal_symbolizer;
@@ -12,11 +12,24 @@ struct hadal_symbolizer *hadal_symbolizer_new(struct hadal_kernel *kernel,
 					      struct hadal_error *error);
 void hadal_symbolizer_free(struct hadal_symbolizer *symbolizer);
 
+/* The symbol that an address belongs to. */
+struct hadal_symbol_place {
+	const struct hadal_module *module; /* NULL: the kernel's own */
+	struct hadal_symbol symbol;        /* for a module without symbols: its part, no name */
+};
+
+/* Returns false for an address that belongs to no symbol: not of kernel or module, or in a gap. */
+bool hadal_symbol_at(struct hadal_symbolizer *symbolizer, uint64_t address,
+		     struct hadal_symbol_place *place);
+
 /*
- * Writes "name", "name+0x12", or for modules "[name]+0x12" with the distance from the module's
- * text. Returns false, and an empty text, for an address that belongs to neither.
+ * Writes "name", "name+0x12", or for modules "name+0x12 [module]", "[module]+0x12" when no symbol
+ * is at or before it. Returns false, and an empty text, for an address that belongs to neither.
  */
 bool hadal_symbolize(struct hadal_symbolizer *symbolizer, uint64_t address, char *text,
 		     size_t size);
+
+/* The modules, for those who want them all. */
+const struct hadal_module_list *hadal_symbolizer_modules(const struct hadal_symbolizer *symbolizer);
 
 #endif

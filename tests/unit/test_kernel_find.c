@@ -9,6 +9,7 @@
 
 #include "kallsyms_builder.h"
 #include "kernel/kernel.h"
+#include "kernel/missing.h"
 #include "machine.h"
 #include "unit.h"
 
@@ -125,6 +126,30 @@ static void banners_in_logs_are_passed_over(void **state)
 	machine_free(machine);
 }
 
+static void what_an_image_lacks_is_told(void **state)
+{
+	struct machine *machine = machine_new(&(struct machine_options){0});
+	struct hadal_error error = {0};
+	struct hadal_kernel *kernel = hadal_kernel_open(&machine->memory, &machine->traces, &error);
+	uint8_t byte;
+
+	(void)state;
+	assert_non_null(kernel);
+	machine->memory.is_image = true;
+	assert_int_equal(hadal_kernel_missing(kernel, &error), 0);
+	assert_int_equal(hadal_memory_read(&machine->memory, MACHINE_RAM + 0x5000, &byte, 1),
+			 -EFAULT);
+	assert_int_equal(hadal_memory_read(&machine->memory, MACHINE_RAM + 0x3000, &byte, 1),
+			 -EFAULT);
+	assert_int_equal(hadal_kernel_missing(kernel, &error), -ENODATA);
+	assert_non_null(strstr(error.text, "Physical memory 0x1003000 to 0x1005000 is not in"));
+	/* A running machine has all its memory: there it was never RAM. */
+	machine->memory.is_image = false;
+	assert_int_equal(hadal_kernel_missing(kernel, &error), 0);
+	hadal_kernel_close(kernel);
+	machine_free(machine);
+}
+
 static void memory_without_a_kernel_is_refused(void **state)
 {
 	struct machine *machine = machine_new(&(struct machine_options){0});
@@ -175,6 +200,7 @@ int main(void)
 		cmocka_unit_test(rights_may_be_missing),
 		cmocka_unit_test(memory_is_searched_without_traces),
 		cmocka_unit_test(banners_in_logs_are_passed_over),
+		cmocka_unit_test(what_an_image_lacks_is_told),
 		cmocka_unit_test(memory_without_a_kernel_is_refused),
 		cmocka_unit_test(disagreeing_crash_information_is_told),
 		cmocka_unit_test(lookups_name_what_is_missing),

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT
+# hadal: on
+# What is said is whole, marked as cut, or fails with what is missing.
+. lib.sh
+
+# says STATUS WHAT COMMAND...: ends with the status and says that on its standard error
+says() {
+	says_status=$1
+	says_what=$2
+	shift 2
+	"$@" >/tmp/said.out 2>/tmp/said
+	equal "the status of '$*' ($(cat /tmp/said))" $? "$says_status"
+	grep -q -F -- "$says_what" /tmp/said || fail "'$*' says: $(cat /tmp/said)"
+}
+
+# An address in a module is its symbol's, and one that belongs to nothing is no symbol's.
+set -- $(grep -m 1 ' t .*\[hadal\]$' /proc/kallsyms)
+address=0x$1 name=$3
+hadal symbols --json "$address" >/tmp/out || fail "the address of $name is not known"
+equal "the module of $name" "$(field module /tmp/out)" hadal
+equal "the address of $name" "$(field address /tmp/out)" "$(printf '0x%x' $address)"
+hadal symbols "$name" | grep -q -F "$1 t $name	[hadal]" || fail "$name: $(hadal symbols "$name")"
+end=$(sed -n 's/^\([0-9a-f]*\) . _etext$/\1/p' /proc/kallsyms)
+hadal symbols "0x$end" | grep -q -F _etext || fail "_etext is not at its address"
+for address in 0x400000 0xffffc90000000000 $(printf '0x%x' $((0x$end + 1))); do
+	says 1 "$address belongs to no symbol" hadal symbols "$address"
+done
+
+# A file whose path is longer than any that /proc shows is listed all the same.
+mkdir /tmp/far && cd /tmp/far || fail "no directory"
+part=$(printf 'd%.0s' $(seq 200))
+depth=0
+while [ $depth -lt 25 ]; do
+	mkdir $part && cd $part || fail "no directory at depth $depth"
+	depth=$((depth + 1))
+done
+sleep 1000 9>file &
+sleeper=$!
+cd /
+wait_for 30 "the file" test -e /proc/$sleeper/fd/9
+readlink /proc/$sleeper/fd/9 && fail "the path is not too long"
+hadal files --json $sleeper >/tmp/out 2>/tmp/err || fail "files fails: $(cat /tmp/err)"
+equal "the mark of a path that is cut" "$(field path_cut /tmp/out fd=9)" true
+path=$(field path /tmp/out fd=9)
+case $path in
+.../$part/$part/*/$part/file) ;;
+*) fail "the path is $path" ;;
+esac
+[ ${#path} -gt 3900 ] || fail "no more than ${#path} bytes of the path are left"
+equal "a path that is not cut" "$(field path_cut /tmp/out use=root)" ""
+kill $sleeper
+rm -r /tmp/far
+
+# What is no image of memory is named.
+gzip -c /proc/version >/tmp/image
+says 1 'is compressed with gzip' hadal ps --image /tmp/image
+says 1 'a program, a library or an object' hadal ps --image /bin/busybox
+says 1 'is a damaged ELF file' sh -c 'printf "\177ELF" >/tmp/image; exec hadal ps --image /tmp/image'
+printf 'AVML\002\000\000\000' >/tmp/image
+says 1 'avml-convert' hadal ps --image /tmp/image
+rm /tmp/image
