@@ -66,16 +66,28 @@ void hadal_symbolizer_free(struct hadal_symbolizer *symbolizer)
 	free(symbolizer);
 }
 
-/* Symbols that end something: what follows them is a gap. */
+/* Symbols that end a section which no other follows at once. */
 static bool is_end(const char *name)
 {
-	static const char *const ends[] = {
-		"_etext",     "_edata",     "__end_rodata", "__end_rodata_aligned", "_einittext",
-		"__init_end", "__bss_stop", "__brk_limit",  "__per_cpu_end",        "_end",
-	};
+	static const char *const ends[] = {"_etext",     "__end_rodata", "__end_rodata_aligned",
+					   "_einittext", "__brk_limit",  "__per_cpu_end",
+					   "_end"};
 
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
 		if (!strcmp(name, ends[i]))
+			return true;
+	return false;
+}
+
+/* Does a gap begin at the symbol with this index, or at one with the same address? */
+static bool gap_begins(struct hadal_symbolizer *symbolizer, ssize_t index, uint64_t address)
+{
+	struct hadal_symbol symbol;
+
+	for (; index >= 0 && !hadal_kallsyms_get(symbolizer->symbols, index, &symbol) &&
+	       symbol.address == address;
+	     index--)
+		if (is_end(symbol.name))
 			return true;
 	return false;
 }
@@ -89,7 +101,7 @@ static bool find_in_kernel(struct hadal_symbolizer *symbolizer, uint64_t address
 		return false;
 	if (symbol->address == address)
 		return true;
-	if (is_end(symbol->name))
+	if (gap_begins(symbolizer, index, symbol->address))
 		return false;
 	return address < symbolizer->cpu_end ||
 	       (address >= symbolizer->start && address < symbolizer->end);
