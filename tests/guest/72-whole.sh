@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # hadal: on
+# timeout: 300
 # What is said is whole, marked as cut, or fails with what is missing.
 . lib.sh
 
@@ -26,12 +27,12 @@ for address in 0x400000 0xffffc90000000000 $(printf '0x%x' $((0x$end + 1))); do
 	says 1 "$address belongs to no symbol" hadal symbols "$address"
 done
 
-# A file whose path is longer than any that /proc shows is listed all the same.
-mkdir /tmp/far && cd /tmp/far || fail "no directory"
+# A file whose path is longer than any that /proc shows is listed all the same. Only -P goes there.
+mkdir /tmp/far && mount -t tmpfs far /tmp/far && cd /tmp/far || fail "no directory"
 part=$(printf 'd%.0s' $(seq 200))
 depth=0
 while [ $depth -lt 25 ]; do
-	mkdir $part && cd $part || fail "no directory at depth $depth"
+	mkdir $part && cd -P $part || fail "no directory at depth $depth"
 	depth=$((depth + 1))
 done
 sleep 1000 9>file &
@@ -49,7 +50,8 @@ esac
 [ ${#path} -gt 3900 ] || fail "no more than ${#path} bytes of the path are left"
 equal "a path that is not cut" "$(field path_cut /tmp/out use=root)" ""
 kill $sleeper
-rm -r /tmp/far
+wait $sleeper
+umount /tmp/far && rmdir /tmp/far || fail "the far directory stays"
 
 # What is no image of memory is named.
 gzip -c /proc/version >/tmp/image
