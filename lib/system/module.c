@@ -56,7 +56,8 @@ struct module_reader {
 static void add_part(struct hadal_module *item, uint64_t base, uint64_t size)
 {
 	item->size += size;
-	if (size && base + size > base)
+	/* Only what is the kernel's: the part for initialization has no address once it is done. */
+	if (size && base >> 63 && base + size > base)
 		item->parts[item->part_count++] = (struct hadal_range){base, base + size};
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Executes instructions in ring 3 and tells what came of each: results, signals, traps. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
