@@ -2,8 +2,8 @@
 /*
  * Memory that is plugged in or taken out while Hadal runs: the image is told.
  *
- * Not under hadal_lock, which a start holds while it waits for CPU hotplug, and which memory hotplug
- * keeps from happening. Locks: window_lock, ram_lock.
+ * Not under hadal_lock, which a start holds while it waits for CPU hotplug, and which memory
+ * hotplug keeps from happening. Locks: window_lock, ram_lock.
  */
 #include <linux/gfp.h>
 #include <linux/ioport.h>
@@ -30,8 +30,7 @@ static void learn(void)
 	struct hadal_info *info = (void *)get_zeroed_page(GFP_KERNEL);
 
 	BUILD_BUG_ON(sizeof(*info) > PAGE_SIZE);
-	if (!info ||
-	    hadal_call(HADAL_CALL_INFO, virt_to_phys(info), sizeof(*info), 0, 0, 0)) {
+	if (!info || hadal_call(HADAL_CALL_INFO, virt_to_phys(info), sizeof(*info), 0, 0, 0)) {
 		pr_warn("hadal: the memory window cannot follow a change of RAM\n");
 	} else {
 		known.count = info->ram_count;

@@ -84,9 +84,9 @@ static void test_full(void **state)
 		assert_int_equal(ram_add(&map[i % 2], 2 * i, 2 * i + 1, &map[(i + 1) % 2]), 0);
 		assert_int_equal(map[(i + 1) % 2].count, i + 1);
 	}
-	assert_int_equal(ram_add(&map[0], 2 * HADAL_MAX_RAM_RANGES, 2 * HADAL_MAX_RAM_RANGES + 1,
-				 &map[1]),
-			 -ENOSPC);
+	assert_int_equal(
+		ram_add(&map[0], 2 * HADAL_MAX_RAM_RANGES, 2 * HADAL_MAX_RAM_RANGES + 1, &map[1]),
+		-ENOSPC);
 	/* What fills a gap makes one of two. */
 	assert_int_equal(ram_add(&map[0], 1, 2, &map[1]), 0);
 	assert_int_equal(map[1].count, HADAL_MAX_RAM_RANGES - 1);
