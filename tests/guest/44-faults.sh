@@ -2,7 +2,7 @@
 # A fault inside the image costs the guest a #GP and nothing else.
 . lib.sh
 
-hadal stop --unload >/dev/null 2>&1
+wait_for 30 "the end of the module" hadal stop --unload
 need_module hadal_test
 need_module hadal_examples
 hadal start >/dev/null || fail "the examples' image does not start"

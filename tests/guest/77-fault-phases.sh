@@ -25,7 +25,8 @@ cpus() {
 	hadal status --json | sed -n 's/.*"cpu_running": *\([0-9]*\).*/\1/p'
 }
 
-hadal stop --unload >/dev/null 2>&1
+# What another test left open is closed by and by.
+wait_for 30 "the end of the module" hadal stop --unload
 [ -e /dev/hadal_test ] || insmod /bin/hadal_test.ko || fail "hadal_test.ko cannot be loaded"
 
 begin
