@@ -2,6 +2,8 @@
 /* A model of the hypercalls: what each must answer and change. */
 #include <errno.h>
 
+#include <hadal/events.h>
+
 #include "support/model_parts.h"
 
 #define ADDRESS_BITS 0x000ffffffffff000ull
@@ -314,6 +316,30 @@ static struct expected predict_log(const struct model *model, const struct hadal
 	return e;
 }
 
+/* While nobody reads events: no owner and no subscription has any number. */
+static struct expected predict_events(const struct model *model,
+				      const struct hadal_test_registers *r)
+{
+	struct expected none = {.errors = error_bit(ENOENT), .most = -1, .harmless = true};
+
+	switch (r->rax - HADAL_CALL_BASE) {
+	case HADAL_CALL_EVENTS_OPEN: /* would write to whatever pages the buffer names */
+		return (struct expected){.harmless = false};
+	case HADAL_CALL_SUBSCRIBE:
+		none.errors |= error_bit(EINVAL) | error_bit(EFAULT);
+		return none;
+	case HADAL_CALL_SUBSCRIPTION_STATE:
+		none.errors |= error_bit(EINVAL) | error_bit(EFAULT);
+		none.harmless =
+			is_harmless_range(model, r->rsi, sizeof(struct hadal_subscription_state));
+		return none;
+	case HADAL_CALL_EVENT_REQUEST:
+		return (struct expected){.harmless = true};
+	default:
+		return none;
+	}
+}
+
 struct expected model_predict(const struct model *model, const struct hadal_test_registers *r)
 {
 	struct expected query = {.harmless = true, .least = 0, .most = 0};
@@ -363,6 +389,13 @@ struct expected model_predict(const struct model *model, const struct hadal_test
 		return predict_resume(r);
 	case HADAL_CALL_SET_REGS:
 		return predict_set_regs(model, r);
+	case HADAL_CALL_EVENTS_OPEN:
+	case HADAL_CALL_EVENTS_CLOSE:
+	case HADAL_CALL_SUBSCRIBE:
+	case HADAL_CALL_UNSUBSCRIBE:
+	case HADAL_CALL_SUBSCRIPTION_STATE:
+	case HADAL_CALL_EVENT_REQUEST:
+		return predict_events(model, r);
 	}
 	return (struct expected){.trapped = true, .harmless = true};
 }
