@@ -11,8 +11,6 @@
 #include <time.h>
 
 #define RING_BYTES (1u << 18)
-/* As CR3 has it but for what changes with every process: the PCID and KPTI's half. */
-#define CR3_SPACE (~0x1fffull & ~(1ull << 63))
 
 struct options {
 	struct cli_rest what;
@@ -47,8 +45,8 @@ static void add_filters(const struct watch *watch, struct hadal_subscription *as
 	if (watch->root)
 		*clause++ = (struct hadal_clause){.value = HADAL_FILTER_CR3,
 						  .compare = HADAL_FILTER_EQUAL,
-						  .mask = CR3_SPACE,
-						  .operand = watch->root & CR3_SPACE};
+						  .mask = EVENT_CR3_SPACE,
+						  .operand = watch->root & EVENT_CR3_SPACE};
 	if (watch->options->cpu != ANY_CPU)
 		*clause++ = (struct hadal_clause){.value = HADAL_FILTER_CPU,
 						  .compare = HADAL_FILTER_EQUAL,

@@ -11,9 +11,6 @@
 #include "event_words.h"
 #include "text.h"
 
-/* Bits of CR3 that tell no address space: the PCID, and which half of it KPTI shows. */
-#define CR3_SPACE (~0x1fffull & ~(1ull << 63))
-
 /* An event, and what else is printed of it. */
 struct row {
 	const struct hadal_event *event;
@@ -219,7 +216,8 @@ static const struct hadal_process *find_process(const struct event_printer *prin
 	for (size_t i = 0; i < printer->processes.count; i++) {
 		const struct hadal_process *process = &printer->processes.items[i];
 
-		if (process->page_table && (process->page_table & CR3_SPACE) == (cr3 & CR3_SPACE))
+		if (process->page_table &&
+		    (process->page_table & EVENT_CR3_SPACE) == (cr3 & EVENT_CR3_SPACE))
 			return process;
 	}
 	return NULL;

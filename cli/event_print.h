@@ -9,6 +9,9 @@
 #include "record.h"
 #include "system/symbolize.h"
 
+/* The bits of CR3 that tell address spaces apart: not the PCID, nor which half of it KPTI shows. */
+#define EVENT_CR3_SPACE (~0x1fffull & ~(1ull << 63))
+
 /* The columns of an event. */
 extern const struct cli_record_kind event_record_kind;
 
