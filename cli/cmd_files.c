@@ -25,9 +25,8 @@ static const char *mode_name(const struct hadal_file *file)
 	return file->writable ? "w" : "-";
 }
 
-/* A file and who has it. */
+/* A file, and what is printed of who has it. */
 struct row {
-	const struct hadal_process *process;
 	const struct hadal_file *file;
 	int32_t pid;
 	int32_t fd;
@@ -147,7 +146,6 @@ static int print_file(void *ctx, const struct hadal_process *process, const stru
 {
 	struct printer *printer = ctx;
 	const struct row row = {
-		.process = process,
 		.file = file,
 		.pid = process->tgid,
 		.fd = file->fd,
