@@ -84,9 +84,9 @@ static int64_t copy_piece(const struct transfer *t, uint64_t done)
 	if (!memory_is_ram(hpa))
 		err = copy_device_piece(t, hpa, buffer, bytes);
 	else if (t->write)
-		memcpy(memory_direct(hpa), buffer, bytes);
+		memmove(memory_direct(hpa), buffer, bytes);
 	else
-		memcpy(buffer, memory_direct(hpa), bytes);
+		memmove(buffer, memory_direct(hpa), bytes);
 	return err ? err : (int64_t)bytes;
 }
 
