@@ -20,6 +20,9 @@ struct hadal *cli_open(void);
 /* The same for a command that needs Hadal running and asks for its struct hadal_info. */
 struct hadal *cli_open_running(struct hadal_info *info);
 
+/* Moves this program away from a CPU that it is to pause. Returns 0 or a negative errno. */
+int cli_leave_cpu(unsigned int cpu, struct hadal_error *error);
+
 /* Prints an object on one line and frees it. */
 void cli_print_json(struct json_object *object);
 /* Adds a number as "0x...", because JSON readers may lose bits of a 64-bit number. */

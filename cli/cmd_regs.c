@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -189,26 +188,11 @@ static int show_all(struct hadal *hadal, unsigned int count, bool json, struct h
 	return 0;
 }
 
-/* The program must not run on the CPU that it pauses. */
-static int leave_cpu(unsigned int cpu, struct hadal_error *error)
-{
-	cpu_set_t set;
-
-	if (sched_getaffinity(0, sizeof(set), &set))
-		return hadal_fail(error, errno, "Cannot tell the CPUs of this program");
-	CPU_CLR(cpu, &set);
-	if (!CPU_COUNT(&set) || sched_setaffinity(0, sizeof(set), &set))
-		return hadal_fail(error, EDEADLK,
-				  "Cannot pause CPU %u: there is no other one for this program",
-				  cpu);
-	return 0;
-}
-
 static int set_registers(struct hadal *hadal, unsigned int cpu, const char *text,
 			 struct hadal_error *error)
 {
 	struct hadal_set_regs set = {.mask = 0};
-	int result = leave_cpu(cpu, error);
+	int result = cli_leave_cpu(cpu, error);
 
 	if (!result)
 		result = hadal_pause(hadal, cpu, PAUSE_MS, error);

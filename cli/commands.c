@@ -35,6 +35,7 @@ const struct cli_command *const cli_commands[] = {
 	&command_types,
 	&command_show,
 	&command_disas,
+	&command_stack,
 	/* For other tools */
 	&command_dump,
 	&command_mount,

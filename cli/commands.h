@@ -30,6 +30,7 @@ extern const struct cli_command command_symbols;
 extern const struct cli_command command_types;
 extern const struct cli_command command_show;
 extern const struct cli_command command_disas;
+extern const struct cli_command command_stack;
 extern const struct cli_command command_dump;
 extern const struct cli_command command_mount;
 extern const struct cli_command command_profile;

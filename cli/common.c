@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,6 +39,20 @@ struct hadal *cli_open_running(struct hadal_info *info)
 	cli_fail(&error);
 	hadal_close(hadal);
 	return NULL;
+}
+
+int cli_leave_cpu(unsigned int cpu, struct hadal_error *error)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set))
+		return hadal_fail(error, errno, "Cannot tell the CPUs of this program");
+	CPU_CLR(cpu, &set);
+	if (!CPU_COUNT(&set) || sched_setaffinity(0, sizeof(set), &set))
+		return hadal_fail(error, EDEADLK,
+				  "Cannot pause CPU %u: there is no other one for this program",
+				  cpu);
+	return 0;
 }
 
 void cli_print_json(struct json_object *object)

@@ -113,8 +113,9 @@ static int visit_pid(void *ctx, const struct hadal_pid *pid)
 	return result ? result : met_thread(check, pid->thread, HADAL_IN_PIDS);
 }
 
-static int visit_running(void *ctx, uint64_t task)
+static int visit_running(void *ctx, uint32_t cpu, uint64_t task)
 {
+	(void)cpu;
 	return met_thread(ctx, task, HADAL_IN_CPU);
 }
 

@@ -31,7 +31,7 @@ static int visit_all(const struct hadal_plan *plan, hadal_running_visit visit, v
 			continue;
 		task = hadal_plan_read(plan, CURRENT, plan->symbols[QUEUES] + offset);
 		if (task)
-			result = visit(ctx, task);
+			result = visit(ctx, cpu, task);
 	}
 	return result;
 }

@@ -154,14 +154,16 @@ bool hadal_symbol_at(struct hadal_symbolizer *symbolizer, uint64_t address,
 	return find_in_kernel(symbolizer, address, &place->symbol);
 }
 
-bool hadal_symbolize(struct hadal_symbolizer *symbolizer, uint64_t address, char *text, size_t size)
+/* Names an address by the symbol that the byte so many before it belongs to. */
+static bool name_place(struct hadal_symbolizer *symbolizer, uint64_t address, uint64_t before,
+		       char *text, size_t size)
 {
 	const char *open = "", *module = "", *close = "";
 	struct hadal_symbol_place place;
 	char offset[24] = "";
 
 	text[0] = '\0';
-	if (!hadal_symbol_at(symbolizer, address, &place))
+	if (!hadal_symbol_at(symbolizer, address - before, &place))
 		return false;
 	if (address != place.symbol.address)
 		snprintf(offset, sizeof(offset), "+%#" PRIx64, address - place.symbol.address);
@@ -175,6 +177,17 @@ bool hadal_symbolize(struct hadal_symbolizer *symbolizer, uint64_t address, char
 	else
 		snprintf(text, size, "%s%s%s%s", open, module, close, offset);
 	return true;
+}
+
+bool hadal_symbolize(struct hadal_symbolizer *symbolizer, uint64_t address, char *text, size_t size)
+{
+	return name_place(symbolizer, address, 0, text, size);
+}
+
+bool hadal_symbolize_return(struct hadal_symbolizer *symbolizer, uint64_t address, char *text,
+			    size_t size)
+{
+	return name_place(symbolizer, address, 1, text, size);
 }
 
 const struct hadal_module_list *hadal_symbolizer_modules(const struct hadal_symbolizer *symbolizer)

@@ -29,6 +29,12 @@ bool hadal_symbol_at(struct hadal_symbolizer *symbolizer, uint64_t address,
 bool hadal_symbolize(struct hadal_symbolizer *symbolizer, uint64_t address, char *text,
 		     size_t size);
 
+/*
+ * The same for a return address, which may lie behind the end of the function that made the call.
+ */
+bool hadal_symbolize_return(struct hadal_symbolizer *symbolizer, uint64_t address, char *text,
+			    size_t size);
+
 /* The modules, for those who want them all. */
 const struct hadal_module_list *hadal_symbolizer_modules(const struct hadal_symbolizer *symbolizer);
 

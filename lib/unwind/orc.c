@@ -10,126 +10,134 @@
 #include <string.h>
 
 #include "system/module.h"
-#include "walk/object.h"
+#include "walk/plan.h"
 
 /* More than any kernel has, in entries; a larger count is no table. */
 #define ENTRIES_MAX (16u << 20)
 
 struct table {
-	uint64_t start, end; /* of the code */
+	uint64_t start, end; /* of the kernel's code */
 	uint64_t ips;        /* addresses in the machine's memory */
 	uint64_t entries;
 	uint32_t count;
 };
 
-enum orc_field { SP_OFFSET, BP_OFFSET, SP_REG, BP_REG, TYPE, END, WHOLE, ORC_FIELDS };
-enum module_field { COUNT, IPS, ENTRIES, MODULE_FIELDS };
-
-struct hadal_orc_tables {
-	struct hadal_space *space;
-	struct hadal_field fields[ORC_FIELDS];
-	struct table kernel;
-	struct table *modules;
-	size_t module_count;
+enum need {
+	ENTRY,
+	SP_OFFSET,
+	BP_OFFSET,
+	SP_REG,
+	BP_REG,
+	TYPE,
+	END, /* until 6.3; the end of a stack is a type of its own since */
+	WHOLE,
+	MODULE_COUNT,
+	MODULE_IPS,
+	MODULE_ENTRIES,
+	START_IP,
+	STOP_IP,
+	START,
+	TEXT,
+	TEXT_END,
+	NEEDS
 };
 
-static int open_kernel(struct hadal_orc_tables *tables, struct hadal_kernel *kernel,
-		       struct hadal_error *error)
-{
-	enum { START_IP, STOP_IP, START, TEXT, TEXT_END, SYMBOLS };
-	struct hadal_lookup found[SYMBOLS] = {
-		[START_IP] = {.name = "__start_orc_unwind_ip"},
-		[STOP_IP] = {.name = "__stop_orc_unwind_ip"},
-		[START] = {.name = "__start_orc_unwind"},
-		[TEXT] = {.name = "_stext"},
-		[TEXT_END] = {.name = "_einittext"},
-	};
-	uint64_t bytes;
+static const struct hadal_need needs[NEEDS] = {
+	[ENTRY] = {HADAL_OBJECT("orc_entry")},
+	[SP_OFFSET] = {HADAL_MEMBER("orc_entry", "sp_offset")},
+	[BP_OFFSET] = {HADAL_MEMBER("orc_entry", "bp_offset")},
+	[SP_REG] = {HADAL_MEMBER("orc_entry", "sp_reg")},
+	[BP_REG] = {HADAL_MEMBER("orc_entry", "bp_reg")},
+	[TYPE] = {HADAL_MEMBER("orc_entry", "type")},
+	[END] = {HADAL_MEMBER("orc_entry", "end"), HADAL_OPTIONAL},
+	[WHOLE] = {HADAL_MEMBER("orc_entry", ".")},
+	[MODULE_COUNT] = {HADAL_MEMBER("module", "arch.num_orcs"), HADAL_OPTIONAL},
+	[MODULE_IPS] = {HADAL_MEMBER("module", "arch.orc_unwind_ip"), HADAL_WITH(MODULE_COUNT)},
+	[MODULE_ENTRIES] = {HADAL_MEMBER("module", "arch.orc_unwind"), HADAL_WITH(MODULE_COUNT)},
+	[START_IP] = {HADAL_SYMBOL("__start_orc_unwind_ip")},
+	[STOP_IP] = {HADAL_SYMBOL("__stop_orc_unwind_ip")},
+	[START] = {HADAL_SYMBOL("__start_orc_unwind")},
+	[TEXT] = {HADAL_SYMBOL("_stext")},
+	[TEXT_END] = {HADAL_SYMBOL("_einittext")},
+};
 
-	if (hadal_kernel_lookup(kernel, found, SYMBOLS, NULL))
-		return hadal_fail(error, ENOENT,
-				  "This kernel has no ORC tables, from which its stacks could be "
-				  "unwound: it was built without CONFIG_UNWINDER_ORC");
-	bytes = found[STOP_IP].address - found[START_IP].address;
+struct hadal_orc_tables {
+	struct hadal_plan plan;
+	struct table kernel;
+	struct hadal_module_list modules;
+	struct table *of_modules; /* one for each; those without one have no entries */
+};
+
+static int open_kernel(struct hadal_orc_tables *tables, struct hadal_error *error)
+{
+	const uint64_t *symbols = tables->plan.symbols;
+	uint64_t bytes = symbols[STOP_IP] - symbols[START_IP];
+
 	if (!bytes || bytes % 4 || bytes / 4 > ENTRIES_MAX)
 		return hadal_fail(error, EINVAL,
 				  "The ends of this kernel's ORC tables make no sense");
 	tables->kernel = (struct table){
-		.start = found[TEXT].address,
-		.end = found[TEXT_END].address,
-		.ips = found[START_IP].address,
-		.entries = found[START].address,
+		.start = symbols[TEXT],
+		.end = symbols[TEXT_END],
+		.ips = symbols[START_IP],
+		.entries = symbols[START],
 		.count = bytes / 4,
 	};
 	return 0;
 }
 
 /* Modules without tables, or whose tables cannot be read, are passed over. */
-static void open_modules(struct hadal_orc_tables *tables, struct hadal_kernel *kernel)
+static int open_modules(struct hadal_orc_tables *tables, struct hadal_error *error)
 {
-	static const struct hadal_field_request requests[MODULE_FIELDS] = {
-		[COUNT] = {"module", {"arch.num_orcs"}, false},
-		[IPS] = {"module", {"arch.orc_unwind_ip"}, false},
-		[ENTRIES] = {"module", {"arch.orc_unwind"}, false},
-	};
-	struct hadal_field fields[MODULE_FIELDS];
-	struct hadal_module_list list = {0};
+	const struct hadal_plan *plan = &tables->plan;
+	struct hadal_module_list *modules = &tables->modules;
 
-	if (hadal_kernel_fields(kernel, requests, MODULE_FIELDS, fields, NULL) ||
-	    hadal_modules(kernel, &list, NULL) ||
-	    !(tables->modules = calloc(list.count + 1, sizeof(*tables->modules)))) {
-		hadal_modules_free(&list);
-		return;
-	}
-	for (size_t i = 0; i < list.count; i++) {
-		const struct hadal_module *module = &list.items[i];
-		struct table *table = &tables->modules[tables->module_count];
-		uint64_t count = hadal_field_read(tables->space, &fields[COUNT], module->address);
+	if (hadal_plan_has(plan, MODULE_COUNT))
+		hadal_modules(plan->kernel, modules, NULL);
+	tables->of_modules = calloc(modules->count + 1, sizeof(*tables->of_modules));
+	if (!tables->of_modules)
+		return hadal_fail(error, ENOMEM, "Out of memory");
+	for (size_t i = 0; i < modules->count; i++) {
+		uint64_t address = modules->items[i].address;
+		uint64_t count = hadal_plan_read(plan, MODULE_COUNT, address);
 
-		table->start = module->base;
-		table->end = module->base + module->size;
-		table->ips = hadal_field_read(tables->space, &fields[IPS], module->address);
-		table->entries = hadal_field_read(tables->space, &fields[ENTRIES], module->address);
-		table->count = count;
-		if (count && count <= ENTRIES_MAX && table->ips && table->entries)
-			tables->module_count++;
+		tables->of_modules[i] = (struct table){
+			.ips = hadal_plan_read(plan, MODULE_IPS, address),
+			.entries = hadal_plan_read(plan, MODULE_ENTRIES, address),
+			.count = count <= ENTRIES_MAX ? count : 0,
+		};
 	}
-	hadal_modules_free(&list);
+	return 0;
 }
 
 struct hadal_orc_tables *hadal_orc_open(struct hadal_kernel *kernel, struct hadal_error *error)
 {
-	static const struct hadal_field_request requests[ORC_FIELDS] = {
-		[SP_OFFSET] = {"orc_entry", {"sp_offset"}, false},
-		[BP_OFFSET] = {"orc_entry", {"bp_offset"}, false},
-		[SP_REG] = {"orc_entry", {"sp_reg"}, false},
-		[BP_REG] = {"orc_entry", {"bp_reg"}, false},
-		[TYPE] = {"orc_entry", {"type"}, false},
-		/* Until 6.3; the end of a stack is a type of its own since. */
-		[END] = {"orc_entry", {"end"}, true},
-		[WHOLE] = {"orc_entry", {"."}, false},
-	};
+	struct hadal_lookup lookup = {.name = needs[START_IP].names[0]};
 	struct hadal_orc_tables *tables = calloc(1, sizeof(*tables));
 
 	if (!tables) {
 		hadal_fail(error, ENOMEM, "Out of memory");
 		return NULL;
 	}
-	tables->space = hadal_kernel_space(kernel);
-	if (open_kernel(tables, kernel, error) ||
-	    hadal_kernel_fields(kernel, requests, ORC_FIELDS, tables->fields, error)) {
-		hadal_orc_close(tables);
-		return NULL;
+	if (hadal_kernel_lookup(kernel, &lookup, 1, NULL)) {
+		hadal_fail(error, ENOENT,
+			   "This kernel has no ORC tables, from which its stacks could be "
+			   "unwound: it was built without CONFIG_UNWINDER_ORC");
+	} else if (!hadal_plan_open(&tables->plan, kernel, needs, NEEDS, error) &&
+		   !open_kernel(tables, error) && !open_modules(tables, error)) {
+		return tables;
 	}
-	open_modules(tables, kernel);
-	return tables;
+	hadal_orc_close(tables);
+	return NULL;
 }
 
 void hadal_orc_close(struct hadal_orc_tables *tables)
 {
 	if (!tables)
 		return;
-	free(tables->modules);
+	hadal_plan_close(&tables->plan);
+	hadal_modules_free(&tables->modules);
+	free(tables->of_modules);
 	free(tables);
 }
 
@@ -139,9 +147,9 @@ static const struct table *table_of(const struct hadal_orc_tables *tables, uint6
 
 	if (address >= kernel->start && address < kernel->end)
 		return kernel;
-	for (size_t i = 0; i < tables->module_count; i++)
-		if (address >= tables->modules[i].start && address < tables->modules[i].end)
-			return &tables->modules[i];
+	for (size_t i = 0; i < tables->modules.count; i++)
+		if (hadal_module_part(&tables->modules.items[i], address))
+			return &tables->of_modules[i];
 	return NULL;
 }
 
@@ -180,29 +188,27 @@ static enum hadal_orc_kind kind_of(bool has_end, unsigned type)
 
 int hadal_orc_find(struct hadal_orc_tables *tables, uint64_t address, struct hadal_orc *orc)
 {
-	const struct hadal_field *fields = tables->fields;
+	const struct hadal_plan *plan = &tables->plan;
+	struct hadal_object *entry = &plan->objects[ENTRY];
 	const struct table *table = table_of(tables, address);
-	size_t size = fields[WHOLE].size;
-	bool has_end = fields[END].size;
-	uint8_t copy[64];
+	bool has_end = hadal_plan_has(plan, END);
 	int64_t index;
 
-	if (!table || size > sizeof(copy))
+	if (!table)
 		return -ENOENT;
-	index = search(tables->space, table, address);
+	index = search(plan->space, table, address);
 	if (index < 0)
 		return index;
-	if (hadal_space_read_exact(tables->space, table->entries + index * size, copy, size))
+	if (hadal_object_read(entry, table->entries + index * hadal_plan_size(plan, WHOLE)))
 		return -EFAULT;
 	*orc = (struct hadal_orc){
-		.kind = kind_of(has_end, hadal_field_value(&fields[TYPE], copy, 0, size)),
-		.sp_base = hadal_field_value(&fields[SP_REG], copy, 0, size),
-		.bp_base = hadal_field_value(&fields[BP_REG], copy, 0, size),
-		.sp_offset = hadal_field_value(&fields[SP_OFFSET], copy, 0, size),
-		.bp_offset = hadal_field_value(&fields[BP_OFFSET], copy, 0, size),
+		.kind = kind_of(has_end, hadal_object_value(entry, TYPE)),
+		.sp_base = hadal_object_value(entry, SP_REG),
+		.bp_base = hadal_object_value(entry, BP_REG),
+		.sp_offset = hadal_object_value(entry, SP_OFFSET),
+		.bp_offset = hadal_object_value(entry, BP_OFFSET),
 	};
 	if (has_end && orc->sp_base == HADAL_ORC_UNDEFINED)
-		orc->kind = hadal_field_value(&fields[END], copy, 0, size) ? HADAL_ORC_END
-									   : HADAL_ORC_NOTHING;
+		orc->kind = hadal_object_value(entry, END) ? HADAL_ORC_END : HADAL_ORC_NOTHING;
 	return 0;
 }

@@ -9,13 +9,13 @@
 #include <stdlib.h>
 
 #include "unwind/orc.h"
-#include "walk/object.h"
+#include "walk/plan.h"
 
 /* What the processor pushes at an interrupt: RIP, CS, RFLAGS, RSP, SS. */
 #define FRAME_CS  8
 #define FRAME_RSP 24
 
-enum field {
+enum need {
 	THREAD_SP,
 	SLEEP_BP,
 	SLEEP_RETURN,
@@ -26,13 +26,26 @@ enum field {
 	REGS_DI,
 	REGS_R10,
 	REGS_R13,
-	FIELDS
+	NEEDS
+};
+
+static const struct hadal_need needs[NEEDS] = {
+	[THREAD_SP] = {HADAL_MEMBER("task_struct", "thread.sp")},
+	[SLEEP_BP] = {HADAL_MEMBER("inactive_task_frame", "bp")},
+	[SLEEP_RETURN] = {HADAL_MEMBER("inactive_task_frame", "ret_addr")},
+	[SLEEP_WHOLE] = {HADAL_MEMBER("inactive_task_frame", ".")},
+	[REGS_IP] = {HADAL_MEMBER("pt_regs", "ip")},
+	[REGS_BP] = {HADAL_MEMBER("pt_regs", "bp")},
+	[REGS_DX] = {HADAL_MEMBER("pt_regs", "dx")},
+	[REGS_DI] = {HADAL_MEMBER("pt_regs", "di")},
+	[REGS_R10] = {HADAL_MEMBER("pt_regs", "r10")},
+	[REGS_R13] = {HADAL_MEMBER("pt_regs", "r13")},
 };
 
 struct hadal_unwinder {
+	struct hadal_plan plan;
 	struct hadal_space *space;
 	struct hadal_orc_tables *tables;
-	struct hadal_field fields[FIELDS];
 };
 
 struct state {
@@ -43,18 +56,6 @@ struct state {
 
 struct hadal_unwinder *hadal_unwinder_new(struct hadal_kernel *kernel, struct hadal_error *error)
 {
-	static const struct hadal_field_request requests[FIELDS] = {
-		[THREAD_SP] = {"task_struct", {"thread.sp"}, false},
-		[SLEEP_BP] = {"inactive_task_frame", {"bp"}, false},
-		[SLEEP_RETURN] = {"inactive_task_frame", {"ret_addr"}, false},
-		[SLEEP_WHOLE] = {"inactive_task_frame", {"."}, false},
-		[REGS_IP] = {"pt_regs", {"ip"}, false},
-		[REGS_BP] = {"pt_regs", {"bp"}, false},
-		[REGS_DX] = {"pt_regs", {"dx"}, false},
-		[REGS_DI] = {"pt_regs", {"di"}, false},
-		[REGS_R10] = {"pt_regs", {"r10"}, false},
-		[REGS_R13] = {"pt_regs", {"r13"}, false},
-	};
 	struct hadal_unwinder *unwinder = calloc(1, sizeof(*unwinder));
 
 	if (!unwinder) {
@@ -63,18 +64,17 @@ struct hadal_unwinder *hadal_unwinder_new(struct hadal_kernel *kernel, struct ha
 	}
 	unwinder->space = hadal_kernel_space(kernel);
 	unwinder->tables = hadal_orc_open(kernel, error);
-	if (!unwinder->tables ||
-	    hadal_kernel_fields(kernel, requests, FIELDS, unwinder->fields, error)) {
-		hadal_unwinder_free(unwinder);
-		return NULL;
-	}
-	return unwinder;
+	if (unwinder->tables && !hadal_plan_open(&unwinder->plan, kernel, needs, NEEDS, error))
+		return unwinder;
+	hadal_unwinder_free(unwinder);
+	return NULL;
 }
 
 void hadal_unwinder_free(struct hadal_unwinder *unwinder)
 {
 	if (!unwinder)
 		return;
+	hadal_plan_close(&unwinder->plan);
 	hadal_orc_close(unwinder->tables);
 	free(unwinder);
 }
@@ -132,16 +132,16 @@ static bool take_interrupt_frame(struct hadal_unwinder *unwinder, uint64_t addre
 
 static bool take_registers(struct hadal_unwinder *unwinder, uint64_t regs, struct state *state)
 {
-	const struct hadal_field *fields = unwinder->fields;
+	const struct hadal_plan *plan = &unwinder->plan;
 	struct hadal_frame_start *at = &state->at;
 
-	if (!take_interrupt_frame(unwinder, regs + fields[REGS_IP].offset, state))
+	if (!take_interrupt_frame(unwinder, regs + hadal_plan_offset(plan, REGS_IP), state))
 		return false;
-	at->rbp = hadal_field_read(unwinder->space, &fields[REGS_BP], regs);
-	at->rdx = hadal_field_read(unwinder->space, &fields[REGS_DX], regs);
-	at->rdi = hadal_field_read(unwinder->space, &fields[REGS_DI], regs);
-	at->r10 = hadal_field_read(unwinder->space, &fields[REGS_R10], regs);
-	at->r13 = hadal_field_read(unwinder->space, &fields[REGS_R13], regs);
+	at->rbp = hadal_plan_read(plan, REGS_BP, regs);
+	at->rdx = hadal_plan_read(plan, REGS_DX, regs);
+	at->rdi = hadal_plan_read(plan, REGS_DI, regs);
+	at->r10 = hadal_plan_read(plan, REGS_R10, regs);
+	at->r13 = hadal_plan_read(plan, REGS_R13, regs);
 	return true;
 }
 
@@ -234,12 +234,12 @@ void hadal_unwind(struct hadal_unwinder *unwinder, const struct hadal_frame_star
 
 int hadal_unwind_task(struct hadal_unwinder *unwinder, uint64_t task, struct hadal_stack *stack)
 {
-	const struct hadal_field *fields = unwinder->fields;
-	uint64_t sp = hadal_field_read(unwinder->space, &fields[THREAD_SP], task);
+	const struct hadal_plan *plan = &unwinder->plan;
+	uint64_t sp = hadal_plan_read(plan, THREAD_SP, task);
 	struct state state = {
-		.at.rip = hadal_field_read(unwinder->space, &fields[SLEEP_RETURN], sp),
-		.at.rbp = hadal_field_read(unwinder->space, &fields[SLEEP_BP], sp),
-		.at.rsp = sp + fields[SLEEP_WHOLE].size,
+		.at.rip = hadal_plan_read(plan, SLEEP_RETURN, sp),
+		.at.rbp = hadal_plan_read(plan, SLEEP_BP, sp),
+		.at.rsp = sp + hadal_plan_size(plan, SLEEP_WHOLE),
 		.returned = true,
 	};
 

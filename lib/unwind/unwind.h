@@ -45,7 +45,10 @@ struct hadal_unwinder;
 struct hadal_unwinder *hadal_unwinder_new(struct hadal_kernel *kernel, struct hadal_error *error);
 void hadal_unwinder_free(struct hadal_unwinder *unwinder);
 
-/* The frames from a place in kernel code on, the innermost first; none for one in user space. */
+/*
+ * The frames from a place in kernel code on, the innermost first; none for one in user space. Of a
+ * machine that runs, flush the kernel's space before.
+ */
 void hadal_unwind(struct hadal_unwinder *unwinder, const struct hadal_frame_start *start,
 		  struct hadal_stack *stack);
 

@@ -29,6 +29,9 @@
 #define CPU_COUNT (DATA + 0x2300)
 #define RING      (DATA + 0x2400) /* a pointer to it */
 #define RING_BITS 10
+#define ORC_IPS   (2 * LARGE + 0x30000)
+#define ORCS      (2 * LARGE + 0x31000)
+#define TEXT_END  (LARGE / 4)
 #define FILLERS   600
 
 static uint64_t *entry(struct machine *machine, uint64_t table, uint64_t va, unsigned level)
@@ -97,6 +100,7 @@ static void write_symbols(struct machine *machine, uint32_t btf_size)
 		uint64_t offset;
 		const char *name;
 	} known[] = {
+		{TEXT_END, "_einittext"},
 		{BANNER, "linux_banner"},
 		{NOTES, "__start_notes"},
 		{NOTES + 36, "__stop_notes"},
@@ -112,6 +116,9 @@ static void write_symbols(struct machine *machine, uint32_t btf_size)
 		{TOP_PGT, "init_top_pgt"},
 		{CRASHINFO, "vmcoreinfo_data"},
 		{CRASHINFO + 8, "vmcoreinfo_size"},
+		{ORC_IPS, machine->options.no_orc ? "three" : "__start_orc_unwind_ip"},
+		{ORC_IPS + 4 * MACHINE_ORCS, "__stop_orc_unwind_ip"},
+		{ORCS, "__start_orc_unwind"},
 	};
 
 	for (; plan.count < FILLERS; plan.count++) {
@@ -120,6 +127,7 @@ static void write_symbols(struct machine *machine, uint32_t btf_size)
 			 plan.count * 7);
 	}
 	strcpy(symbols[0].name, "_text");
+	strcpy(symbols[1].name, "_stext");
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		symbols[plan.count].address = machine->base + known[i].offset;
 		strcpy(symbols[plan.count++].name, known[i].name);
@@ -227,7 +235,7 @@ static void make_roots(struct machine *machine)
 	machine->traces.idt_base = MACHINE_IDT;
 }
 
-static uint64_t new_object(struct machine *machine, size_t size)
+uint64_t machine_new_object(struct machine *machine, size_t size)
 {
 	uint64_t va = MACHINE_DIRECT_MAP + machine->next_object;
 
@@ -260,7 +268,7 @@ uint64_t *machine_pid_slot(struct machine *machine, uint64_t namespace, unsigned
 		struct machine_node *node;
 
 		if (!*entry)
-			*entry = new_object(machine, sizeof(*node)) | 2;
+			*entry = machine_new_object(machine, sizeof(*node)) | 2;
 		node = machine_at(machine, *entry - 2);
 		node->shift = shift;
 		entry = &node->slots[number >> shift & 63];
@@ -279,7 +287,7 @@ static void attach_pid(struct machine *machine, uint64_t pid, uint64_t task, int
 static void add_pid(struct machine *machine, uint64_t address)
 {
 	const struct machine_task *task = machine_at(machine, address);
-	uint64_t pid = new_object(machine, sizeof(struct machine_pid));
+	uint64_t pid = machine_new_object(machine, sizeof(struct machine_pid));
 
 	attach_pid(machine, pid, address, 0);
 	if (task->pid == task->tgid)
@@ -289,7 +297,7 @@ static void add_pid(struct machine *machine, uint64_t address)
 
 uint64_t machine_enter_namespace(struct machine *machine, uint64_t task, unsigned number)
 {
-	uint64_t namespace = new_object(machine, sizeof(struct machine_pid_namespace));
+	uint64_t namespace = machine_new_object(machine, sizeof(struct machine_pid_namespace));
 	uint64_t address =
 		*machine_pid_slot(machine, machine->pid_namespace,
 				  ((struct machine_task *)machine_at(machine, task))->pid);
@@ -303,7 +311,7 @@ uint64_t machine_enter_namespace(struct machine *machine, uint64_t task, unsigne
 
 uint64_t machine_add_task(struct machine *machine, int pid, const char *comm, uint64_t leader)
 {
-	uint64_t address = new_object(machine, sizeof(struct machine_task));
+	uint64_t address = machine_new_object(machine, sizeof(struct machine_task));
 	struct machine_task *task = machine_at(machine, address);
 	struct machine_signal *signal;
 	struct machine_cred *cred;
@@ -316,13 +324,13 @@ uint64_t machine_add_task(struct machine *machine, int pid, const char *comm, ui
 	init_list(machine, address + offsetof(struct machine_task, children));
 	task->start_boottime = pid * 1000;
 	strncpy(task->comm, comm, sizeof(task->comm) - 1);
-	task->cred = new_object(machine, sizeof(*cred));
+	task->cred = machine_new_object(machine, sizeof(*cred));
 	cred = machine_at(machine, task->cred);
 	*cred = (struct machine_cred){.uid = 1000 + pid, .euid = 2000 + pid, .gid = 3000 + pid};
 	if (leader) {
 		task->signal = ((struct machine_task *)machine_at(machine, leader))->signal;
 	} else {
-		task->signal = new_object(machine, sizeof(*signal));
+		task->signal = machine_new_object(machine, sizeof(*signal));
 		init_list(machine, task->signal + offsetof(struct machine_signal, thread_head));
 		link_last(machine, machine->init_task + offsetof(struct machine_task, tasks),
 			  address + offsetof(struct machine_task, tasks));
@@ -337,7 +345,7 @@ uint64_t machine_add_task(struct machine *machine, int pid, const char *comm, ui
 		task->flags = 0x00200000;
 	} else {
 		struct machine_mm *mm =
-			machine_at(machine, task->mm = new_object(machine, sizeof(*mm)));
+			machine_at(machine, task->mm = machine_new_object(machine, sizeof(*mm)));
 
 		mm->pgd = MACHINE_DIRECT_MAP + TABLES;
 	}
@@ -347,7 +355,7 @@ uint64_t machine_add_task(struct machine *machine, int pid, const char *comm, ui
 
 uint64_t machine_add_module(struct machine *machine, const char *name, uint64_t base)
 {
-	uint64_t address = new_object(machine, sizeof(struct machine_module));
+	uint64_t address = machine_new_object(machine, sizeof(struct machine_module));
 	struct machine_module *module = machine_at(machine, address);
 
 	strcpy(module->name, name);
@@ -358,19 +366,53 @@ uint64_t machine_add_module(struct machine *machine, const char *name, uint64_t 
 	return address;
 }
 
+static void write_orc(struct machine *machine, uint64_t ips, uint64_t orcs, unsigned index,
+		      uint64_t ip, const struct machine_orc *orc)
+{
+	uint64_t at = ips + 4 * index;
+
+	*(int32_t *)machine_at(machine, at) = ip - at;
+	memcpy((uint8_t *)machine_at(machine, orcs) + 6 * index, orc, 6);
+}
+
+void machine_add_orc(struct machine *machine, uint64_t offset, const struct machine_orc *orc)
+{
+	const struct machine_orc nothing = {0};
+
+	for (unsigned i = machine->orcs++; i < MACHINE_ORCS; i++) {
+		write_orc(machine, machine->base + ORC_IPS, machine->base + ORCS, i,
+			  machine->base + offset, orc);
+		offset = TEXT_END;
+		orc = &nothing;
+	}
+}
+
+void machine_module_orc(struct machine *machine, uint64_t module, const struct machine_orc *orc)
+{
+	struct machine_module *at = machine_at(machine, module);
+	/* Within reach of the code, as a module's table is. */
+	uint64_t table = machine->base + ORCS + 0x100;
+
+	at->arch.num_orcs = 1;
+	at->arch.orc_unwind_ip = table;
+	at->arch.orc_unwind = table + 8;
+	write_orc(machine, table, table + 8, 0,
+		  machine->options.new_modules ? at->mem[0].base : at->core_layout.base, orc);
+}
+
 /* An empty log: its head is the record before the first, whose id is -MACHINE_RECORDS. */
 static void make_ring(struct machine *machine)
 {
 	struct machine_ring *ring;
 
-	machine->ring = new_object(machine, sizeof(*ring));
+	machine->ring = machine_new_object(machine, sizeof(*ring));
 	*(uint64_t *)machine_at(machine, machine->base + RING) = machine->ring;
 	ring = machine_at(machine, machine->ring);
 	ring->count_bits = __builtin_ctz(MACHINE_RECORDS);
 	ring->size_bits = RING_BITS;
-	ring->descs = new_object(machine, MACHINE_RECORDS * sizeof(struct machine_desc));
-	ring->infos = new_object(machine, MACHINE_RECORDS * sizeof(struct machine_info));
-	ring->data = new_object(machine, 1u << RING_BITS);
+	ring->descs = machine_new_object(machine, MACHINE_RECORDS * sizeof(struct machine_desc));
+	ring->infos = machine_new_object(machine, MACHINE_RECORDS * sizeof(struct machine_info));
+	ring->data = machine_new_object(machine, 1u << RING_BITS);
 	ring->head = (uint32_t) - (MACHINE_RECORDS + 1);
 	ring->tail = ring->head + 1;
 }

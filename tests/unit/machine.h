@@ -43,7 +43,8 @@ struct machine_signal {
 struct machine_task {
 	uint32_t flags;
 	uint32_t state;
-	uint64_t padding[200];
+	uint64_t sp; /* thread.sp */
+	uint64_t padding[199];
 	struct machine_links thread_node;
 	char comm[16];
 	uint64_t cred, mm, signal, real_parent;
@@ -138,7 +139,32 @@ struct machine_module {
 		};
 	};
 	uint32_t refcnt;
+	struct {
+		uint32_t num_orcs;
+		uint64_t orc_unwind_ip, orc_unwind;
+	} arch;
 };
+
+/* How to unwind from a place in the code on; until 6.3, and from 6.4 on with a wider type. */
+struct machine_orc {
+	int16_t sp_offset, bp_offset;
+	uint16_t sp_reg : 4;
+	uint16_t bp_reg : 4;
+	uint16_t type : 2;
+	uint16_t end : 1;
+};
+
+/* What the scheduler leaves on the stack of a task that waits. */
+struct machine_sleep {
+	uint64_t flags, bp, ret_addr;
+};
+
+struct machine_regs {
+	uint64_t r13, r10, bp, dx, di;
+	uint64_t ip, cs, eflags, sp, ss;
+};
+
+#define MACHINE_ORCS 8
 
 struct machine_options {
 	unsigned levels;     /* 4 or 5; 0 means 4 */
@@ -146,6 +172,7 @@ struct machine_options {
 	bool odd_root;       /* without KPTI, CR3's page number is odd */
 	bool no_rodata;      /* all of the image is mapped writable and executable */
 	bool given_away;     /* pages behind the text are another's, one of them read-only */
+	bool no_orc;         /* no __start_orc_unwind_ip either */
 	bool no_btf_symbols; /* __start_BTF is not among the symbols */
 	int kallsyms_order;  /* enum kallsyms_order */
 	bool new_modules;    /* struct module has mem[] instead of core_layout */
@@ -166,6 +193,7 @@ struct machine {
 	uint64_t pid_namespace;        /* the first one */
 	uint64_t queues[MACHINE_CPUS]; /* struct machine_queue */
 	uint64_t ring;                 /* struct machine_ring */
+	unsigned orcs;                 /* of the kernel */
 	struct hadal_kernel *kernel;   /* NULL until it is opened */
 };
 
@@ -187,6 +215,16 @@ uint64_t machine_enter_namespace(struct machine *machine, uint64_t task, unsigne
 void machine_log(struct machine *machine, const char *text);
 /* Makes a module with text at base and links it last. Returns its address. */
 uint64_t machine_add_module(struct machine *machine, const char *name, uint64_t base);
+
+/*
+ * Says how the kernel's code from that offset in its text on is unwound; in ascending order, at
+ * most MACHINE_ORCS times. At the end of the code nothing is known.
+ */
+void machine_add_orc(struct machine *machine, uint64_t offset, const struct machine_orc *orc);
+/* The same for a module's code, which has one such place. */
+void machine_module_orc(struct machine *machine, uint64_t module, const struct machine_orc *orc);
+/* Makes room for an object. Returns its address. */
+uint64_t machine_new_object(struct machine *machine, size_t size);
 
 /* Maps size bytes (4 KiB, 2 MiB or 1 GiB) at va to pa with the given rights under a root. */
 void machine_map(struct machine *machine, uint64_t root, uint64_t va, uint64_t pa, uint64_t size,

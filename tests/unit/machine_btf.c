@@ -43,7 +43,10 @@ static struct basic_types add_basic(struct btf *btf)
 static void add_task(struct btf *btf, const struct basic_types *types)
 {
 	int pid_links = array_of(btf, types->u32, types->list /* as long */, 4);
-	int cred = btf__add_struct(btf, "cred", sizeof(struct machine_cred)), task;
+	int thread = btf__add_struct(btf, "thread_struct", 8), cred, task;
+
+	field(btf, "sp", types->u64, 0);
+	cred = btf__add_struct(btf, "cred", sizeof(struct machine_cred));
 
 	FIELD(btf, machine_cred, uid, types->u32);
 	FIELD(btf, machine_cred, euid, types->u32);
@@ -53,6 +56,7 @@ static void add_task(struct btf *btf, const struct basic_types *types)
 	btf__add_struct(btf, "task_struct", sizeof(struct machine_task));
 	FIELD(btf, machine_task, flags, types->u32);
 	field(btf, "__state", types->u32, offsetof(struct machine_task, state));
+	field(btf, "thread", thread, offsetof(struct machine_task, sp));
 	FIELD(btf, machine_task, thread_node, types->list);
 	FIELD(btf, machine_task, comm, types->name);
 	FIELD(btf, machine_task, cred, cred);
@@ -154,18 +158,49 @@ static void add_module(struct btf *btf, const struct basic_types *types, bool ne
 	int name = array_of(btf, types->u32, btf__find_by_name(btf, "char"),
 			    sizeof(((struct machine_module *)0)->name));
 	int parts = array_of(btf, types->u32, types->part, 3);
+	int arch = btf__add_struct(btf, "mod_arch_specific", 24);
+
+	field(btf, "num_orcs", types->u32, 0);
+	field(btf, "orc_unwind_ip", types->u64, 8);
+	field(btf, "orc_unwind", types->u64, 16);
 
 	btf__add_struct(btf, "module", sizeof(struct machine_module));
 	FIELD(btf, machine_module, state, types->u32);
 	FIELD(btf, machine_module, name, name);
 	FIELD(btf, machine_module, list, types->list);
 	FIELD(btf, machine_module, refcnt, types->u32);
+	FIELD(btf, machine_module, arch, arch);
 	if (new_modules) {
 		FIELD(btf, machine_module, mem, parts);
 	} else {
 		FIELD(btf, machine_module, core_layout, types->part);
 		FIELD(btf, machine_module, init_layout, types->part);
 	}
+}
+
+static void add_stacks(struct btf *btf, const struct basic_types *types, bool new_modules)
+{
+	int byte = btf__find_by_name(btf, "char");
+	int half = btf__add_int(btf, "short int", 2, BTF_INT_SIGNED);
+
+	btf__add_struct(btf, "orc_entry", 6);
+	FIELD(btf, machine_orc, sp_offset, half);
+	FIELD(btf, machine_orc, bp_offset, half);
+	bits(btf, "sp_reg", byte, 4, 0, 4);
+	bits(btf, "bp_reg", byte, 4, 4, 4);
+	bits(btf, "type", byte, 5, 0, new_modules ? 3 : 2);
+	if (!new_modules)
+		bits(btf, "end", byte, 5, 2, 1);
+	btf__add_struct(btf, "inactive_task_frame", sizeof(struct machine_sleep));
+	FIELD(btf, machine_sleep, bp, types->u64);
+	FIELD(btf, machine_sleep, ret_addr, types->u64);
+	btf__add_struct(btf, "pt_regs", sizeof(struct machine_regs));
+	FIELD(btf, machine_regs, r13, types->u64);
+	FIELD(btf, machine_regs, r10, types->u64);
+	FIELD(btf, machine_regs, bp, types->u64);
+	FIELD(btf, machine_regs, dx, types->u64);
+	FIELD(btf, machine_regs, di, types->u64);
+	FIELD(btf, machine_regs, ip, types->u64);
 }
 
 static void add_tree(struct btf *btf, const struct basic_types *types)
@@ -212,6 +247,7 @@ void *machine_btf(bool new_modules, uint32_t *size)
 	add_odd(btf, &types);
 	add_pid(btf, &types);
 	add_log(btf, &types);
+	add_stacks(btf, &types, new_modules);
 	raw = btf__raw_data(btf, size);
 	copy = malloc(*size);
 	if (!raw || !copy)
