@@ -20,19 +20,16 @@ static const char *set_pid(void *data, const char *text)
 	return NULL;
 }
 
-static int run(void *data)
+static int allow(struct hadal *hadal, void *data, struct hadal_error *error)
 {
 	const struct options *options = data;
-	struct hadal_error error;
-	struct hadal *hadal;
-	int result;
 
-	hadal = cli_open();
-	if (!hadal)
-		return CLI_FAILURE;
-	result = hadal_admit(hadal, options->pid, 0, &error) ? cli_fail(&error) : CLI_OK;
-	hadal_close(hadal);
-	return result;
+	return hadal_admit(hadal, options->pid, 0, error);
+}
+
+static int run(void *data)
+{
+	return cli_device_run(allow, data);
 }
 
 static const struct cli_argument arguments[] = {CLI_ARGUMENT_SET("PID", set_pid), {0}};

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* hadal check */
 #include "cli.h"
+#include "record.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -15,7 +17,9 @@ struct options {
 
 struct findings {
 	char kernel[160], processor[160];
-	long cpus_online, cpus_possible;
+	uint64_t cpus_online, cpus_possible;
+	bool can_start;
+	const char *reason;      /* NULL: it can */
 	char log[LOG_BYTES + 1]; /* what the image found, lines */
 	int result;              /* of hadal_check() */
 	struct hadal_error error;
@@ -58,47 +62,74 @@ static int read_log(struct hadal *hadal, struct findings *found)
 }
 
 /* What comes before the text of a line of the log is of no use here: when, and by which CPU. */
-static const char *line_text(const char *line)
+static const char *line_text(const char *line, size_t len)
 {
-	const char *text = strstr(line, "] ");
+	const char *text = memmem(line, len, "] ", 2);
 
 	return text ? text + 2 : line;
 }
 
-static void print_text(struct findings *found)
+/* The next line of the log that has text, from *at on; NULL: there is none. */
+static const char *next_line(const char **at, int *len)
 {
-	char *rest = found->log, *line;
+	const char *text;
 
+	while (**at == '\n')
+		++*at;
+	if (!**at)
+		return NULL;
+	*len = strcspn(*at, "\n");
+	text = line_text(*at, *len);
+	*at += *len;
+	*len = *at - text;
+	return text;
+}
+
+static void print_text(const void *record, void *ctx)
+{
+	const struct findings *found = record;
+	const char *at = found->log, *line;
+	int len;
+
+	(void)ctx;
 	printf("kernel     %s\n", found->kernel);
 	printf("processor  %s\n", found->processor);
-	printf("CPUs       %ld online, %ld possible\n", found->cpus_online, found->cpus_possible);
-	while ((line = strsep(&rest, "\n")))
-		if (*line)
-			printf("image      %s\n", line_text(line));
-	if (!found->result)
+	printf("CPUs       %" PRIu64 " online, %" PRIu64 " possible\n", found->cpus_online,
+	       found->cpus_possible);
+	while ((line = next_line(&at, &len)))
+		printf("image      %.*s\n", len, line);
+	if (found->can_start)
 		puts("Hadal can start here");
 }
 
-static void print_json(struct findings *found)
+static struct json_object *json_image(const void *record, void *ctx)
 {
-	struct json_object *object = json_object_new_object();
 	struct json_object *lines = json_object_new_array();
-	char *rest = found->log, *line;
+	const char *at = ((const struct findings *)record)->log, *line;
+	int len;
 
-	while ((line = strsep(&rest, "\n")))
-		if (*line)
-			json_object_array_add(lines, json_object_new_string(line_text(line)));
-	json_object_object_add(object, "can_start", json_object_new_boolean(!found->result));
-	if (found->result)
-		json_object_object_add(object, "reason", json_object_new_string(found->error.text));
-	json_object_object_add(object, "kernel", json_object_new_string(found->kernel));
-	json_object_object_add(object, "processor", json_object_new_string(found->processor));
-	json_object_object_add(object, "cpus_online", json_object_new_int64(found->cpus_online));
-	json_object_object_add(object, "cpus_possible",
-			       json_object_new_int64(found->cpus_possible));
-	json_object_object_add(object, "image", lines);
-	cli_print_json(object);
+	(void)ctx;
+	while ((line = next_line(&at, &len)))
+		json_object_array_add(lines, json_object_new_string_len(line, len));
+	return lines;
 }
+
+#define AT(member) offsetof(struct findings, member), NULL, NULL
+
+static const struct cli_column columns[] = {
+	{"can_start", NULL, 3, CLI_COLUMN_BOOL, AT(can_start), "it could start here"},
+	{"reason", NULL, 0, CLI_COLUMN_STRING, AT(reason), "why it could not"},
+	{"kernel", NULL, 0, CLI_COLUMN_TEXT, AT(kernel), "system and release, as of uname"},
+	{"processor", NULL, 0, CLI_COLUMN_TEXT, AT(processor), "as in /proc/cpuinfo"},
+	{"cpus_online", NULL, 5, CLI_COLUMN_U64, AT(cpus_online), "CPUs online"},
+	{"cpus_possible", NULL, 5, CLI_COLUMN_U64, AT(cpus_possible), "CPUs that there may be"},
+	{"image", NULL, 0, CLI_COLUMN_JSON, 0, NULL, json_image,
+	 "array of strings: what the image found, as it logs it"},
+	{0},
+};
+
+static const struct cli_record_kind kind = {
+	.name = "judgement", .columns = columns, .print = print_text};
 
 static int run(void *data)
 {
@@ -125,10 +156,9 @@ static int run(void *data)
 		return cli_fail(&found.error);
 	}
 	hadal_close(hadal);
-	if (options->where.json)
-		print_json(&found);
-	else
-		print_text(&found);
+	found.can_start = !found.result;
+	found.reason = found.result ? found.error.text : NULL;
+	cli_print_one(&kind, &options->where, &found, NULL);
 	return found.result ? cli_fail(&found.error) : CLI_OK;
 }
 
@@ -142,6 +172,7 @@ const struct cli_command command_check = {
 	.more = "Exit status 0 when it could, 1 when not; the reason is on standard error. The "
 		"output "
 		"is meant for reports of bugs too.",
+	.records = &kind,
 	.takes = CLI_TAKES_JSON,
 	CLI_OPTIONS_AT(where),
 	.run = run,

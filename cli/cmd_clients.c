@@ -19,28 +19,26 @@ static const struct cli_column columns[] = {
 	{0},
 };
 
-static const struct cli_record_kind kind = {"client", columns};
+static const struct cli_record_kind kind = {.name = "client", .columns = columns};
 
-static int run(void *data)
+static int list_clients(struct hadal *hadal, void *data, struct hadal_error *error)
 {
 	const struct options *options = data;
 	static struct hadal_client_info clients[HADAL_MAX_CLIENTS];
 	struct cli_printer printer;
-	struct hadal_error error;
-	struct hadal *hadal;
-	int count;
+	int count = hadal_clients(hadal, clients, HADAL_MAX_CLIENTS, error);
 
-	hadal = cli_open();
-	if (!hadal)
-		return CLI_FAILURE;
-	count = hadal_clients(hadal, clients, HADAL_MAX_CLIENTS, &error);
-	hadal_close(hadal);
 	if (count < 0)
-		return cli_fail(&error);
+		return count;
 	cli_printer_begin(&printer, &kind, &options->where, NULL, NULL);
 	for (int i = 0; i < count; i++)
 		cli_printer_print(&printer, &clients[i]);
-	return CLI_OK;
+	return 0;
+}
+
+static int run(void *data)
+{
+	return cli_device_run(list_clients, data);
 }
 
 const struct cli_command command_clients = {

@@ -3,6 +3,7 @@
 #include "commands.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "record.h"
 
@@ -24,23 +25,98 @@ static const struct cli_option *option_at(const struct cli_command *command, siz
 	return cli_common_option(command, index);
 }
 
+/* What stands for a list may be several of its words, with commas. */
+static bool is_list(const struct cli_option *option)
+{
+	return option->argument && strstr(option->argument, ",...");
+}
+
+/* The words that an option's argument may be, or the columns that there are, with spaces. */
+static void print_words(const struct cli_command *command, const struct cli_option *option)
+{
+	if (option->words) {
+		for (const char *word = option->words; *word; word++)
+			putchar(*word == '|' ? ' ' : *word);
+		return;
+	}
+	for (const struct cli_column *column = command->records->columns; column->name; column++)
+		printf("%s%s", column == command->records->columns ? "" : " ", column->name);
+}
+
+static bool has_words(const struct cli_command *command, const struct cli_option *option)
+{
+	return option->words || (command->records && !strcmp(option->name, "columns"));
+}
+
+/* What may come behind an option: its words, or a name of a file as without completion. */
+static void print_bash_option(const struct cli_command *command, const struct cli_option *option)
+{
+	if (!option->argument || option->argument_optional)
+		return;
+	printf("\t\t%s:--%s", command->name, option->name);
+	if (option->letter)
+		printf("|%s:-%c", command->name, option->letter);
+	printf(") ");
+	if (has_words(command, option)) {
+		printf("words='");
+		print_words(command, option);
+		printf("'%s", is_list(option) ? " comma=1" : "");
+	} else {
+		printf("files=1");
+	}
+	printf(" ;;\n");
+}
+
+static void print_bash_command(const struct cli_command *command)
+{
+	const struct cli_argument *argument = command->arguments;
+	const struct cli_option *option;
+
+	printf("\t\t%s) options='--help", command->name);
+	for (size_t i = 0; (option = option_at(command, i)); i++)
+		printf(" --%s", option->name);
+	printf("'");
+	for (; argument && argument->name; argument++) {
+		if (!argument->words)
+			continue;
+		printf(" words='");
+		for (const char *word = argument->words; *word; word++)
+			putchar(*word == '|' ? ' ' : *word);
+		putchar('\'');
+	}
+	printf(" ;;\n");
+}
+
 static void print_bash(void)
 {
-	printf("_hadal()\n{\n\tlocal word=${COMP_WORDS[COMP_CWORD]} list\n"
-	       "\tif [ \"$COMP_CWORD\" = 1 ]; then\n\t\tlist='--help --version");
-	for (size_t i = 0; cli_commands[i]; i++)
-		printf(" %s", cli_commands[i]->name);
-	printf("'\n\telse\n\t\tcase ${COMP_WORDS[1]} in\n");
-	for (size_t i = 0; cli_commands[i]; i++) {
-		const struct cli_option *option;
+	const struct cli_option *option;
 
-		printf("\t\t%s) list='--help", cli_commands[i]->name);
+	printf("_hadal()\n{\n"
+	       "\tlocal word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}\n"
+	       "\tlocal command=${COMP_WORDS[1]} options= words= files= comma= first=\n"
+	       "\tif [ \"$word\" = = ]; then word=; fi\n"
+	       "\tif [ \"$before\" = = ]; then before=${COMP_WORDS[COMP_CWORD - 2]}; fi\n"
+	       "\tcase $command in\n");
+	for (size_t i = 0; cli_commands[i]; i++)
+		if (cli_commands[i]->alias)
+			printf("\t\t%s) command=%s ;;\n", cli_commands[i]->alias,
+			       cli_commands[i]->name);
+	printf("\tesac\n\tif [ \"$COMP_CWORD\" = 1 ]; then\n\t\twords='--help --version");
+	for (size_t i = 0; cli_commands[i]; i++)
+		printf(" %s%s%s", cli_commands[i]->name, cli_commands[i]->alias ? " " : "",
+		       cli_commands[i]->alias ? cli_commands[i]->alias : "");
+	printf("'\n\telse\n\t\tcase $command in\n");
+	for (size_t i = 0; cli_commands[i]; i++)
+		print_bash_command(cli_commands[i]);
+	printf("\t\tesac\n\t\tcase $command:$before in\n");
+	for (size_t i = 0; cli_commands[i]; i++)
 		for (size_t j = 0; (option = option_at(cli_commands[i], j)); j++)
-			printf(" --%s", option->name);
-		printf("' ;;\n");
-	}
-	printf("\t\tesac\n\t\tcase $word in -*) ;; *) list= ;; esac\n\tfi\n"
-	       "\tCOMPREPLY=($(compgen -W \"$list\" -- \"$word\"))\n}\n"
+			print_bash_option(cli_commands[i], option);
+	printf("\t\t*) case $word in -*) words=$options ;; esac ;;\n\t\tesac\n\tfi\n"
+	       "\tif [ \"$files\" ]; then words=; fi\n"
+	       "\tif [ \"$comma\" ]; then\n"
+	       "\t\tcase $word in *,*) first=${word%%,*}, word=${word##*,} ;; esac\n\tfi\n"
+	       "\tCOMPREPLY=($(compgen -P \"$first\" -W \"$words\" -- \"$word\"))\n}\n"
 	       "complete -o bashdefault -o default -F _hadal hadal\n");
 }
 
@@ -58,6 +134,47 @@ static void print_described(const char *text)
 	}
 }
 
+/* The last part of an option's description: what its argument may be. */
+static void print_zsh_argument(const struct cli_command *command, const struct cli_option *option)
+{
+	if (!option->argument)
+		return;
+	printf(":%s:", option->argument);
+	if (!has_words(command, option)) {
+		printf("_files");
+		return;
+	}
+	printf(is_list(option) ? "_values -s , %s " : "(", option->argument);
+	print_words(command, option);
+	printf("%s", is_list(option) ? "" : ")");
+}
+
+static void print_zsh_command(const struct cli_command *command)
+{
+	const struct cli_argument *argument = command->arguments;
+	const char *words = NULL;
+	const struct cli_option *option;
+
+	printf("\t%s%s%s) _arguments", command->name, command->alias ? "|" : "",
+	       command->alias ? command->alias : "");
+	for (size_t i = 0; (option = option_at(command, i)); i++) {
+		printf(" \\\n\t\t'--%s%s[", option->name,
+		       !option->argument           ? ""
+		       : option->argument_optional ? "=-"
+						   : "=");
+		print_described(option->help);
+		putchar(']');
+		print_zsh_argument(command, option);
+		putchar('\'');
+	}
+	for (; argument && argument->name; argument++)
+		words = argument->words ? argument->words : words;
+	printf(" \\\n\t\t'*:argument:%s", words ? "(" : "_files");
+	for (; words && *words; words++)
+		putchar(*words == '|' ? ' ' : *words);
+	printf("%s' ;;\n", words ? ")" : "");
+}
+
 static void print_zsh(void)
 {
 	printf("#compdef hadal\n_hadal()\n{\n\tif (( CURRENT == 2 )); then\n"
@@ -67,20 +184,10 @@ static void print_zsh(void)
 		print_described(cli_commands[i]->summary);
 		printf("'\n");
 	}
-	printf("\t\t)\n\t\t_describe command commands\n\t\treturn\n\tfi\n\tcase $words[2] in\n");
-	for (size_t i = 0; cli_commands[i]; i++) {
-		const struct cli_option *option;
-
-		printf("\t%s) _arguments", cli_commands[i]->name);
-		for (size_t j = 0; (option = option_at(cli_commands[i], j)); j++) {
-			printf(" \\\n\t\t'--%s%s[", option->name, option->argument ? "=" : "");
-			print_described(option->help);
-			printf("]%s%s%s'", option->argument ? ":" : "",
-			       option->argument ? option->argument : "",
-			       option->argument ? ":_files" : "");
-		}
-		printf(" \\\n\t\t'*:argument:_files' ;;\n");
-	}
+	printf("\t\t)\n\t\t_describe command commands\n\t\treturn\n\tfi\n"
+	       "\tlocal command=$words[2]\n\tshift words\n\t(( CURRENT-- ))\n\tcase $command in\n");
+	for (size_t i = 0; cli_commands[i]; i++)
+		print_zsh_command(cli_commands[i]);
 	printf("\tesac\n}\n_hadal \"$@\"\n");
 }
 
@@ -120,24 +227,6 @@ static void print_records(void)
 		}
 }
 
-static const char *set_shell(void *data, const char *text)
-{
-	static const char *const names[] = {
-		[BASH] = "bash", [ZSH] = "zsh", [SYNOPSIS] = "man", [RECORDS] = "json"};
-	struct options *options = data;
-
-	for (options->shell = BASH; options->shell <= RECORDS; options->shell++) {
-		const char *name = names[options->shell];
-		size_t i = 0;
-
-		while (name[i] && name[i] == text[i])
-			i++;
-		if (name[i] == text[i])
-			return NULL;
-	}
-	return "bash, zsh, man or json";
-}
-
 static int run(void *data)
 {
 	const struct options *options = data;
@@ -161,7 +250,10 @@ const struct cli_command command_completion = {
 		 "synopses of all commands and the columns of what they list, as the docs have "
 		 "them.",
 	.more = "  . <(hadal completion bash)",
-	.arguments = (const struct cli_argument[]){CLI_ARGUMENT_SET("bash|zsh|man|json", set_shell),
+	.arguments = (const struct cli_argument[]){{.name = "bash|zsh|man|json",
+						    .kind = CLI_WORD,
+						    .at = offsetof(struct options, shell),
+						    .words = "bash|zsh|man|json"},
 						   {0}},
 	CLI_OPTIONS_AT(where),
 	.run = run,

@@ -3,7 +3,9 @@
 #include "disas/disas.h"
 #include "system/symbolize.h"
 #include "parse.h"
+#include "record.h"
 #include "target.h"
+#include "text.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -33,6 +35,7 @@ struct listing {
 	uint64_t at;           /* of the bytes that have been read */
 	size_t len;
 	uint8_t bytes[HADAL_PAGE_SIZE];
+	struct cli_printer printer;
 };
 
 /* Where the symbol after an address begins. */
@@ -122,56 +125,92 @@ static int next_instruction(struct listing *listing, uint64_t address,
 	return hadal_fail(error, EFAULT, "The memory at %#" PRIx64 " cannot be read", address);
 }
 
-static bool name_of(const struct listing *listing, uint64_t address, char *text, size_t size)
+#define PLACE_MAX (HADAL_SYMBOL_NAME_MAX + 32)
+
+/* An instruction, and what its addresses are called. */
+struct row {
+	uint64_t address;
+	struct cli_bytes bytes;
+	const uint64_t *target;             /* NULL: it has none */
+	const char *symbol, *target_symbol; /* NULL: none is known */
+	const char *mnemonic, *operands;
+	bool branches;
+};
+
+static const char *name_of(const struct listing *listing, uint64_t address, char text[PLACE_MAX])
 {
-	text[0] = '\0';
-	if (!listing->symbolizer || !hadal_symbolize(listing->symbolizer, address, text, size))
-		return false;
-	cli_make_printable(text);
-	return true;
+	if (!listing->symbolizer || !hadal_symbolize(listing->symbolizer, address, text, PLACE_MAX))
+		return NULL;
+	return text;
 }
 
-static void print_text(const struct listing *listing, const struct hadal_instruction *instruction)
+static void print_name(const char *name)
 {
-	char name[HADAL_SYMBOL_NAME_MAX + 32];
+	char text[4 * PLACE_MAX];
 
-	printf("%#" PRIx64, instruction->address);
-	if (name_of(listing, instruction->address, name, sizeof(name)))
-		printf(" <%s>", name);
+	if (name)
+		printf(" <%s>", text_for_terminal(name, strlen(name), text, sizeof(text)));
+}
+
+static void print_line(const void *record, void *ctx)
+{
+	const struct row *row = record;
+	const struct listing *listing = ctx;
+
+	printf("%#" PRIx64, row->address);
+	print_name(row->symbol);
 	putchar(':');
 	if (listing->options->bytes) {
 		printf("  ");
-		for (size_t i = 0; i < instruction->len; i++)
-			printf("%02x ", instruction->bytes[i]);
-		for (size_t i = instruction->len; i < 10; i++)
+		for (size_t i = 0; i < row->bytes.len; i++)
+			printf("%02x ", row->bytes.bytes[i]);
+		for (size_t i = row->bytes.len; i < 10; i++)
 			printf("   ");
 	}
-	printf("\t%s", instruction->mnemonic);
-	if (instruction->operands[0])
-		printf("\t%s", instruction->operands);
-	if (instruction->has_target && !instruction->branches)
-		printf("\t# %#" PRIx64, instruction->target);
-	if (instruction->has_target && name_of(listing, instruction->target, name, sizeof(name)))
-		printf(" <%s>", name);
+	printf("\t%s", row->mnemonic);
+	if (row->operands[0])
+		printf("\t%s", row->operands);
+	if (row->target && !row->branches)
+		printf("\t# %#" PRIx64, *row->target);
+	print_name(row->target_symbol);
 	putchar('\n');
 }
 
-static void print_json(const struct listing *listing, const struct hadal_instruction *instruction)
-{
-	struct json_object *object = json_object_new_object();
-	char name[HADAL_SYMBOL_NAME_MAX + 32];
+#define AT(member) offsetof(struct row, member), NULL, NULL
 
-	cli_json_hex(object, "address", instruction->address);
-	if (name_of(listing, instruction->address, name, sizeof(name)))
-		json_object_object_add(object, "symbol", json_object_new_string(name));
-	cli_json_bytes(object, "bytes", instruction->bytes, instruction->len);
-	json_object_object_add(object, "mnemonic", json_object_new_string(instruction->mnemonic));
-	json_object_object_add(object, "operands", json_object_new_string(instruction->operands));
-	if (instruction->has_target)
-		cli_json_hex(object, "target", instruction->target);
-	if (instruction->has_target && name_of(listing, instruction->target, name, sizeof(name)))
-		json_object_object_add(object, "target_symbol", json_object_new_string(name));
-	cli_print_json(object);
+static const struct cli_column columns[] = {
+	{"address", "ADDRESS", 18, CLI_COLUMN_HEX, AT(address), "of the instruction"},
+	{"symbol", "SYMBOL", -32, CLI_COLUMN_STRING, AT(symbol), "the symbol that it is in"},
+	{"bytes", NULL, -30, CLI_COLUMN_BYTES, AT(bytes), "its bytes"},
+	{"mnemonic", "MNEMONIC", -8, CLI_COLUMN_STRING, AT(mnemonic), "what it does"},
+	{"operands", "OPERANDS", -32, CLI_COLUMN_STRING, AT(operands), "empty for none"},
+	{"target", "TARGET", 18, CLI_COLUMN_HEX_MAYBE, AT(target),
+	 "the address that it branches to or accesses, where the instruction itself has it"},
+	{"target_symbol", "TARGET SYMBOL", 0, CLI_COLUMN_STRING, AT(target_symbol),
+	 "the symbol that this is in"},
+	{0},
+};
+
+static const struct cli_record_kind kind = {
+	.name = "instruction", .columns = columns, .print = print_line};
+
+static void print_instruction(struct listing *listing, const struct hadal_instruction *instruction)
+{
+	char symbol[PLACE_MAX], target[PLACE_MAX];
+	struct row row = {
+		.address = instruction->address,
+		.bytes = {instruction->bytes, instruction->len},
+		.symbol = name_of(listing, instruction->address, symbol),
+		.mnemonic = instruction->mnemonic,
+		.operands = instruction->operands,
+		.branches = instruction->branches,
+	};
+
+	if (instruction->has_target) {
+		row.target = &instruction->target;
+		row.target_symbol = name_of(listing, instruction->target, target);
+	}
+	cli_printer_print(&listing->printer, &row);
 }
 
 /* A function ends before the padding between it and the next. */
@@ -199,57 +238,55 @@ static int print_listing(struct listing *listing, struct hadal_error *error)
 		result = next_instruction(listing, at, &instruction, error);
 		if (result)
 			break;
-		if (listing->options->where.json)
-			print_json(listing, &instruction);
-		else
-			print_text(listing, &instruction);
+		print_instruction(listing, &instruction);
 		at += instruction.len;
 	}
 	return result;
 }
 
-static int disassemble(struct listing *listing, struct hadal_error *error)
+static int print_with(struct listing *listing, struct hadal_error *error)
 {
 	const struct options *options = listing->options;
 	struct cli_target *target = listing->source;
-	int result;
 
-	if (options->where.space == CLI_SPACE_KERNEL && cli_address_is_symbol(options->address))
-		result = find_symbol(listing, options->address, error);
-	else
-		result = cli_address(target, &options->where, options->address, &listing->address,
-				     error);
-	if (result)
-		return result;
 	if (options->where.space == CLI_SPACE_KERNEL) {
-		listing->symbolizer = hadal_symbolizer_new(listing->source->kernel.kernel, error);
+		listing->symbolizer = hadal_symbolizer_new(target->kernel.kernel, error);
 		if (!listing->symbolizer)
 			return -ENOENT;
 	}
 	listing->disassembler = hadal_disassembler_new(
 		options->syntax ? HADAL_SYNTAX_INTEL : HADAL_SYNTAX_ATT, error);
-	return listing->disassembler ? print_listing(listing, error) : -ENOMEM;
+	if (!listing->disassembler)
+		return -ENOMEM;
+	cli_printer_begin(&listing->printer, &kind, &options->where, NULL, listing);
+	return print_listing(listing, error);
+}
+
+static int disassemble(struct cli_target *target, void *data, struct hadal_error *error)
+{
+	const struct options *options = data;
+	struct listing listing = {.options = options, .source = target};
+	int result;
+
+	if (options->where.space == CLI_SPACE_KERNEL && cli_address_is_symbol(options->address))
+		result = find_symbol(&listing, options->address, error);
+	else
+		result = cli_address(target, &options->where, options->address, &listing.address,
+				     error);
+	if (!result)
+		result = print_with(&listing, error);
+	hadal_disassembler_free(listing.disassembler);
+	hadal_symbolizer_free(listing.symbolizer);
+	return result;
 }
 
 static int run(void *data)
 {
 	struct options *options = data;
-	struct cli_target source;
-	struct listing listing = {.options = options, .source = &source};
-	struct hadal_error error;
-	int result;
 
 	if (options->where.space == CLI_SPACE_DEFAULT)
 		options->where.space = CLI_SPACE_KERNEL;
-	if (!cli_target_open(&source, &options->where, false))
-		return CLI_FAILURE;
-	result = disassemble(&listing, &error);
-	if (result)
-		cli_fail(&error);
-	hadal_disassembler_free(listing.disassembler);
-	hadal_symbolizer_free(listing.symbolizer);
-	cli_target_close(&source);
-	return result ? CLI_FAILURE : CLI_OK;
+	return cli_target_run(&options->where, false, disassemble, options);
 }
 
 static const struct cli_option options_table[] = {
@@ -274,12 +311,11 @@ const struct cli_command command_disas = {
 		"instructions; without it all of a function whose name ADDRESS is, else 16.\n"
 		"  hadal disas schedule\n"
 		"  hadal disas do_syscall_64+0x20 5\n"
-		"  hadal disas --pid 133 0x401000 20\n"
-		"\n"
-		"With --json, one object a line.",
+		"  hadal disas --pid 133 0x401000 20",
 	.options = options_table,
 	.arguments = arguments,
-	.takes = CLI_TAKES_VIEW | CLI_TAKES_WHERE,
+	.records = &kind,
+	.takes = CLI_TAKES_LIST | CLI_TAKES_WHERE,
 	CLI_OPTIONS_AT(where),
 	.run = run,
 };

@@ -39,10 +39,12 @@ static const char *set_levels(void *data, const char *text)
 }
 
 /* A record may have several lines; each gets the time. Tabs stay. */
-static void print_lines(const struct hadal_dmesg_record *record)
+static void print_lines(const void *data, void *ctx)
 {
+	const struct hadal_dmesg_record *record = data;
 	char text[4096];
 
+	(void)ctx;
 	for (const char *line = record->text;; line++) {
 		size_t len = strcspn(line, "\n");
 
@@ -124,7 +126,8 @@ static const struct cli_column columns[] = {
 	{0},
 };
 
-static const struct cli_record_kind kind = {"log record", columns};
+static const struct cli_record_kind kind = {
+	.name = "log record", .columns = columns, .print = print_lines};
 
 struct printer {
 	const struct options *options;
@@ -136,12 +139,8 @@ static void print_record(void *ctx, const struct hadal_dmesg_record *record)
 	struct printer *printer = ctx;
 	const struct options *options = printer->options;
 
-	if (options->levels && !(options->levels >> record->level & 1))
-		return;
-	if (options->where.json || options->where.columns)
+	if (!options->levels || options->levels >> record->level & 1)
 		cli_printer_print(&printer->records, record);
-	else
-		print_lines(record);
 }
 
 static int list_records(struct hadal_kernel *kernel, void *ctx, struct hadal_error *error)
@@ -159,15 +158,14 @@ static int run(void *data)
 	const struct options *options = data;
 	struct printer printer = {.options = options};
 
-	if (options->where.json || options->where.columns)
-		cli_printer_begin(&printer.records, &kind, &options->where, NULL, NULL);
+	cli_printer_begin(&printer.records, &kind, &options->where, NULL, NULL);
 	return cli_kernel_run(options->where.image, list_records, &printer);
 }
 
 static const struct cli_option options_table[] = {
-	CLI_OPTION_SET('l', "level", "LEVEL,...",
-		       "Only these: emerg, alert, crit, err, warn, notice, info, debug",
-		       set_levels),
+	CLI_OPTION_SET_OF('l', "level", "LEVEL,...",
+			  "Only these: emerg, alert, crit, err, warn, notice, info, debug",
+			  set_levels, "emerg|alert|crit|err|warn|notice|info|debug"),
 	{0},
 };
 

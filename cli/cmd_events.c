@@ -203,7 +203,8 @@ static const struct cli_option options_table[] = {
 	{0},
 };
 
-static const struct cli_argument arguments[] = {CLI_ARGUMENT("WHAT", CLI_REST, what), {0}};
+static const struct cli_argument arguments[] = {
+	CLI_ARGUMENT_WORDS("WHAT", CLI_REST, what, EVENT_KIND_WORDS), {0}};
 
 const struct cli_command command_events = {
 	.name = "events",

@@ -135,7 +135,7 @@ static const struct cli_column columns[] = {
 	{0},
 };
 
-static const struct cli_record_kind kind = {"file", columns};
+static const struct cli_record_kind kind = {.name = "file", .columns = columns};
 
 struct printer {
 	const struct options *options;

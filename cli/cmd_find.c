@@ -3,6 +3,7 @@
 #include "parse.h"
 #include "search.h"
 #include "search/find.h"
+#include "text.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -27,6 +28,15 @@ struct options {
 struct finding {
 	const struct options *options;
 	struct search *search;
+	struct cli_printer printer;
+};
+
+/* A hit. */
+struct row {
+	struct search_place place;
+	uint64_t length;
+	struct cli_bytes data;
+	uint8_t bytes[MATCH_MAX];
 };
 
 /* From as far before a hit as can be read. */
@@ -51,52 +61,60 @@ static void print_context(const struct finding *finding, uint64_t address, size_
 	free(bytes);
 }
 
-/* What is there, which may have changed since it was found. */
-static size_t read_match(const struct finding *finding, uint64_t address, size_t len,
-			 char match[MATCH_MAX])
-{
-	ssize_t got = hadal_area_read(&finding->search->area, address, match,
-				      len < MATCH_MAX ? len : MATCH_MAX - 1);
-
-	got = got < 0 ? 0 : got;
-	match[got] = '\0';
-	return got;
-}
-
-static void print_hit(const struct finding *finding, uint64_t address, size_t len)
-{
-	char match[MATCH_MAX];
-
-	search_print_place(finding->search, address);
-	if (finding->options->kind == KIND_REGEX) {
-		read_match(finding, address, len, match);
-		cli_make_printable(match);
-		printf("  %s", match);
-	}
-	putchar('\n');
-	if (finding->options->context)
-		print_context(finding, address, len);
-}
-
-static void print_hit_json(const struct finding *finding, uint64_t address, size_t len)
-{
-	struct json_object *object = search_json_place(finding->search, address);
-	char match[MATCH_MAX];
-	size_t got = read_match(finding, address, len, match);
-
-	json_object_object_add(object, "length", json_object_new_uint64(len));
-	cli_json_bytes(object, "data", (const uint8_t *)match, got);
-	cli_print_json(object);
-}
-
-static int hit(void *ctx, uint64_t address, size_t len)
+static void print_hit(const void *record, void *ctx)
 {
 	const struct finding *finding = ctx;
+	const struct row *row = record;
+	char match[4 * MATCH_MAX];
 
-	if (finding->options->search.where.json && !finding->options->count)
-		print_hit_json(finding, address, len);
-	else if (!finding->options->count)
-		print_hit(finding, address, len);
+	search_print_place(finding->search, &row->place);
+	if (finding->options->kind == KIND_REGEX)
+		printf("  %s", text_for_terminal((const char *)row->bytes, row->data.len, match,
+						 sizeof(match)));
+	putchar('\n');
+	if (finding->options->context)
+		print_context(finding, row->place.address, row->length);
+}
+
+static void print_number(const void *record, void *ctx)
+{
+	(void)ctx;
+	printf("%" PRIu64 "\n", *(const uint64_t *)record);
+}
+
+static const struct cli_column count_columns[] = {
+	{"count", NULL, 10, CLI_COLUMN_U64, 0, NULL, NULL, "how many there are"}, {0}};
+
+static const struct cli_record_kind count_kind = {
+	.name = "number", .columns = count_columns, .print = print_number, .when = "With --count"};
+
+#define AT(member) offsetof(struct row, member), NULL, NULL
+
+static const struct cli_column columns[] = {
+	SEARCH_COLUMNS,
+	{"length", "LENGTH", 8, CLI_COLUMN_U64, AT(length), "bytes that match"},
+	{"data", "DATA", 0, CLI_COLUMN_BYTES, AT(data),
+	 "the first 256 of them, as they are now; fewer when they cannot be read any more"},
+	{0},
+};
+
+static const struct cli_record_kind kind = {
+	.name = "hit", .columns = columns, .print = print_hit, .also = &count_kind};
+
+/* What is there may have changed since it was found. */
+static int hit(void *ctx, uint64_t address, size_t len)
+{
+	struct finding *finding = ctx;
+	struct row row = {.length = len, .data.bytes = row.bytes};
+	ssize_t got;
+
+	if (finding->options->count)
+		return search_count(finding->search);
+	search_place(finding->search, address, &row.place);
+	got = hadal_area_read(&finding->search->area, address, row.bytes,
+			      len < MATCH_MAX ? len : MATCH_MAX);
+	row.data.len = got < 0 ? 0 : got;
+	cli_printer_print(&finding->printer, &row);
 	return search_count(finding->search);
 }
 
@@ -150,19 +168,6 @@ static int make_pattern(const struct options *options, struct hadal_pattern *pat
 	}
 }
 
-static void print_count(const struct options *options, uint64_t count)
-{
-	struct json_object *object;
-
-	if (!options->search.where.json) {
-		printf("%" PRIu64 "\n", count);
-		return;
-	}
-	object = json_object_new_object();
-	json_object_object_add(object, "count", json_object_new_uint64(count));
-	cli_print_json(object);
-}
-
 static int find(const struct options *options, struct hadal_finder *finder)
 {
 	struct search search;
@@ -171,12 +176,14 @@ static int find(const struct options *options, struct hadal_finder *finder)
 
 	if (!search_open(&search, &options->search))
 		return CLI_FAILURE;
+	if (!options->count)
+		cli_printer_begin(&finding.printer, &kind, &options->search.where, NULL, &finding);
 	finder->hit = hit;
 	finder->progress = progress;
 	finder->ctx = &finding;
 	result = search_end(&search, hadal_find(finder, &search.area, search.buffer));
 	if (options->count)
-		print_count(options, search.found);
+		cli_print_one(&count_kind, &options->search.where, &search.found, NULL);
 	search_close(&search);
 	return search.found ? result : CLI_FAILURE;
 }
@@ -185,6 +192,8 @@ static const char *check(void *data)
 {
 	const struct options *options = data;
 
+	if (options->count && options->search.where.columns)
+		return "--columns does not go with --count";
 	return search_check(&options->search);
 }
 
@@ -245,10 +254,11 @@ const struct cli_command command_find = {
 		"\n"
 		"What lies across two pages is found when their addresses follow each other. "
 		"Pages that only this command writes are left out. Exit status 1 when "
-		"nothing is found. With --json, one object a line.",
+		"nothing is found.",
 	.options = options_table,
 	.arguments = arguments,
-	.takes = CLI_TAKES_VIEW | CLI_TAKES_WHERE,
+	.records = &kind,
+	.takes = CLI_TAKES_LIST | CLI_TAKES_WHERE,
 	CLI_OPTIONS_AT(search.where),
 	.check = check,
 	.run = run,

@@ -14,18 +14,18 @@ static void wait_for_more(void)
 	nanosleep(&(struct timespec){.tv_nsec = 200 * 1000 * 1000}, NULL);
 }
 
-static int print_log(struct hadal *hadal, bool follow)
+static int print_log(struct hadal *hadal, void *data, struct hadal_error *error)
 {
-	struct hadal_error error;
+	const struct options *options = data;
 	uint64_t position = 0;
 	char text[4096];
 
 	for (;;) {
 		uint64_t before = position;
-		ssize_t bytes = hadal_log(hadal, &position, text, sizeof(text), &error);
+		ssize_t bytes = hadal_log(hadal, &position, text, sizeof(text), error);
 
 		if (bytes < 0)
-			return cli_fail(&error);
+			return bytes;
 		if (position < before) { /* a new run began */
 			position = 0;
 			continue;
@@ -33,24 +33,15 @@ static int print_log(struct hadal *hadal, bool follow)
 		fwrite(text, 1, bytes, stdout);
 		if (bytes > 0)
 			continue;
-		if (!follow || fflush(stdout))
-			return CLI_OK;
+		if (!options->follow || fflush(stdout))
+			return 0;
 		wait_for_more();
 	}
 }
 
 static int run(void *data)
 {
-	const struct options *options = data;
-	struct hadal *hadal;
-	int result;
-
-	hadal = cli_open();
-	if (!hadal)
-		return CLI_FAILURE;
-	result = print_log(hadal, options->follow);
-	hadal_close(hadal);
-	return result;
+	return cli_device_run(print_log, data);
 }
 
 static const struct cli_option options_table[] = {

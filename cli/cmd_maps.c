@@ -40,18 +40,13 @@ static const struct cli_column columns[] = {
 	{0},
 };
 
-static const struct cli_record_kind kind = {"mapping", columns};
-
-struct printer {
-	const struct options *options;
-	struct cli_printer records;
-};
-
-/* Without --columns a line is that of /proc/PID/maps. */
-static void print_line(const struct hadal_mapping *mapping)
+/* A line is that of /proc/PID/maps. */
+static void print_line(const void *record, void *ctx)
 {
+	const struct hadal_mapping *mapping = record;
 	char rights[5], path[4 * HADAL_PATH_MAX];
 
+	(void)ctx;
 	make_rights(mapping, NULL, rights, sizeof(rights));
 	text_for_terminal(mapping->path, strlen(mapping->path), path, sizeof(path));
 	printf("%08" PRIx64 "-%08" PRIx64 " %s %08" PRIx64 " %02x:%02x %" PRIu64 " %s\n",
@@ -59,30 +54,27 @@ static void print_line(const struct hadal_mapping *mapping)
 	       mapping->minor, mapping->inode, path);
 }
 
+static const struct cli_record_kind kind = {
+	.name = "mapping", .columns = columns, .print = print_line};
+
 static int print_mapping(void *ctx, const struct hadal_mapping *mapping)
 {
-	struct printer *printer = ctx;
-	const struct cli_where *where = &printer->options->where;
-
-	if (where->json || where->columns)
-		cli_printer_print(&printer->records, mapping);
-	else
-		print_line(mapping);
+	cli_printer_print(ctx, mapping);
 	return 0;
 }
 
 static int list_maps(struct hadal_kernel *kernel, void *ctx, struct hadal_error *error)
 {
 	const struct options *options = ctx;
-	struct printer printer = {.options = options};
+	struct cli_printer printer;
 	struct hadal_process_list list;
 	const struct hadal_process *process;
 	size_t lost = 0;
 	int result = hadal_processes(kernel, false, &list, error);
 
 	process = result ? NULL : hadal_process_of(&list, options->where.pid);
-	if (process && (options->where.json || options->where.columns))
-		cli_printer_begin(&printer.records, &kind, &options->where, NULL, NULL);
+	if (process)
+		cli_printer_begin(&printer, &kind, &options->where, NULL, NULL);
 	if (process)
 		result = hadal_maps(kernel, process, print_mapping, &printer, &lost, error);
 	else if (!result)

@@ -30,7 +30,7 @@ static const struct cli_column columns[] = {
 	{0},
 };
 
-static const struct cli_record_kind kind = {"module", columns};
+static const struct cli_record_kind kind = {.name = "module", .columns = columns};
 
 static void print_list(const struct options *options, const struct hadal_module_list *list)
 {

@@ -76,7 +76,7 @@ static const struct cli_column columns[] = {
 	{0},
 };
 
-static const struct cli_record_kind kind = {"mount", columns};
+static const struct cli_record_kind kind = {.name = "mount", .columns = columns};
 
 static int print_mount(void *ctx, const struct hadal_mount *mount)
 {

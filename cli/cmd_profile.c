@@ -56,37 +56,30 @@ static int write_profile(const struct options *options, struct hadal_kernel *ker
 	}
 }
 
-static int write_file(const struct options *options, struct hadal_kernel *kernel)
+static int write_file(struct hadal_kernel *kernel, void *data, struct hadal_error *error)
 {
+	const struct options *options = data;
 	FILE *out = options->path ? fopen(options->path, "w") : stdout;
-	struct hadal_error error;
 	int result;
 
-	if (!out) {
-		hadal_fail(&error, errno, "Cannot write %s: %s", options->path, strerror(errno));
-		return cli_fail(&error);
-	}
-	result = write_profile(options, kernel, out, &error);
+	if (!out)
+		return hadal_fail(error, errno, "Cannot write %s: %s", options->path,
+				  strerror(errno));
+	result = write_profile(options, kernel, out, error);
 	if (!result && (fflush(out) || ferror(out)))
-		result = hadal_fail(&error, EIO, "Cannot write %s: %s",
+		result = hadal_fail(error, EIO, "Cannot write %s: %s",
 				    options->path ? options->path : "to standard output",
 				    strerror(errno));
 	if (out != stdout)
 		fclose(out);
-	return result ? cli_fail(&error) : CLI_OK;
+	return result;
 }
 
 static int run(void *data)
 {
 	struct options *options = data;
-	struct cli_kernel source;
-	int result;
 
-	if (!cli_kernel_open(&source, options->where.image))
-		return CLI_FAILURE;
-	result = write_file(options, source.kernel);
-	cli_kernel_close(&source);
-	return result;
+	return cli_kernel_run(options->where.image, write_file, options);
 }
 
 static const struct cli_option options_table[] = {

@@ -198,7 +198,7 @@ static const struct cli_column columns[] = {
 	{0},
 };
 
-static const struct cli_record_kind kind = {"process", columns};
+static const struct cli_record_kind kind = {.name = "process", .columns = columns};
 
 /* After the table: what the mark at a process means. */
 static void explain_hidden(const struct hadal_process *process)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* hadal read */
-#include "target.h"
 #include "parse.h"
+#include "record.h"
+#include "target.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@ struct options {
 
 /* What is read, and from where. */
 struct reading {
-	struct cli_target target;
+	struct cli_target *target;
 	const struct options *options;
 	uint64_t address;
 };
@@ -40,27 +41,26 @@ static const char *check(void *data)
 static int read_piece(struct reading *reading, uint64_t offset, void *buffer, size_t length,
 		      size_t *done, struct hadal_error *error)
 {
-	return cli_target_piece(&reading->target, &reading->options->where,
+	return cli_target_piece(reading->target, &reading->options->where,
 				reading->address + offset, buffer, length, done, error);
 }
 
 /* Reads all, passing on what comes before an error too. */
-static int read_to_stream(struct reading *reading, FILE *out)
+static int read_to_stream(struct reading *reading, FILE *out, struct hadal_error *error)
 {
 	const struct options *options = reading->options;
 	uint8_t *buffer = malloc(PIECE_BYTES);
-	struct hadal_error error;
 	uint64_t offset = 0;
 	int result = 0;
 
 	if (!buffer)
-		result = hadal_fail(&error, ENOMEM, "Out of memory");
+		result = hadal_fail(error, ENOMEM, "Out of memory");
 	while (!result && offset < options->length && !ferror(out)) {
 		uint64_t left = options->length - offset;
 		size_t done;
 
 		result = read_piece(reading, offset, buffer,
-				    left < PIECE_BYTES ? left : PIECE_BYTES, &done, &error);
+				    left < PIECE_BYTES ? left : PIECE_BYTES, &done, error);
 		if (options->raw)
 			fwrite(buffer, 1, done, out);
 		else
@@ -68,83 +68,87 @@ static int read_to_stream(struct reading *reading, FILE *out)
 		offset += done;
 	}
 	free(buffer);
-	return result ? cli_fail(&error) : CLI_OK;
-}
-
-static int read_to_file(struct reading *reading)
-{
-	const struct options *options = reading->options;
-	FILE *out = fopen(options->path, "wb");
-	struct hadal_error error;
-	int result;
-
-	if (!out) {
-		hadal_fail(&error, errno, "Cannot write %s: %s", options->path, strerror(errno));
-		return cli_fail(&error);
-	}
-	result = read_to_stream(reading, out);
-	if (fflush(out) || ferror(out)) {
-		hadal_fail(&error, EIO, "Cannot write %s: %s", options->path, strerror(errno));
-		result = cli_fail(&error);
-	}
-	fclose(out);
 	return result;
 }
 
-static int read_to_json(struct reading *reading)
+static int read_to_file(struct reading *reading, struct hadal_error *error)
 {
-	const struct options *options = reading->options;
-	struct json_object *object = json_object_new_object();
-	uint8_t *buffer = malloc(options->length + 1);
-	struct hadal_error error;
-	size_t done = 0;
-	int result;
+	const char *path = reading->options->path;
+	FILE *out = fopen(path, "wb");
+	int result, closed;
 
-	if (buffer)
-		result = read_piece(reading, 0, buffer, options->length, &done, &error);
-	else
-		result = hadal_fail(&error, ENOMEM, "Out of memory");
-	cli_json_hex(object, "address", reading->address);
-	json_object_object_add(object, "length", json_object_new_uint64(done));
-	cli_json_bytes(object, "data", buffer, done);
-	if (result)
-		json_object_object_add(object, "error", json_object_new_string(error.text));
-	cli_print_json(object);
-	free(buffer);
-	return result ? cli_fail(&error) : CLI_OK;
+	if (!out)
+		return hadal_fail(error, errno, "Cannot write %s: %s", path, strerror(errno));
+	result = read_to_stream(reading, out, error);
+	closed = fclose(out);
+	return result || !closed
+		       ? result
+		       : hadal_fail(error, errno, "Cannot write %s: %s", path, strerror(errno));
 }
 
-static int read_all(struct reading *reading)
+/* What was read, as JSON. */
+struct row {
+	uint64_t address, length;
+	struct cli_bytes data;
+	const char *error; /* NULL: none */
+};
+
+#define AT(member) offsetof(struct row, member), NULL, NULL
+
+static const struct cli_column columns[] = {
+	{"address", NULL, 18, CLI_COLUMN_HEX, AT(address), "of the first byte"},
+	{"length", NULL, 10, CLI_COLUMN_U64, AT(length), "bytes that could be read"},
+	{"data", NULL, 0, CLI_COLUMN_BYTES, AT(data), "these bytes"},
+	{"error", NULL, 0, CLI_COLUMN_STRING, AT(error), "why there are no more, if there are not"},
+	{0},
+};
+
+static const struct cli_record_kind kind = {.name = "piece of memory", .columns = columns};
+
+static int read_to_json(struct reading *reading, struct hadal_error *error)
 {
 	const struct options *options = reading->options;
-	struct hadal_error error;
+	uint8_t *buffer = malloc(options->length + 1);
+	struct row row = {.address = reading->address, .data.bytes = buffer};
+	int result;
 
-	if (cli_address(&reading->target, &options->where, options->address, &reading->address,
-			&error))
-		return cli_fail(&error);
-	if (options->length && reading->address + (options->length - 1) < reading->address) {
-		hadal_fail(&error, EINVAL, "The range ends above 64 bits");
-		cli_fail(&error);
+	if (!buffer)
+		return hadal_fail(error, ENOMEM, "Out of memory");
+	result = read_piece(reading, 0, buffer, options->length, &row.data.len, error);
+	row.length = row.data.len;
+	row.error = result ? error->text : NULL;
+	cli_print_one(&kind, &options->where, &row, NULL);
+	free(buffer);
+	return result;
+}
+
+static int read_all(struct cli_target *target, void *data, struct hadal_error *error)
+{
+	const struct options *options = data;
+	struct reading reading = {.target = target, .options = options};
+	int result =
+		cli_address(target, &options->where, options->address, &reading.address, error);
+
+	if (result)
+		return result;
+	if (options->length && reading.address + (options->length - 1) < reading.address) {
+		hadal_fail(error, EINVAL, "The range ends above 64 bits");
+		cli_fail(error);
 		return CLI_USAGE;
 	}
 	if (options->where.json)
-		return read_to_json(reading);
-	return options->path ? read_to_file(reading) : read_to_stream(reading, stdout);
+		return read_to_json(&reading, error);
+	return options->path ? read_to_file(&reading, error)
+			     : read_to_stream(&reading, stdout, error);
 }
 
 static int run(void *data)
 {
 	struct options *options = data;
-	struct reading reading = {.options = options};
-	int result;
 
 	cli_address_space(&options->where, options->address, CLI_SPACE_PHYSICAL);
-	if (!cli_target_open(&reading.target, &options->where,
-			     cli_address_is_symbol(options->address)))
-		return CLI_FAILURE;
-	result = read_all(&reading);
-	cli_target_close(&reading.target);
-	return result;
+	return cli_target_run(&options->where, cli_address_is_symbol(options->address), read_all,
+			      options);
 }
 
 static const struct cli_option options_table[] = {
@@ -171,6 +175,7 @@ const struct cli_command command_read = {
 		"before it is printed all the same and the exit status is 1.",
 	.options = options_table,
 	.arguments = arguments,
+	.records = &kind,
 	.takes = CLI_TAKES_VIEW | CLI_TAKES_WHERE | CLI_TAKES_MMIO,
 	CLI_OPTIONS_AT(where),
 	.check = check,

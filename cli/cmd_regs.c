@@ -9,51 +9,12 @@
 
 #include "parse.h"
 #include "parse_registers.h"
+#include "record.h"
 
 /* Far longer than it takes. */
 #define PAUSE_MS 1000
 
-#define REG(name)                                        \
-	{                                                \
-#name, offsetof(struct hadal_regs, name) \
-	}
-
-/* 64-bit registers in the order they are printed, three in a line; NULL ends a line early. */
-static const struct {
-	const char *name;
-	size_t offset;
-} registers[] = {
-	REG(rax),          REG(rbx),
-	REG(rcx),          REG(rdx),
-	REG(rsi),          REG(rdi),
-	REG(rbp),          REG(rsp),
-	REG(r8),           REG(r9),
-	REG(r10),          REG(r11),
-	REG(r12),          REG(r13),
-	REG(r14),          REG(r15),
-	REG(rip),          REG(rflags),
-	REG(cr0),          REG(cr2),
-	REG(cr3),          REG(cr4),
-	REG(cr8),          REG(xcr0),
-	REG(dr0),          REG(dr1),
-	REG(dr2),          REG(dr3),
-	REG(dr6),          REG(dr7),
-	REG(efer),         REG(star),
-	REG(lstar),        REG(cstar),
-	REG(sfmask),       REG(pat),
-	REG(tsc_aux),      {"kgsbase", offsetof(struct hadal_regs, kernel_gs_base)},
-	REG(sysenter_cs),  REG(sysenter_esp),
-	REG(sysenter_eip),
-};
-
-static const struct {
-	const char *name;
-	size_t offset;
-} segments[] = {REG(cs), REG(ss), REG(ds), REG(es), REG(fs), REG(gs), REG(ldtr), REG(tr)};
-
 #define CPU_ALL UINT64_MAX
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 struct options {
 	uint64_t cpu; /* CPU_ALL: all */
@@ -61,38 +22,7 @@ struct options {
 	const char *set; /* what to set, or NULL */
 };
 
-static uint64_t value_at(const struct hadal_regs *regs, size_t offset)
-{
-	return *(const uint64_t *)((const char *)regs + offset);
-}
-
-static const struct hadal_segment *segment_at(const struct hadal_regs *regs, size_t offset)
-{
-	return (const struct hadal_segment *)((const char *)regs + offset);
-}
-
-static void print_text(const struct hadal_regs *regs)
-{
-	printf("CPU %u (APIC id %u)\n", regs->cpu, regs->apic_id);
-	for (size_t i = 0; i < COUNT(registers); i++) {
-		int width = i >= COUNT(registers) - 3 ? 12 : 7;
-
-		printf("%-*s %016" PRIx64 "%s", width, registers[i].name,
-		       value_at(regs, registers[i].offset),
-		       width == 12 || i % 3 == 2 || i == COUNT(registers) - 4 ? "\n" : "  ");
-	}
-	printf("gdtr         %016" PRIx64 "  limit %04x\n", regs->gdtr_base, regs->gdtr_limit);
-	printf("idtr         %016" PRIx64 "  limit %04x\n", regs->idtr_base, regs->idtr_limit);
-	for (size_t i = 0; i < COUNT(segments); i++) {
-		const struct hadal_segment *segment = segment_at(regs, segments[i].offset);
-
-		printf("%-5s %04x   %016" PRIx64 "  limit %08x  attributes %03x\n",
-		       segments[i].name, segment->selector, segment->base, segment->limit,
-		       segment->attributes);
-	}
-}
-
-static struct json_object *segment_json(const struct hadal_segment *segment)
+static struct json_object *json_segment(const struct hadal_segment *segment)
 {
 	struct json_object *object = json_object_new_object();
 
@@ -103,30 +33,147 @@ static struct json_object *segment_json(const struct hadal_segment *segment)
 	return object;
 }
 
-static struct json_object *table_json(uint64_t base, uint32_t limit)
-{
-	struct json_object *object = json_object_new_object();
+#define JSON_SEGMENT(name)                                                       \
+	static struct json_object *json_##name(const void *record, void *ctx)    \
+	{                                                                        \
+		(void)ctx;                                                       \
+		return json_segment(&((const struct hadal_regs *)record)->name); \
+	}
 
-	cli_json_hex(object, "base", base);
-	cli_json_hex(object, "limit", limit);
-	return object;
+#define JSON_TABLE(name)                                                      \
+	static struct json_object *json_##name(const void *record, void *ctx) \
+	{                                                                     \
+		const struct hadal_regs *regs = record;                       \
+		struct json_object *object = json_object_new_object();        \
+                                                                              \
+		(void)ctx;                                                    \
+		cli_json_hex(object, "base", regs->name##_base);              \
+		cli_json_hex(object, "limit", regs->name##_limit);            \
+		return object;                                                \
+	}
+
+JSON_SEGMENT(cs)
+JSON_SEGMENT(ss)
+JSON_SEGMENT(ds)
+JSON_SEGMENT(es)
+JSON_SEGMENT(fs)
+JSON_SEGMENT(gs)
+JSON_SEGMENT(ldtr)
+JSON_SEGMENT(tr)
+JSON_TABLE(gdtr)
+JSON_TABLE(idtr)
+
+#define AT(member) offsetof(struct hadal_regs, member), NULL, NULL
+#define REG(name)                                                         \
+	{                                                                 \
+#name, NULL, 18, CLI_COLUMN_HEX, AT(name), "the register" \
+	}
+#define PARTS(name, about)                                                   \
+	{                                                                    \
+#name, NULL, 0, CLI_COLUMN_JSON, 0, NULL, json_##name, about \
+	}
+#define SEGMENT(name) PARTS(name, "object: `selector`, `base`, `limit`, `attributes`")
+
+static const struct cli_column columns[] = {
+	{"cpu", NULL, 4, CLI_COLUMN_U32, AT(cpu), "number of the CPU"},
+	{"apic_id", NULL, 7, CLI_COLUMN_U32, AT(apic_id), "of its local APIC"},
+	REG(rax),
+	REG(rbx),
+	REG(rcx),
+	REG(rdx),
+	REG(rsi),
+	REG(rdi),
+	REG(rbp),
+	REG(rsp),
+	REG(r8),
+	REG(r9),
+	REG(r10),
+	REG(r11),
+	REG(r12),
+	REG(r13),
+	REG(r14),
+	REG(r15),
+	REG(rip),
+	REG(rflags),
+	REG(cr0),
+	REG(cr2),
+	REG(cr3),
+	REG(cr4),
+	REG(cr8),
+	REG(xcr0),
+	REG(dr0),
+	REG(dr1),
+	REG(dr2),
+	REG(dr3),
+	REG(dr6),
+	REG(dr7),
+	REG(efer),
+	REG(star),
+	REG(lstar),
+	REG(cstar),
+	REG(sfmask),
+	REG(pat),
+	REG(tsc_aux),
+	{"kgsbase", NULL, 18, CLI_COLUMN_HEX, AT(kernel_gs_base), "the value for SWAPGS"},
+	REG(sysenter_cs),
+	REG(sysenter_esp),
+	REG(sysenter_eip),
+	PARTS(gdtr, "object: `base`, `limit`"),
+	PARTS(idtr, "object: `base`, `limit`"),
+	SEGMENT(cs),
+	SEGMENT(ss),
+	SEGMENT(ds),
+	SEGMENT(es),
+	SEGMENT(fs),
+	SEGMENT(gs),
+	SEGMENT(ldtr),
+	SEGMENT(tr),
+	{0},
+};
+
+/* Registers of 64 bits in the order they are printed, three in a line, but for the last ones. */
+static const struct cli_column *const registers = &columns[2];
+#define REGISTERS        (sizeof(columns) / sizeof(columns[0]) - 13)
+#define REGISTERS_A_LINE (REGISTERS - 3)
+
+static const struct {
+	const char *name;
+	size_t offset;
+} segments[] = {
+	{"cs", offsetof(struct hadal_regs, cs)},     {"ss", offsetof(struct hadal_regs, ss)},
+	{"ds", offsetof(struct hadal_regs, ds)},     {"es", offsetof(struct hadal_regs, es)},
+	{"fs", offsetof(struct hadal_regs, fs)},     {"gs", offsetof(struct hadal_regs, gs)},
+	{"ldtr", offsetof(struct hadal_regs, ldtr)}, {"tr", offsetof(struct hadal_regs, tr)},
+};
+
+#define SEGMENTS (sizeof(segments) / sizeof(segments[0]))
+
+static void print_text(const void *record, void *ctx)
+{
+	const struct hadal_regs *regs = record;
+
+	(void)ctx;
+	printf("CPU %u (APIC id %u)\n", regs->cpu, regs->apic_id);
+	for (size_t i = 0; i < REGISTERS; i++) {
+		bool alone = i >= REGISTERS_A_LINE;
+
+		printf("%-*s %016" PRIx64 "%s", alone ? 12 : 7, registers[i].name,
+		       *(const uint64_t *)((const char *)regs + registers[i].at),
+		       alone || i % 3 == 2 || i == REGISTERS_A_LINE - 1 ? "\n" : "  ");
+	}
+	printf("gdtr         %016" PRIx64 "  limit %04x\n", regs->gdtr_base, regs->gdtr_limit);
+	printf("idtr         %016" PRIx64 "  limit %04x\n", regs->idtr_base, regs->idtr_limit);
+	for (size_t i = 0; i < SEGMENTS; i++) {
+		const struct hadal_segment *segment =
+			(const void *)((const char *)regs + segments[i].offset);
+
+		printf("%-5s %04x   %016" PRIx64 "  limit %08x  attributes %03x\n",
+		       segments[i].name, segment->selector, segment->base, segment->limit,
+		       segment->attributes);
+	}
 }
 
-static struct json_object *regs_json(const struct hadal_regs *regs)
-{
-	struct json_object *object = json_object_new_object();
-
-	json_object_object_add(object, "cpu", json_object_new_int64(regs->cpu));
-	json_object_object_add(object, "apic_id", json_object_new_int64(regs->apic_id));
-	for (size_t i = 0; i < COUNT(registers); i++)
-		cli_json_hex(object, registers[i].name, value_at(regs, registers[i].offset));
-	json_object_object_add(object, "gdtr", table_json(regs->gdtr_base, regs->gdtr_limit));
-	json_object_object_add(object, "idtr", table_json(regs->idtr_base, regs->idtr_limit));
-	for (size_t i = 0; i < COUNT(segments); i++)
-		json_object_object_add(object, segments[i].name,
-				       segment_json(segment_at(regs, segments[i].offset)));
-	return object;
-}
+static const struct cli_record_kind kind = {.name = "CPU", .columns = columns, .print = print_text};
 
 static const char *set_cpu(void *data, const char *text)
 {
@@ -151,36 +198,37 @@ static const char *check(void *data)
 {
 	const struct options *options = data;
 
-	if (options->set && (options->cpu == CPU_ALL || options->where.json))
+	if (options->set &&
+	    (options->cpu == CPU_ALL || options->where.json || options->where.columns))
 		return "--set wants one CPU, and prints nothing";
 	return NULL;
 }
 
-/* Returns 0, or a negative errno with *error filled. */
-static int show_cpu(struct hadal *hadal, unsigned int cpu, bool json, struct hadal_error *error)
+static int show_cpu(struct hadal *hadal, unsigned int cpu, struct cli_printer *printer,
+		    struct hadal_error *error)
 {
 	struct hadal_regs regs;
 	int result = hadal_regs(hadal, cpu, &regs, error);
 
-	if (result)
-		return result;
-	if (json)
-		cli_print_json(regs_json(&regs));
-	else
-		print_text(&regs);
-	return 0;
+	if (!result)
+		cli_printer_print(printer, &regs);
+	return result;
 }
 
-static int show_all(struct hadal *hadal, unsigned int count, bool json, struct hadal_error *error)
+static int show_all(struct hadal *hadal, const struct cli_where *where, struct hadal_error *error)
 {
+	struct cli_printer printer;
+	struct hadal_info info;
 	bool first = true;
+	int result = hadal_info(hadal, &info, error);
 
-	for (unsigned int cpu = 0; cpu < count; cpu++) {
-		int result;
-
-		if (!first && !json)
+	if (result)
+		return result;
+	cli_printer_begin(&printer, &kind, where, NULL, NULL);
+	for (unsigned int cpu = 0; cpu < info.cpu_count; cpu++) {
+		if (!first && !where->json && !where->columns)
 			putchar('\n');
-		result = show_cpu(hadal, cpu, json, error);
+		result = show_cpu(hadal, cpu, &printer, error);
 		if (result && result != -ENXIO) /* an offline CPU is no error */
 			return result;
 		first = result && first;
@@ -207,31 +255,26 @@ static int set_registers(struct hadal *hadal, unsigned int cpu, const char *text
 	return result;
 }
 
+static int show_or_set(struct hadal *hadal, void *data, struct hadal_error *error)
+{
+	const struct options *options = data;
+	struct cli_printer printer;
+
+	if (options->set)
+		return set_registers(hadal, options->cpu, options->set, error);
+	if (options->cpu == CPU_ALL)
+		return show_all(hadal, &options->where, error);
+	cli_printer_begin(&printer, &kind, &options->where, NULL, NULL);
+	return show_cpu(hadal, options->cpu, &printer, error);
+}
+
 static int run(void *data)
 {
-	struct options *options = data;
-	struct hadal_error error;
-	struct hadal_info info;
-	struct hadal *hadal;
-	int result;
-
-	hadal = cli_open_running(&info);
-	if (!hadal)
-		return CLI_FAILURE;
-	if (options->set) {
-		result = set_registers(hadal, options->cpu, options->set, &error);
-		hadal_close(hadal);
-		return result ? cli_fail(&error) : CLI_OK;
-	}
-	result = options->cpu == CPU_ALL
-			 ? show_all(hadal, info.cpu_count, options->where.json, &error)
-			 : show_cpu(hadal, options->cpu, options->where.json, &error);
-	hadal_close(hadal);
-	return result ? cli_fail(&error) : CLI_OK;
+	return cli_device_run(show_or_set, data);
 }
 
 static const struct cli_option options_table[] = {
-	CLI_OPTION_SET('c', "cpu", "CPU", "A CPU's number, or 'all' (default)", set_cpu),
+	CLI_OPTION_SET_OF('c', "cpu", "CPU", "A CPU's number, or 'all' (default)", set_cpu, "all"),
 	CLI_OPTION_TEXT('s', "set", "NAME=VALUE,...",
 			"Pause the CPU, set these registers, all or none, and let it go on", set),
 	{0},
@@ -248,7 +291,8 @@ const struct cli_command command_regs = {
 		"too, and with their part where there are several: fs.base, cs.selector, "
 		"gdtr.limit.",
 	.options = options_table,
-	.takes = CLI_TAKES_JSON,
+	.records = &kind,
+	.takes = CLI_TAKES_JSON | CLI_TAKES_COLUMNS,
 	CLI_OPTIONS_AT(where),
 	.defaults = set_defaults,
 	.check = check,

@@ -3,6 +3,11 @@
 #include "show_print.h"
 
 #include "kernel.h"
+#include "record.h"
+#include "text.h"
+
+#include <errno.h>
+#include <string.h>
 
 struct options {
 	uint64_t depth, elements;
@@ -12,66 +17,106 @@ struct options {
 	struct cli_rest expressions;
 };
 
-static int show_json(struct cli_kernel *source, struct hadal_symbolizer *symbolizer,
+/* An expression and its value, as JSON. */
+struct row {
+	const char *expression, *type;
+	const uint64_t *address; /* NULL: it is not in memory */
+	struct json_object *value;
+};
+
+static struct json_object *json_value(const void *record, void *ctx)
+{
+	(void)ctx;
+	return ((const struct row *)record)->value;
+}
+
+#define AT(member) offsetof(struct row, member), NULL, NULL
+
+static const struct cli_column columns[] = {
+	{"expression", NULL, 0, CLI_COLUMN_STRING, AT(expression), "what was asked for"},
+	{"type", NULL, 0, CLI_COLUMN_STRING, AT(type), "its type in C"},
+	{"address", NULL, 18, CLI_COLUMN_HEX_MAYBE, AT(address), "where it is in memory"},
+	{"value", NULL, 0, CLI_COLUMN_JSON, 0, NULL, json_value,
+	 "an object of a structure's members, an array, a string (char array; enumerator; "
+	 "`0x...` of a pointer or of more than 64 bits), a number, true or false; `null` inside "
+	 "them for what cannot be read or is deeper than --depth"},
+	{0},
+};
+
+static const struct cli_record_kind kind = {.name = "value", .columns = columns};
+
+static int show_json(struct hadal_kernel *kernel, struct hadal_symbolizer *symbolizer,
 		     const char *expression, const struct hadal_value *value, const char *type,
-		     const struct hadal_walk_options *walk, struct hadal_error *error)
+		     const struct options *options, struct hadal_error *error)
 {
 	struct show_json json = {0};
 	struct hadal_value_visitor visitor = show_json_visitor(&json);
-	int result = hadal_value_walk(source->kernel, symbolizer, value, walk, &visitor, error);
-	struct json_object *object = json_object_new_object();
+	int result = hadal_value_walk(kernel, symbolizer, value, &options->walk, &visitor, error);
+	const struct row row = {
+		.expression = expression,
+		.type = type,
+		.address = value->in_memory ? &value->address : NULL,
+		.value = json.result,
+	};
 
-	json_object_object_add(object, "expression", json_object_new_string(expression));
-	json_object_object_add(object, "type", json_object_new_string(type));
-	if (value->in_memory)
-		cli_json_hex(object, "address", value->address);
-	json_object_object_add(object, "value", json.result);
-	cli_print_json(object);
+	cli_print_one(&kind, &options->where, &row, NULL);
 	return result;
 }
 
 /* As gdb does, with its type for a pointer. */
-static int show_text(struct cli_kernel *source, struct hadal_symbolizer *symbolizer,
+static int show_text(struct hadal_kernel *kernel, struct hadal_symbolizer *symbolizer,
 		     const char *expression, const struct hadal_value *value, const char *type,
 		     const struct options *options, struct hadal_error *error)
 {
-	const struct hadal_types *types = hadal_kernel_types(source->kernel, error);
+	const struct hadal_types *types = hadal_kernel_types(kernel, error);
+	char safe[4 * HADAL_DECLARATION_MAX];
 	struct hadal_value_type target;
 	bool pointer = value->type.pointers || (hadal_scalar_bytes(types, value) &&
 						hadal_value_target(types, &value->type, &target));
-	struct show_text text = {
-		.expression = expression, .type = pointer ? type : NULL, .hex = options->hex};
+	struct show_text text = {.expression = expression, .hex = options->hex};
 	struct hadal_value_visitor visitor = show_text_visitor(&text);
-	int result = hadal_value_walk(source->kernel, symbolizer, value, &options->walk, &visitor,
-				      error);
+	int result;
 
+	text_for_terminal(type, strlen(type), safe, sizeof(safe));
+	text.type = pointer ? safe : NULL;
+	result = hadal_value_walk(kernel, symbolizer, value, &options->walk, &visitor, error);
 	if (text.begun)
 		putchar('\n');
 	return result;
 }
 
-static int show(struct cli_kernel *source, struct hadal_symbolizer *symbolizer,
-		const char *expression, const struct options *options)
+static int show(struct hadal_kernel *kernel, struct hadal_symbolizer *symbolizer,
+		const char *expression, const struct options *options, struct hadal_error *error)
 {
 	char type[HADAL_DECLARATION_MAX];
 	struct hadal_value value;
-	struct hadal_error error;
-	int result = hadal_value_evaluate(source->kernel, expression, &value, &error);
+	int result = hadal_value_evaluate(kernel, expression, &value, error);
 
 	if (result)
-		return cli_fail(&error);
+		return result;
 	if (value.in_memory && !value.type.id && !value.type.pointers) {
-		hadal_value_untyped(&value, &error);
-		return cli_fail(&error);
+		hadal_value_untyped(&value, error);
+		return -EINVAL;
 	}
-	hadal_value_declare(hadal_kernel_types(source->kernel, &error), &value.type, type);
-	cli_make_printable(type);
-	if (options->where.json)
-		result = show_json(source, symbolizer, expression, &value, type, &options->walk,
-				   &error);
-	else
-		result = show_text(source, symbolizer, expression, &value, type, options, &error);
-	return result ? cli_fail(&error) : CLI_OK;
+	hadal_value_declare(hadal_kernel_types(kernel, error), &value.type, type);
+	return (options->where.json ? show_json : show_text)(kernel, symbolizer, expression, &value,
+							     type, options, error);
+}
+
+/* Each says itself what failed. */
+static int show_all(struct hadal_kernel *kernel, void *data, struct hadal_error *error)
+{
+	const struct options *options = data;
+	struct hadal_symbolizer *symbolizer = hadal_symbolizer_new(kernel, error);
+	int result = CLI_OK;
+
+	if (!symbolizer)
+		return -ENOENT;
+	for (int i = 0; i < options->expressions.count; i++)
+		if (show(kernel, symbolizer, options->expressions.items[i], options, error))
+			result = cli_fail(error);
+	hadal_symbolizer_free(symbolizer);
+	return result;
 }
 
 static void set_defaults(void *data)
@@ -85,25 +130,11 @@ static void set_defaults(void *data)
 static int run(void *data)
 {
 	struct options *options = data;
-	struct hadal_symbolizer *symbolizer;
-	struct cli_kernel source;
-	struct hadal_error error;
-	int result = CLI_OK;
 
 	options->walk =
 		(struct hadal_walk_options){.depth = options->depth, .elements = options->elements};
 	options->walk.fold = !options->where.json;
-	if (!cli_kernel_open(&source, options->where.image))
-		return CLI_FAILURE;
-	symbolizer = hadal_symbolizer_new(source.kernel, &error);
-	if (!symbolizer)
-		result = cli_fail(&error);
-	for (int i = 0; symbolizer && i < options->expressions.count; i++)
-		if (show(&source, symbolizer, options->expressions.items[i], options))
-			result = CLI_FAILURE;
-	hadal_symbolizer_free(symbolizer);
-	cli_kernel_close(&source);
-	return result;
+	return cli_kernel_run(options->where.image, show_all, options);
 }
 
 static const struct cli_option options_table[] = {
@@ -135,9 +166,10 @@ const struct cli_command command_show = {
 		"\n"
 		"The kernel tells the types of per-CPU variables and of functions; Hadal "
 		"knows those of some others, such as init_task. A symbol of an unknown type "
-		"must be cast. With --json, one object a line.",
+		"must be cast.",
 	.options = options_table,
 	.arguments = arguments,
+	.records = &kind,
 	.takes = CLI_TAKES_VIEW,
 	CLI_OPTIONS_AT(where),
 	.defaults = set_defaults,

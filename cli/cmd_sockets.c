@@ -252,7 +252,7 @@ static const struct cli_column columns[] = {
 	{0},
 };
 
-static const struct cli_record_kind kind = {"socket", columns};
+static const struct cli_record_kind kind = {.name = "socket", .columns = columns};
 
 static void print_sockets(struct hadal_socket_list *list, const struct options *options)
 {

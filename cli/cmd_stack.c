@@ -100,7 +100,7 @@ static const struct cli_column columns[] = {
 	{0},
 };
 
-static const struct cli_record_kind kind = {"frame", columns};
+static const struct cli_record_kind kind = {.name = "frame", .columns = columns};
 
 static void print_frame(struct printer *printer, struct row *row, const struct hadal_frame *frame)
 {

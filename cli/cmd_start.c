@@ -75,21 +75,19 @@ const struct cli_command command_start = {
 	.run = start_run,
 };
 
-static int keep_run(void *data)
+static int keep(struct hadal *hadal, void *data, struct hadal_error *error)
 {
-	struct hadal_error error;
-	struct hadal *hadal = cli_open();
-	int result;
+	int result = hadal_keep(hadal, error);
 
 	(void)data;
-	if (!hadal)
-		return CLI_FAILURE;
-	result = hadal_keep(hadal, &error);
-	hadal_close(hadal);
-	if (result)
-		return cli_fail(&error);
-	puts("Hadal stays");
-	return CLI_OK;
+	if (!result)
+		puts("Hadal stays");
+	return result;
+}
+
+static int keep_run(void *data)
+{
+	return cli_device_run(keep, data);
 }
 
 const struct cli_command command_keep = {

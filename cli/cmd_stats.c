@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 /* hadal stats */
 #include "cli.h"
+#include "record.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdlib.h>
 
-#define COLUMNS 4 /* CPUs side by side in 80 columns */
+#define CPUS_ABREAST 4 /* CPUs side by side in 80 columns */
 
 struct options {
 	struct cli_where where;
@@ -17,12 +18,16 @@ struct options {
 static const struct {
 	const char *name;
 	size_t offset;
+	const char *about;
 } counters[] = {
-	{"kicks", offsetof(struct hadal_stats, kicks)},
-	{"fixups", offsetof(struct hadal_stats, fixups)},
-	{"faults", offsetof(struct hadal_stats, faults)},
-	{"machine-checks", offsetof(struct hadal_stats, machine_checks)},
-	{"tlb-flushes", offsetof(struct hadal_stats, flushes)},
+	{"kicks", offsetof(struct hadal_stats, kicks),
+	 "NMIs that one CPU sent another for the hypervisor"},
+	{"fixups", offsetof(struct hadal_stats, fixups),
+	 "faults in the image that became an error"},
+	{"faults", offsetof(struct hadal_stats, faults), "other faults in the image"},
+	{"machine-checks", offsetof(struct hadal_stats, machine_checks),
+	 "machine checks that came while it ran"},
+	{"tlb-flushes", offsetof(struct hadal_stats, flushes), "flushes of nested translations"},
 };
 
 #define COUNTER_COUNT (sizeof(counters) / sizeof(counters[0]))
@@ -53,7 +58,7 @@ static uint64_t row_total(const struct hadal_stats *stats, size_t count, size_t 
 
 static void print_columns(const struct hadal_stats *stats, size_t count, size_t first)
 {
-	size_t end = first + COLUMNS < count ? first + COLUMNS : count;
+	size_t end = first + CPUS_ABREAST < count ? first + CPUS_ABREAST : count;
 
 	printf("%-17s%15s", "", "all CPUs");
 	for (size_t i = first; i < end; i++)
@@ -71,65 +76,76 @@ static void print_columns(const struct hadal_stats *stats, size_t count, size_t 
 	}
 }
 
-static void print_json(const struct hadal_stats *stats, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		struct json_object *cpu = json_object_new_object();
+static struct cli_column columns[1 + ROW_COUNT + 1] = {
+	{"cpu", "CPU", 4, CLI_COLUMN_U32, offsetof(struct hadal_stats, cpu), NULL, NULL,
+	 "number of the CPU"},
+};
 
-		json_object_object_add(cpu, "cpu", json_object_new_int64(stats[i].cpu));
-		for (size_t row = 0; row < ROW_COUNT; row++)
-			if (row_value(&stats[i], row))
-				json_object_object_add(
-					cpu, row_name(row),
-					json_object_new_uint64(row_value(&stats[i], row)));
-		cli_print_json(cpu);
+static const struct cli_record_kind kind = {.name = "CPU", .columns = columns};
+
+/* The rows have their names already. */
+__attribute__((constructor)) static void name_columns(void)
+{
+	for (size_t row = 0; row < ROW_COUNT; row++) {
+		bool is_exit = row < HADAL_EXIT_KIND_COUNT;
+
+		columns[1 + row] = (struct cli_column){
+			.name = row_name(row),
+			.width = 12,
+			.kind = CLI_COLUMN_COUNT,
+			.at = is_exit ? offsetof(struct hadal_stats, exits) + row * sizeof(uint64_t)
+				      : counters[row - HADAL_EXIT_KIND_COUNT].offset,
+			.about = is_exit ? "exits, if there were any"
+					 : counters[row - HADAL_EXIT_KIND_COUNT].about,
+		};
 	}
 }
 
-static int print_stats(struct hadal *hadal, const struct hadal_info *info, bool json)
+static void print_all(const struct options *options, const struct hadal_stats *stats, size_t count)
 {
-	struct hadal_stats *stats = calloc(info->cpu_count, sizeof(*stats));
-	struct hadal_error error;
-	size_t count = 0;
+	struct cli_printer printer;
 
-	if (!stats) {
-		hadal_fail(&error, ENOMEM, "Out of memory");
-		return cli_fail(&error);
+	if (options->where.json || options->where.columns) {
+		cli_printer_begin(&printer, &kind, &options->where, NULL, NULL);
+		for (size_t i = 0; i < count; i++)
+			cli_printer_print(&printer, &stats[i]);
+		return;
 	}
-	for (unsigned int cpu = 0; cpu < info->cpu_count; cpu++) {
-		int result = hadal_stats(hadal, cpu, &stats[count], &error);
-
-		if (!result) {
-			count++;
-		} else if (result != -ENXIO) { /* an offline CPU is no error */
-			free(stats);
-			return cli_fail(&error);
-		}
-	}
-	if (json)
-		print_json(stats, count);
-	for (size_t first = 0; !json && first < count; first += COLUMNS) {
+	for (size_t first = 0; first < count; first += CPUS_ABREAST) {
 		if (first)
 			putchar('\n');
 		print_columns(stats, count, first);
 	}
+}
+
+static int print_stats(struct hadal *hadal, void *data, struct hadal_error *error)
+{
+	struct hadal_stats *stats;
+	struct hadal_info info;
+	size_t count = 0;
+	int result = hadal_info(hadal, &info, error);
+
+	if (result)
+		return result;
+	stats = calloc(info.cpu_count, sizeof(*stats));
+	if (!stats)
+		return hadal_fail(error, ENOMEM, "Out of memory");
+	for (unsigned int cpu = 0; !result && cpu < info.cpu_count; cpu++) {
+		result = hadal_stats(hadal, cpu, &stats[count], error);
+		if (!result)
+			count++;
+		else if (result == -ENXIO) /* an offline CPU is no error */
+			result = 0;
+	}
+	if (!result)
+		print_all(data, stats, count);
 	free(stats);
-	return CLI_OK;
+	return result;
 }
 
 static int run(void *data)
 {
-	const struct options *options = data;
-	struct hadal_info info;
-	struct hadal *hadal;
-	int result;
-
-	hadal = cli_open_running(&info);
-	if (!hadal)
-		return CLI_FAILURE;
-	result = print_stats(hadal, &info, options->where.json);
-	hadal_close(hadal);
-	return result;
+	return cli_device_run(print_stats, data);
 }
 
 const struct cli_command command_stats = {
@@ -138,7 +154,8 @@ const struct cli_command command_stats = {
 	.summary = "count what made the CPUs exit to it",
 	.about = "Print how often each kind of exit brought each CPU into the hypervisor "
 		 "since the start, and its other counters. Kinds that never came are left out.",
-	.takes = CLI_TAKES_JSON,
+	.records = &kind,
+	.takes = CLI_TAKES_JSON | CLI_TAKES_COLUMNS,
 	CLI_OPTIONS_AT(where),
 	.run = run,
 };

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* hadal status */
 #include "cli.h"
+#include "record.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 struct options {
 	struct cli_where where;
@@ -18,10 +20,22 @@ static uint64_t ram_bytes(const struct hadal_info *info)
 	return bytes;
 }
 
-static void print_text(const struct hadal_info *info, const struct hadal_state *state)
+/* What there is to say while it runs. */
+struct row {
+	bool running, locked;
+	struct hadal_info info;
+	struct hadal_state state;
+	char version[sizeof(((struct hadal_info *)0)->version) + 1];
+	const char *vendor;
+};
+
+static void print_text(const void *record, void *ctx)
 {
-	printf("Hadal %.*s is running (%s, ABI %u)\n", (int)sizeof(info->version), info->version,
-	       hadal_vendor_name(info->vendor), info->abi_version);
+	const struct row *row = record;
+	const struct hadal_info *info = &row->info;
+
+	(void)ctx;
+	printf("Hadal %s is running (%s, ABI %u)\n", row->version, row->vendor, info->abi_version);
 	printf("  CPUs          %u under Hadal, %u possible\n", info->cpu_running, info->cpu_count);
 	printf("  image         %" PRIu64 " KiB\n", info->image_bytes >> 10);
 	printf("  memory        %" PRIu64 " KiB, of it %" PRIu64 " free, %" PRIu64 " per CPU\n",
@@ -29,17 +43,19 @@ static void print_text(const struct hadal_info *info, const struct hadal_state *
 	printf("  pages mapped  %" PRIu64 "\n", info->mapped_pages);
 	printf("  RAM           %" PRIu64 " MiB in %u ranges, addresses of %u bits\n",
 	       ram_bytes(info) >> 20, info->ram_count, info->physical_bits);
-	if (state->locked)
+	if (row->locked)
 		puts("  locked        it runs until the machine is reset");
-	if (state->trial_seconds)
+	if (row->state.trial_seconds)
 		printf("  on trial      leaves in %u seconds unless you say: hadal keep\n",
-		       state->trial_seconds);
+		       row->state.trial_seconds);
 }
 
-static struct json_object *ram_json(const struct hadal_info *info)
+static struct json_object *json_ram(const void *record, void *ctx)
 {
+	const struct hadal_info *info = &((const struct row *)record)->info;
 	struct json_object *ranges = json_object_new_array();
 
+	(void)ctx;
 	for (unsigned int i = 0; i < info->ram_count && i < HADAL_MAX_RAM_RANGES; i++) {
 		struct json_object *range = json_object_new_object();
 
@@ -50,65 +66,73 @@ static struct json_object *ram_json(const struct hadal_info *info)
 	return ranges;
 }
 
-static void add_number(struct json_object *object, const char *name, uint64_t value)
-{
-	json_object_object_add(object, name, json_object_new_uint64(value));
-}
+#define AT(member)   offsetof(struct row, member), NULL, NULL
+#define INFO(member) AT(info.member)
 
-static void print_json(const struct hadal_info *info, const struct hadal_state *state)
-{
-	struct json_object *object = json_object_new_object();
-	char version[sizeof(info->version) + 1];
+static const struct cli_column columns[] = {
+	{"running", NULL, 3, CLI_COLUMN_BOOL, AT(running), "true"},
+	{"version", NULL, 8, CLI_COLUMN_TEXT, AT(version), "of the image that runs"},
+	{"locked", NULL, 3, CLI_COLUMN_BOOL, AT(locked), "it runs until the machine is reset"},
+	{"trial_seconds", NULL, 5, CLI_COLUMN_U32, AT(state.trial_seconds),
+	 "until it leaves by itself; 0: it stays"},
+	{"abi_version", NULL, 3, CLI_COLUMN_U32, INFO(abi_version), "of the hypercalls"},
+	{"vendor", NULL, 10, CLI_COLUMN_STRING, AT(vendor), "`Intel VT-x` or `AMD SVM`"},
+	{"cpu_count", NULL, 5, CLI_COLUMN_U32, INFO(cpu_count), "CPUs that there may be"},
+	{"cpu_running", NULL, 5, CLI_COLUMN_U32, INFO(cpu_running), "CPUs that Hadal is under"},
+	{"image_bytes", NULL, 10, CLI_COLUMN_U64, INFO(image_bytes), "size of the image"},
+	{"pool_pages", NULL, 10, CLI_COLUMN_U64, INFO(pool_pages),
+	 "pages of 4 KiB that it has for its tables"},
+	{"pool_free", NULL, 10, CLI_COLUMN_U64, INFO(pool_free), "of these, not used"},
+	{"bytes_per_cpu", NULL, 10, CLI_COLUMN_U64, INFO(bytes_per_cpu), "that each CPU takes"},
+	{"mapped_pages", NULL, 8, CLI_COLUMN_U64, INFO(mapped_pages),
+	 "pages of programs that show other memory"},
+	{"physical_bits", NULL, 3, CLI_COLUMN_U32, INFO(physical_bits), "of a physical address"},
+	{"ram", NULL, 0, CLI_COLUMN_JSON, 0, NULL, json_ram,
+	 "array of objects: `start`, and `end` behind the last byte"},
+	{0},
+};
 
-	snprintf(version, sizeof(version), "%.*s", (int)sizeof(info->version), info->version);
-	json_object_object_add(object, "running", json_object_new_boolean(true));
-	json_object_object_add(object, "version", json_object_new_string(version));
-	json_object_object_add(object, "locked", json_object_new_boolean(state->locked));
-	add_number(object, "trial_seconds", state->trial_seconds);
-	add_number(object, "abi_version", info->abi_version);
-	json_object_object_add(object, "vendor",
-			       json_object_new_string(hadal_vendor_name(info->vendor)));
-	add_number(object, "cpu_count", info->cpu_count);
-	add_number(object, "cpu_running", info->cpu_running);
-	add_number(object, "image_bytes", info->image_bytes);
-	add_number(object, "pool_pages", info->pool_pages);
-	add_number(object, "pool_free", info->pool_free);
-	add_number(object, "bytes_per_cpu", info->bytes_per_cpu);
-	add_number(object, "mapped_pages", info->mapped_pages);
-	add_number(object, "physical_bits", info->physical_bits);
-	json_object_object_add(object, "ram", ram_json(info));
-	cli_print_json(object);
+static const struct cli_column columns_off[] = {
+	{"running", NULL, 3, CLI_COLUMN_BOOL, AT(running), "false"}, {0}};
+
+static const struct cli_record_kind kind_off = {
+	.name = "answer", .columns = columns_off, .when = "When it does not run,"};
+
+static const struct cli_record_kind kind = {
+	.name = "hypervisor", .columns = columns, .print = print_text, .also = &kind_off};
+
+static int ask(struct row *row, struct hadal_error *error)
+{
+	struct hadal *hadal;
+	int result = hadal_open(&hadal, error);
+
+	if (result)
+		return result;
+	result = hadal_info(hadal, &row->info, error);
+	if (!result)
+		result = hadal_state(hadal, &row->state, error);
+	hadal_close(hadal);
+	return result;
 }
 
 static int run(void *data)
 {
 	const struct options *options = data;
 	struct hadal_error error;
-	struct hadal_state state;
-	struct hadal_info info;
-	struct hadal *hadal;
-	int result;
+	struct row row = {0};
+	int result = ask(&row, &error);
 
-	result = hadal_open(&hadal, &error);
-	if (!result) {
-		result = hadal_info(hadal, &info, &error);
-		if (!result)
-			result = hadal_state(hadal, &state, &error);
-		hadal_close(hadal);
-	}
 	if (options->where.json && (result == -ENODEV || result == -ENOENT)) {
-		struct json_object *object = json_object_new_object();
-
-		json_object_object_add(object, "running", json_object_new_boolean(false));
-		cli_print_json(object);
+		cli_print_one(&kind_off, &options->where, &row, NULL);
 		return CLI_FAILURE;
 	}
 	if (result)
 		return cli_fail(&error);
-	if (options->where.json)
-		print_json(&info, &state);
-	else
-		print_text(&info, &state);
+	row.running = true;
+	row.locked = row.state.locked;
+	row.vendor = hadal_vendor_name(row.info.vendor);
+	memcpy(row.version, row.info.version, sizeof(row.info.version));
+	cli_print_one(&kind, &options->where, &row, NULL);
 	return CLI_OK;
 }
 
@@ -118,6 +142,7 @@ const struct cli_command command_status = {
 	.summary = "say whether it runs and what it uses",
 	.about = "Say whether Hadal runs, under which CPUs, and what memory it uses.",
 	.more = "Exit status 0 when it runs, 1 when not.",
+	.records = &kind,
 	.takes = CLI_TAKES_JSON,
 	CLI_OPTIONS_AT(where),
 	.run = run,

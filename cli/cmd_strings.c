@@ -13,23 +13,45 @@ struct options {
 	int encoding; /* enum encoding */
 };
 
+struct row {
+	struct search_place place;
+	const char *encoding, *text;
+};
+
+static void print_line(const void *record, void *ctx)
+{
+	const struct row *row = record;
+
+	search_print_place(ctx, &row->place);
+	printf("  %s\n", row->text);
+}
+
+#define AT(member) offsetof(struct row, member), NULL, NULL
+
+static const struct cli_column columns[] = {
+	SEARCH_COLUMNS,
+	{"encoding", "ENCODING", -8, CLI_COLUMN_STRING, AT(encoding), "`ascii` or `utf16`"},
+	{"text", "TEXT", 0, CLI_COLUMN_STRING, AT(text), "its characters"},
+	{0},
+};
+
+static const struct cli_record_kind kind = {
+	.name = "string", .columns = columns, .print = print_line};
+
+/* Where strings are looked for, and what prints them. */
+struct printing {
+	struct search search;
+	struct cli_printer printer;
+};
+
 static int print_string(void *ctx, const struct hadal_string *string)
 {
-	struct search *search = ctx;
-	struct json_object *object;
+	struct printing *printing = ctx;
+	struct row row = {.encoding = string->utf16 ? "utf16" : "ascii", .text = string->text};
 
-	if (search->options->where.json) {
-		object = search_json_place(search, string->address);
-		json_object_object_add(object, "encoding",
-				       json_object_new_string(string->utf16 ? "utf16" : "ascii"));
-		json_object_object_add(object, "text",
-				       json_object_new_string_len(string->text, string->len));
-		cli_print_json(object);
-	} else {
-		search_print_place(search, string->address);
-		printf("  %s\n", string->text);
-	}
-	return search_count(search);
+	search_place(&printing->search, string->address, &row.place);
+	cli_printer_print(&printing->printer, &row);
+	return search_count(&printing->search);
 }
 
 static int scan(void *ctx, const struct hadal_block *block)
@@ -40,9 +62,9 @@ static int scan(void *ctx, const struct hadal_block *block)
 static void progress(void *ctx, uint64_t done)
 {
 	struct hadal_strings *strings = ctx;
-	struct search *search = strings->ctx;
+	struct printing *printing = strings->ctx;
 
-	progress_update(&search->progress, done);
+	progress_update(&printing->search.progress, done);
 }
 
 static void set_defaults(void *data)
@@ -61,14 +83,15 @@ static const char *check(void *data)
 
 static int run(void *data)
 {
-	struct search search;
+	struct printing printing;
+	struct search *search = &printing.search;
 	const struct options *options = data;
 	struct hadal_strings strings = {
 		.least = options->least,
 		.ascii = options->encoding != UTF16,
 		.utf16 = options->encoding != ASCII,
 		.visit = print_string,
-		.ctx = &search,
+		.ctx = &printing,
 	};
 	struct hadal_scanner scanner = {
 		.scan = scan,
@@ -77,11 +100,12 @@ static int run(void *data)
 	};
 	int result;
 
-	if (!search_open(&search, &options->search))
+	if (!search_open(search, &options->search))
 		return CLI_FAILURE;
-	scanner.buffer = search.buffer;
-	result = search_end(&search, hadal_scan(&search.area, &scanner));
-	search_close(&search);
+	cli_printer_begin(&printing.printer, &kind, &options->search.where, NULL, search);
+	scanner.buffer = search->buffer;
+	result = search_end(search, hadal_scan(&search->area, &scanner));
+	search_close(search);
 	return result;
 }
 
@@ -103,10 +127,10 @@ const struct cli_command command_strings = {
 		 "each with its address, and the physical address if that is another.",
 	.more = "Strings are printable characters of ASCII; those longer than 4096 come in "
 		"pieces. Pages that only this command writes are left out; what it prints "
-		"may be found again in the pipe or the file that it is printed to. With "
-		"--json, one object a line.",
+		"may be found again in the pipe or the file that it is printed to.",
 	.options = options_table,
-	.takes = CLI_TAKES_VIEW | CLI_TAKES_WHERE,
+	.records = &kind,
+	.takes = CLI_TAKES_LIST | CLI_TAKES_WHERE,
 	CLI_OPTIONS_AT(search.where),
 	.defaults = set_defaults,
 	.check = check,

@@ -2,6 +2,7 @@
 /* hadal symbols */
 #include "kernel.h"
 #include "parse.h"
+#include "record.h"
 #include "system/module_symbols.h"
 #include "system/symbolize.h"
 #include "text.h"
@@ -17,78 +18,131 @@ struct options {
 	struct cli_rest names; /* what to look up; none: all */
 };
 
-static void print_kernel(const struct hadal_kernel_info *info, size_t symbols)
+/* The kernel as a whole. */
+struct kernel_row {
+	const char *release, *version, *build_id;
+	uint64_t base, slide, physical, root, symbols;
+	uint32_t levels;
+	bool vmcoreinfo_agrees;
+};
+
+static void print_kernel(const void *record, void *ctx)
 {
-	printf("version     %s\n", info->banner);
-	printf("build id    %s\n", info->build_id[0] ? info->build_id : "-");
-	printf("base        %#" PRIx64 "\n", info->where.base);
-	printf("slide       %#" PRIx64 "\n", (uint64_t)info->slide);
-	printf("physical    %#" PRIx64 "\n", info->where.physical);
-	printf("page tables %#" PRIx64 ", %u levels\n", info->where.root, info->where.levels);
-	printf("symbols     %zu\n", symbols);
-	printf("vmcoreinfo  %s\n", info->vmcoreinfo_agrees ? "agrees" : "not found or different");
+	const struct kernel_row *row = record;
+	char text[2048];
+
+	(void)ctx;
+	printf("version     %s\n",
+	       text_for_terminal(row->version, strlen(row->version), text, sizeof(text)));
+	printf("build id    %s\n", *row->build_id ? row->build_id : "-");
+	printf("base        %#" PRIx64 "\n", row->base);
+	printf("slide       %#" PRIx64 "\n", row->slide);
+	printf("physical    %#" PRIx64 "\n", row->physical);
+	printf("page tables %#" PRIx64 ", %u levels\n", row->root, row->levels);
+	printf("symbols     %" PRIu64 "\n", row->symbols);
+	printf("vmcoreinfo  %s\n", row->vmcoreinfo_agrees ? "agrees" : "not found or different");
 }
 
-static void print_kernel_json(const struct hadal_kernel_info *info, size_t symbols)
-{
-	struct json_object *object = json_object_new_object();
+#define AT(member) offsetof(struct kernel_row, member), NULL, NULL
 
-	json_object_object_add(object, "release", json_object_new_string(info->release));
-	json_object_object_add(object, "version", json_object_new_string(info->banner));
-	json_object_object_add(object, "build_id", json_object_new_string(info->build_id));
-	cli_json_hex(object, "base", info->where.base);
-	cli_json_hex(object, "slide", info->slide);
-	cli_json_hex(object, "physical", info->where.physical);
-	cli_json_hex(object, "root", info->where.root);
-	json_object_object_add(object, "levels", json_object_new_int(info->where.levels));
-	json_object_object_add(object, "symbols", json_object_new_uint64(symbols));
-	json_object_object_add(object, "vmcoreinfo_agrees",
-			       json_object_new_boolean(info->vmcoreinfo_agrees));
-	cli_print_json(object);
+static const struct cli_column kernel_columns[] = {
+	{"release", NULL, -24, CLI_COLUMN_STRING, AT(release), "as uname -r"},
+	{"version", NULL, 0, CLI_COLUMN_STRING, AT(version), "as /proc/version"},
+	{"build_id", NULL, -40, CLI_COLUMN_STRING, AT(build_id), "of the build; empty: unknown"},
+	{"base", NULL, 18, CLI_COLUMN_HEX, AT(base), "virtual address of its image"},
+	{"slide", NULL, 18, CLI_COLUMN_HEX, AT(slide), "KASLR: how far from where it was linked"},
+	{"physical", NULL, 18, CLI_COLUMN_HEX, AT(physical), "physical address of its image"},
+	{"root", NULL, 18, CLI_COLUMN_HEX, AT(root), "physical address of its page tables"},
+	{"levels", NULL, 1, CLI_COLUMN_U32, AT(levels), "of them: 4 or 5"},
+	{"symbols", NULL, 8, CLI_COLUMN_U64, AT(symbols), "how many it has, without modules"},
+	{"vmcoreinfo_agrees", NULL, 3, CLI_COLUMN_BOOL, AT(vmcoreinfo_agrees),
+	 "its VMCOREINFO says the same"},
+	{0},
+};
+#undef AT
+
+static const struct cli_record_kind kernel_kind = {
+	.name = "kernel", .columns = kernel_columns, .print = print_kernel, .when = "With --info"};
+
+static void print_info(const struct options *options, const struct hadal_kernel_info *info,
+		       size_t symbols)
+{
+	const struct kernel_row row = {
+		.release = info->release,
+		.version = info->banner,
+		.build_id = info->build_id,
+		.base = info->where.base,
+		.slide = info->slide,
+		.physical = info->where.physical,
+		.root = info->where.root,
+		.symbols = symbols,
+		.levels = info->where.levels,
+		.vmcoreinfo_agrees = info->vmcoreinfo_agrees,
+	};
+
+	cli_print_one(&kernel_kind, &options->where, &row, NULL);
 }
 
-/* What is printed, and where it is looked for. */
+/* A symbol, and how far behind it the address is that was asked for. */
+struct row {
+	uint64_t address, distance;
+	const uint64_t *offset; /* NULL: 0 */
+	char type;
+	const char *name, *module; /* module: NULL for the kernel's own */
+};
+
+static void print_line(const void *record, void *ctx)
+{
+	const struct row *row = record;
+	char text[4 * HADAL_SYMBOL_NAME_MAX];
+
+	(void)ctx;
+	printf("%016" PRIx64 " %c %s", row->address + row->distance, row->type,
+	       text_for_terminal(row->name, strlen(row->name), text, sizeof(text)));
+	if (row->offset)
+		printf("+%#" PRIx64, row->distance);
+	if (row->module)
+		printf("\t[%s]",
+		       text_for_terminal(row->module, strlen(row->module), text, sizeof(text)));
+	putchar('\n');
+}
+
+#define AT(member) offsetof(struct row, member), NULL, NULL
+
+static const struct cli_column columns[] = {
+	{"address", "ADDRESS", 18, CLI_COLUMN_HEX, AT(address), "where the symbol begins"},
+	{"type", "T", 1, CLI_COLUMN_CHAR, AT(type), "as nm and /proc/kallsyms tell it"},
+	{"name", "NAME", -32, CLI_COLUMN_STRING, AT(name), "its name"},
+	{"offset", "OFFSET", 10, CLI_COLUMN_HEX_MAYBE, AT(offset),
+	 "of the address asked for in it, if that is not its beginning"},
+	{"module", "MODULE", 0, CLI_COLUMN_STRING, AT(module), "the module that has it"},
+	{0},
+};
+
+static const struct cli_record_kind kind = {
+	.name = "symbol", .columns = columns, .print = print_line, .also = &kernel_kind};
+
+/* Where symbols are looked for, and what prints them. */
 struct search {
 	struct hadal_kernel *kernel;
 	struct hadal_kallsyms *symbols;
 	struct hadal_symbolizer *symbolizer;
-	bool json;
+	struct cli_printer printer;
 };
 
-/* module: NULL for the kernel's own. */
-static void print_symbol(struct hadal_symbol *symbol, const char *module, uint64_t address,
-			 bool json)
+static void print_symbol(struct search *search, uint64_t address, char type, const char *name,
+			 const char *module)
 {
-	uint64_t offset = address - symbol->address;
-	struct json_object *object;
+	const struct row row = {.address = address, .type = type, .name = name, .module = module};
 
-	if (!json) {
-		cli_make_printable(symbol->name);
-		printf("%016" PRIx64 " %c %s", address, symbol->type, symbol->name);
-		if (offset)
-			printf("+%#" PRIx64, offset);
-		if (module)
-			printf("\t[%s]", module);
-		putchar('\n');
-		return;
-	}
-	object = json_object_new_object();
-	cli_json_hex(object, "address", symbol->address);
-	json_object_object_add(object, "type", json_object_new_string_len(&symbol->type, 1));
-	json_object_object_add(object, "name", text_json(symbol->name, strlen(symbol->name)));
-	if (offset)
-		cli_json_hex(object, "offset", offset);
-	if (module)
-		json_object_object_add(object, "module", text_json(module, strlen(module)));
-	cli_print_json(object);
+	cli_printer_print(&search->printer, &row);
 }
 
 /* Prints the symbols of a module, or only those with a name. Returns how many these are. */
-static size_t print_module(const struct search *search, const struct hadal_module *module,
+static size_t print_module(struct search *search, const struct hadal_module *module,
 			   const char *name)
 {
 	struct hadal_module_symbols symbols;
-	struct hadal_symbol symbol;
 	struct hadal_error error;
 	size_t shown = 0;
 
@@ -99,10 +153,8 @@ static size_t print_module(const struct search *search, const struct hadal_modul
 	for (size_t i = 0; i < symbols.count; i++) {
 		if (name && strcmp(symbols.items[i].name, name))
 			continue;
-		symbol.address = symbols.items[i].address;
-		symbol.type = symbols.items[i].type;
-		snprintf(symbol.name, sizeof(symbol.name), "%s", symbols.items[i].name);
-		print_symbol(&symbol, module->name, symbol.address, search->json);
+		print_symbol(search, symbols.items[i].address, symbols.items[i].type,
+			     symbols.items[i].name, module->name);
 		shown++;
 	}
 	cli_warn_lost(symbols.lost, "symbols of modules");
@@ -111,7 +163,7 @@ static size_t print_module(const struct search *search, const struct hadal_modul
 }
 
 /* Prints all symbols of kernel and modules, or only those with a name. Returns how many. */
-static size_t print_all(const struct search *search, const char *name)
+static size_t print_all(struct search *search, const char *name)
 {
 	const struct hadal_module_list *modules = hadal_symbolizer_modules(search->symbolizer);
 	struct hadal_symbol symbol;
@@ -120,7 +172,7 @@ static size_t print_all(const struct search *search, const char *name)
 	for (size_t i = 0; !hadal_kallsyms_get(search->symbols, i, &symbol); i++) {
 		if (name && strcmp(symbol.name, name))
 			continue;
-		print_symbol(&symbol, NULL, symbol.address, search->json);
+		print_symbol(search, symbol.address, symbol.type, symbol.name, NULL);
 		shown++;
 	}
 	for (size_t i = 0; i < modules->count; i++)
@@ -129,21 +181,29 @@ static size_t print_all(const struct search *search, const char *name)
 	return shown;
 }
 
-static int print_address(const struct search *search, uint64_t address, struct hadal_error *error)
+static int print_address(struct search *search, uint64_t address, struct hadal_error *error)
 {
 	struct hadal_symbol_place place;
+	struct row row;
 
 	if (!hadal_symbol_at(search->symbolizer, address, &place))
 		return hadal_fail(error, ENOENT,
 				  "The address %#" PRIx64
 				  " belongs to no symbol of the kernel or its modules",
 				  address);
-	print_symbol(&place.symbol, place.module ? place.module->name : NULL, address,
-		     search->json);
+	row = (struct row){
+		.address = place.symbol.address,
+		.distance = address - place.symbol.address,
+		.type = place.symbol.type,
+		.name = place.symbol.name,
+		.module = place.module ? place.module->name : NULL,
+	};
+	row.offset = row.distance ? &row.distance : NULL;
+	cli_printer_print(&search->printer, &row);
 	return 0;
 }
 
-static int print_one(const struct search *search, const char *name, struct hadal_error *error)
+static int print_one(struct search *search, const char *name, struct hadal_error *error)
 {
 	uint64_t address;
 
@@ -155,7 +215,7 @@ static int print_one(const struct search *search, const char *name, struct hadal
 }
 
 /* The last failure is what the caller says; those before it are said here. */
-static int print_those(const struct search *search, const struct cli_rest *names,
+static int print_those(struct search *search, const struct cli_rest *names,
 		       struct hadal_error *error)
 {
 	struct hadal_error failure;
@@ -177,26 +237,34 @@ static int print_those(const struct search *search, const struct cli_rest *names
 static int print_symbols(struct hadal_kernel *kernel, void *ctx, struct hadal_error *error)
 {
 	const struct options *options = ctx;
-	struct search search = {.kernel = kernel, .json = options->where.json};
+	struct search search = {.kernel = kernel};
 	int result = 0;
 
 	search.symbols = hadal_kernel_symbols(kernel, error);
 	if (!search.symbols)
 		return -ENOENT;
 	if (options->info) {
-		(search.json ? print_kernel_json : print_kernel)(
-			hadal_kernel_info(kernel), hadal_kallsyms_count(search.symbols));
+		print_info(options, hadal_kernel_info(kernel),
+			   hadal_kallsyms_count(search.symbols));
 		return 0;
 	}
 	search.symbolizer = hadal_symbolizer_new(kernel, error);
 	if (!search.symbolizer)
 		return -ENOENT;
+	cli_printer_begin(&search.printer, &kind, &options->where, NULL, NULL);
 	if (options->names.count)
 		result = print_those(&search, &options->names, error);
 	else
 		print_all(&search, NULL);
 	hadal_symbolizer_free(search.symbolizer);
 	return result;
+}
+
+static const char *check(void *data)
+{
+	const struct options *options = data;
+
+	return options->info && options->where.columns ? "--columns does not go with --info" : NULL;
 }
 
 static int run(void *data)
@@ -223,10 +291,11 @@ const struct cli_command command_symbols = {
 	.about = "Print the symbols of the kernel and its modules as found in its memory: all of "
 		 "them as /proc/kallsyms does for root, or those with the names given, or the "
 		 "ones that addresses belong to.",
-	.more = "With --json, one object a line.",
 	.options = options_table,
 	.arguments = arguments,
-	.takes = CLI_TAKES_VIEW,
+	.records = &kind,
+	.takes = CLI_TAKES_LIST,
 	CLI_OPTIONS_AT(where),
+	.check = check,
 	.run = run,
 };

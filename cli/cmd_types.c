@@ -33,8 +33,7 @@ static bool is_listed(const struct btf_type *type)
 }
 
 /* Prints or lists all types with that name; returns how many. keyword: NULL for any. */
-static size_t print_matches(const struct types_printer *printer, const char *keyword,
-			    const char *name)
+static size_t print_matches(struct types_printer *printer, const char *keyword, const char *name)
 {
 	const struct btf *btf = hadal_types_btf(printer->types);
 	uint32_t count = btf__type_cnt(btf);
@@ -60,7 +59,8 @@ static size_t print_matches(const struct types_printer *printer, const char *key
 	return found;
 }
 
-static int print_types(const struct types_printer *printer, const struct options *options)
+/* Each name that there is not is said. */
+static int print_types(struct types_printer *printer, const struct options *options)
 {
 	struct hadal_error error;
 	int result = CLI_OK;
@@ -81,24 +81,25 @@ static int print_types(const struct types_printer *printer, const struct options
 	return result;
 }
 
+static int print_all(struct hadal_kernel *kernel, void *data, struct hadal_error *error)
+{
+	const struct options *options = data;
+	struct types_printer printer = {
+		.types = hadal_kernel_types(kernel, error),
+		.expand = options->expand,
+	};
+
+	if (!printer.types)
+		return -ENOENT;
+	cli_printer_begin(&printer.records, &types_record_kind, &options->where, NULL, &printer);
+	return print_types(&printer, options);
+}
+
 static int run(void *data)
 {
 	struct options *options = data;
-	struct types_printer printer;
-	struct cli_kernel source;
-	struct hadal_error error;
-	int result;
 
-	if (!cli_kernel_open(&source, options->where.image))
-		return CLI_FAILURE;
-	printer = (struct types_printer){
-		.types = hadal_kernel_types(source.kernel, &error),
-		.expand = options->expand,
-		.json = options->where.json,
-	};
-	result = printer.types ? print_types(&printer, options) : cli_fail(&error);
-	cli_kernel_close(&source);
-	return result;
+	return cli_kernel_run(options->where.image, print_all, options);
 }
 
 static const struct cli_option options_table[] = {
@@ -118,10 +119,11 @@ const struct cli_command command_types = {
 		 "memory: structures with the offset and size of each member, enums, "
 		 "typedefs, and the prototypes of functions.",
 	.more = "NAME may follow one of the words struct, union and enum. A PATTERN as the "
-		"shell's, or nothing, lists names and sizes. With --json, one object a line.",
+		"shell's, or nothing, lists names and sizes.",
 	.options = options_table,
 	.arguments = arguments,
-	.takes = CLI_TAKES_VIEW,
+	.records = &types_record_kind,
+	.takes = CLI_TAKES_LIST,
 	CLI_OPTIONS_AT(where),
 	.run = run,
 };

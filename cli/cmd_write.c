@@ -19,7 +19,7 @@ struct options {
 
 /* What is written, and where. */
 struct writing {
-	struct cli_target target;
+	struct cli_target *target;
 	const struct options *options;
 	uint64_t address;
 	uint64_t total; /* bytes written */
@@ -35,7 +35,7 @@ static const char *check(void *data)
 static int write_piece(struct writing *writing, const uint8_t *bytes, size_t length,
 		       struct hadal_error *error)
 {
-	const struct cli_target *target = &writing->target;
+	const struct cli_target *target = writing->target;
 	uint64_t address = writing->address + writing->total;
 	uint32_t flags = writing->options->where.flags;
 	struct hadal *hadal = target->kernel.source.hadal;
@@ -103,24 +103,26 @@ static int write_input(struct writing *writing, struct hadal_error *error)
 	return result;
 }
 
+static int write_all(struct cli_target *target, void *data, struct hadal_error *error)
+{
+	const struct options *options = data;
+	struct writing writing = {.target = target, .options = options};
+	int result =
+		cli_address(target, &options->where, options->address, &writing.address, error);
+
+	if (!result)
+		result = options->hex ? write_hex(&writing, error) : write_input(&writing, error);
+	printf("%" PRIu64 " bytes written\n", writing.total);
+	return result;
+}
+
 static int run(void *data)
 {
 	struct options *options = data;
-	struct writing writing = {.options = options};
-	struct hadal_error error;
-	int result;
 
 	cli_address_space(&options->where, options->address, CLI_SPACE_PHYSICAL);
-	if (!cli_target_open(&writing.target, &options->where,
-			     cli_address_is_symbol(options->address)))
-		return CLI_FAILURE;
-	result = cli_address(&writing.target, &options->where, options->address, &writing.address,
-			     &error);
-	if (!result)
-		result = options->hex ? write_hex(&writing, &error) : write_input(&writing, &error);
-	cli_target_close(&writing.target);
-	printf("%" PRIu64 " bytes written\n", writing.total);
-	return result ? cli_fail(&error) : CLI_OK;
+	return cli_target_run(&options->where, cli_address_is_symbol(options->address), write_all,
+			      options);
 }
 
 static const struct cli_option options_table[] = {

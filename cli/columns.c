@@ -16,7 +16,7 @@ const struct cli_column *cli_column_find(const struct cli_record_kind *kind, con
 
 const char *cli_columns_check(const struct cli_record_kind *kind, const char *names)
 {
-	static char expected[512];
+	static char expected[1024];
 	size_t len = 0, count = 0;
 	bool good = *names;
 

@@ -58,17 +58,18 @@ struct cli_option {
 		struct {
 			uint64_t least, most; /* CLI_NUMBER, CLI_LENGTH */
 		};
-		const char *words; /* CLI_WORD */
-		cli_set set;       /* CLI_SET */
+		cli_set set; /* CLI_SET */
 	};
 	bool argument_optional; /* CLI_SET: text is then NULL */
+	/* CLI_WORD: what it may be, "one|two"; others: what completion offers, or NULL. */
+	const char *words;
 };
 
 /* For the tables of a command whose options are struct options. Letters: 0 for none. */
 #define CLI_OPTION(letter, name, argument, help, kind, member, ...)                   \
 	{                                                                             \
 		letter, name, argument, help, kind, offsetof(struct options, member), \
-			{__VA_ARGS__}, false                                          \
+			{__VA_ARGS__}, false, NULL                                    \
 	}
 #define CLI_OPTION_FLAG(letter, name, help, member) \
 	CLI_OPTION(letter, name, NULL, help, CLI_FLAG, member, 0)
@@ -80,16 +81,24 @@ struct cli_option {
 	CLI_OPTION(letter, name, argument, help, CLI_LENGTH, member, .most = 0)
 #define CLI_OPTION_TEXT(letter, name, argument, help, member) \
 	CLI_OPTION(letter, name, argument, help, CLI_TEXT, member, 0)
-#define CLI_OPTION_WORD(letter, name, argument, help, member, list) \
-	CLI_OPTION(letter, name, argument, help, CLI_WORD, member, .words = list)
-#define CLI_OPTION_SET(letter, name, argument, help, function)                     \
-	{                                                                          \
-		letter, name, argument, help, CLI_SET, 0, {.set = function}, false \
+#define CLI_OPTION_WORD(letter, name, argument, help, member, list)                            \
+	{                                                                                      \
+		letter, name, argument, help, CLI_WORD, offsetof(struct options, member), {0}, \
+			false, list                                                            \
+	}
+#define CLI_OPTION_SET(letter, name, argument, help, function)                           \
+	{                                                                                \
+		letter, name, argument, help, CLI_SET, 0, {.set = function}, false, NULL \
+	}
+/* The same, and completion offers words. */
+#define CLI_OPTION_SET_OF(letter, name, argument, help, function, words)                  \
+	{                                                                                 \
+		letter, name, argument, help, CLI_SET, 0, {.set = function}, false, words \
 	}
 /* The same, and the argument may be left out. */
-#define CLI_OPTION_SET_MAYBE(letter, name, argument, help, function)              \
-	{                                                                         \
-		letter, name, argument, help, CLI_SET, 0, {.set = function}, true \
+#define CLI_OPTION_SET_MAYBE(letter, name, argument, help, function)                    \
+	{                                                                               \
+		letter, name, argument, help, CLI_SET, 0, {.set = function}, true, NULL \
 	}
 
 struct cli_argument {
@@ -97,20 +106,26 @@ struct cli_argument {
 	enum cli_kind kind;
 	size_t at;
 	bool optional;
-	cli_set set; /* CLI_SET */
+	cli_set set;       /* CLI_SET */
+	const char *words; /* what completion offers, or NULL */
 };
 
-#define CLI_ARGUMENT(name, kind, member)                                  \
-	{                                                                 \
-		name, kind, offsetof(struct options, member), false, NULL \
+#define CLI_ARGUMENT(name, kind, member)                                        \
+	{                                                                       \
+		name, kind, offsetof(struct options, member), false, NULL, NULL \
 	}
-#define CLI_ARGUMENT_OPTIONAL(name, kind, member)                        \
-	{                                                                \
-		name, kind, offsetof(struct options, member), true, NULL \
+#define CLI_ARGUMENT_OPTIONAL(name, kind, member)                              \
+	{                                                                      \
+		name, kind, offsetof(struct options, member), true, NULL, NULL \
 	}
-#define CLI_ARGUMENT_SET(name, function)          \
-	{                                         \
-		name, CLI_SET, 0, false, function \
+#define CLI_ARGUMENT_SET(name, function)                \
+	{                                               \
+		name, CLI_SET, 0, false, function, NULL \
+	}
+/* An argument or arguments for which completion offers words. */
+#define CLI_ARGUMENT_WORDS(name, kind, member, words)                            \
+	{                                                                        \
+		name, kind, offsetof(struct options, member), false, NULL, words \
 	}
 
 struct cli_rest {

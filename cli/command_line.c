@@ -69,7 +69,8 @@ static const struct {
 	  CLI_CHOICE,
 	  offsetof(struct cli_where, space),
 	  {.value = CLI_SPACE_PHYSICAL},
-	  false}},
+	  false,
+	  NULL}},
 	{CLI_TAKES_WHERE,
 	 {'k',
 	  "kernel",
@@ -78,7 +79,8 @@ static const struct {
 	  CLI_CHOICE,
 	  offsetof(struct cli_where, space),
 	  {.value = CLI_SPACE_KERNEL},
-	  false}},
+	  false,
+	  NULL}},
 	{CLI_TAKES_WHERE,
 	 {'p',
 	  "pid",
@@ -87,7 +89,8 @@ static const struct {
 	  CLI_SET,
 	  offsetof(struct cli_where, space),
 	  {.set = set_pid},
-	  false}},
+	  false,
+	  NULL}},
 	{CLI_TAKES_PID,
 	 {'p',
 	  "pid",
@@ -96,7 +99,8 @@ static const struct {
 	  CLI_SET,
 	  offsetof(struct cli_where, space),
 	  {.set = set_pid},
-	  false}},
+	  false,
+	  NULL}},
 	{CLI_TAKES_WHERE,
 	 {0,
 	  "root",
@@ -105,7 +109,8 @@ static const struct {
 	  CLI_SET,
 	  offsetof(struct cli_where, space),
 	  {.set = set_root},
-	  false}},
+	  false,
+	  NULL}},
 	{CLI_TAKES_WHERE,
 	 {0,
 	  "levels",
@@ -114,7 +119,8 @@ static const struct {
 	  CLI_SET,
 	  0,
 	  {.set = set_levels},
-	  false}},
+	  false,
+	  "4|5"}},
 	{CLI_TAKES_MMIO,
 	 {0,
 	  "mmio",
@@ -123,7 +129,8 @@ static const struct {
 	  CLI_SET,
 	  0,
 	  {.set = set_mmio},
-	  false}},
+	  false,
+	  NULL}},
 	{CLI_TAKES_IMAGE,
 	 {0,
 	  "image",
@@ -132,7 +139,8 @@ static const struct {
 	  CLI_TEXT,
 	  offsetof(struct cli_where, image),
 	  {0},
-	  false}},
+	  false,
+	  NULL}},
 	{CLI_TAKES_COLUMNS,
 	 {0,
 	  "columns",
@@ -141,7 +149,8 @@ static const struct {
 	  CLI_TEXT,
 	  offsetof(struct cli_where, columns),
 	  {0},
-	  false}},
+	  false,
+	  NULL}},
 	{CLI_TAKES_JSON,
 	 {0,
 	  "json",
@@ -150,7 +159,8 @@ static const struct {
 	  CLI_FLAG,
 	  offsetof(struct cli_where, json),
 	  {0},
-	  false}},
+	  false,
+	  NULL}},
 };
 
 #define COMMON_COUNT (sizeof(common) / sizeof(common[0]))
@@ -312,6 +322,7 @@ static error_t take_argument(struct line *line, char *text, struct argp_state *s
 	const struct cli_argument *argument = line->command->arguments;
 	const char *expected = NULL;
 	uint8_t *place;
+	int word;
 
 	for (unsigned i = 0; argument && argument->name && i < state->arg_num; i++)
 		argument++;
@@ -325,6 +336,13 @@ static error_t take_argument(struct line *line, char *text, struct argp_state *s
 		break;
 	case CLI_TEXT:
 		memcpy(place, &text, sizeof(text));
+		break;
+	case CLI_WORD:
+		word = find_word(argument->words, text);
+		if (word < 0)
+			expected = spell_words(argument->words);
+		else
+			memcpy(place, &word, sizeof(word));
 		break;
 	case CLI_PID:
 		if (((const struct cli_where *)(line->options + line->command->where_at))->space)

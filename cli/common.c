@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <sched.h>
-#include <stdlib.h>
 #include <string.h>
 
 int cli_fail(const struct hadal_error *error)
@@ -55,6 +54,21 @@ int cli_leave_cpu(unsigned int cpu, struct hadal_error *error)
 	return 0;
 }
 
+int cli_device_run(cli_device_work work, void *options)
+{
+	struct hadal *hadal = cli_open();
+	struct hadal_error error;
+	int result;
+
+	if (!hadal)
+		return CLI_FAILURE;
+	result = work(hadal, options, &error);
+	if (result < 0)
+		cli_fail(&error);
+	hadal_close(hadal);
+	return result < 0 ? CLI_FAILURE : result;
+}
+
 void cli_print_json(struct json_object *object)
 {
 	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
@@ -68,20 +82,4 @@ void cli_json_hex(struct json_object *object, const char *name, uint64_t value)
 
 	snprintf(text, sizeof(text), "%#" PRIx64, value);
 	json_object_object_add(object, name, json_object_new_string(text));
-}
-
-void cli_json_bytes(struct json_object *object, const char *name, const uint8_t *bytes,
-		    size_t length)
-{
-	static const char digits[] = "0123456789abcdef";
-	char *text = malloc(2 * length + 1);
-
-	if (!text)
-		return;
-	for (size_t i = 0; i < length; i++) {
-		text[2 * i] = digits[bytes[i] >> 4];
-		text[2 * i + 1] = digits[bytes[i] & 15];
-	}
-	json_object_object_add(object, name, json_object_new_string_len(text, 2 * length));
-	free(text);
 }

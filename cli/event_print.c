@@ -168,7 +168,7 @@ static const struct cli_column columns[] = {
 	{0},
 };
 
-const struct cli_record_kind event_record_kind = {"event", columns};
+const struct cli_record_kind event_record_kind = {.name = "event", .columns = columns};
 
 static double now_seconds(void)
 {

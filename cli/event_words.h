@@ -7,6 +7,9 @@
 
 #include <hadal/events.h>
 
+/* The kinds that can be asked for. */
+#define EVENT_KIND_WORDS "msr|cr|cpuid|io|descriptor|exception|request"
+
 /*
  * "KIND[:NUMBER[-NUMBER],...][:r|w]", such as "msr:0xc0000082", "cr:3,4", "io:0x60-0x6f:w" or
  * "exception:3". Without numbers all that the kind has. Fills what the words say into asked, which

@@ -98,10 +98,10 @@ int cli_kernel_run(const char *image, cli_kernel_work work, void *options)
 	result = work(source.kernel, options, &error);
 	if (!result)
 		result = hadal_kernel_missing(source.kernel, &error);
-	if (result)
+	if (result < 0)
 		cli_fail(&error);
 	cli_kernel_close(&source);
-	return result || lost_places ? CLI_FAILURE : CLI_OK;
+	return result < 0 || (!result && lost_places) ? CLI_FAILURE : result;
 }
 
 void cli_warn_lost(size_t lost, const char *what)
@@ -113,11 +113,4 @@ void cli_warn_lost(size_t lost, const char *what)
 	fprintf(stderr, "hadal: the kernel's list of %s %s in %zu place%s; some may be missing\n",
 		what, of_image ? "could not be followed" : "is broken or changed too fast", lost,
 		lost > 1 ? "s" : "");
-}
-
-void cli_make_printable(char *name)
-{
-	for (; *name; name++)
-		if ((unsigned char)*name < ' ' || (unsigned char)*name >= 0x7f)
-			*name = '?';
 }

@@ -32,7 +32,7 @@ struct cli_kernel {
 bool cli_kernel_open(struct cli_kernel *source, const char *image);
 void cli_kernel_close(struct cli_kernel *source);
 
-/* What a command does with the kernel found: 0, or a negative errno with a sentence in error. */
+/* What a command does with the kernel found; its result is as that of cli_device_work. */
 typedef int (*cli_kernel_work)(struct hadal_kernel *kernel, void *options,
 			       struct hadal_error *error);
 
@@ -44,11 +44,5 @@ int cli_kernel_run(const char *image, cli_kernel_work work, void *options);
 
 /* Says on stderr when a list could not be followed everywhere; cli_kernel_run then fails. */
 void cli_warn_lost(size_t lost, const char *what);
-
-/*
- * Replaces what is not plain text: names come from the memory of a machine that may be hostile, and
- * nothing in them may reach a terminal as a command.
- */
-void cli_make_printable(char *name);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -20,6 +21,9 @@ static uint64_t number_at(const struct cli_column *column, const void *record)
 		return (int64_t) * (const int32_t *)at;
 	case CLI_COLUMN_U32:
 		return *(const uint32_t *)at;
+	case CLI_COLUMN_U64_MAYBE:
+	case CLI_COLUMN_HEX_MAYBE:
+		return **(const uint64_t *const *)at;
 	default:
 		return *(const uint64_t *)at;
 	}
@@ -32,21 +36,55 @@ static const char *string_at(const struct cli_column *column, const void *record
 	return column->kind == CLI_COLUMN_TEXT ? at : *(const char *const *)at;
 }
 
+/* Whether a record has what may be missing in it. */
+static bool is_there(const struct cli_column *column, const void *record)
+{
+	const void *at = (const char *)record + column->at;
+
+	switch (column->kind) {
+	case CLI_COLUMN_COUNT:
+		return *(const uint64_t *)at;
+	case CLI_COLUMN_U64_MAYBE:
+	case CLI_COLUMN_HEX_MAYBE:
+		return *(const uint64_t *const *)at;
+	case CLI_COLUMN_STRING:
+		return string_at(column, record);
+	default:
+		return true;
+	}
+}
+
+/* As many as there is room for. */
+static void write_bytes(const struct cli_bytes *bytes, char *text, size_t size)
+{
+	static const char digits[] = "0123456789abcdef";
+	size_t len = 2 * bytes->len < size ? bytes->len : (size - 1) / 2;
+
+	for (size_t i = 0; i < len; i++) {
+		*text++ = digits[bytes->bytes[i] >> 4];
+		*text++ = digits[bytes->bytes[i] & 15];
+	}
+	*text = '\0';
+}
+
 /* The value as text; false when there is none. */
 static bool write_value(const struct cli_printer *printer, const struct cli_column *column,
 			const void *record, char *text, size_t size)
 {
-	const char *string;
-
+	if (!is_there(column, record))
+		return false;
 	switch (column->kind) {
 	case CLI_COLUMN_I32:
 		snprintf(text, size, "%" PRId64, (int64_t)number_at(column, record));
 		return true;
 	case CLI_COLUMN_U32:
 	case CLI_COLUMN_U64:
+	case CLI_COLUMN_COUNT:
+	case CLI_COLUMN_U64_MAYBE:
 		snprintf(text, size, "%" PRIu64, number_at(column, record));
 		return true;
 	case CLI_COLUMN_HEX:
+	case CLI_COLUMN_HEX_MAYBE:
 		snprintf(text, size, "%#" PRIx64, number_at(column, record));
 		return true;
 	case CLI_COLUMN_BOOL:
@@ -55,14 +93,30 @@ static bool write_value(const struct cli_printer *printer, const struct cli_colu
 	case CLI_COLUMN_CHAR:
 		snprintf(text, size, "%c", *((const char *)record + column->at));
 		return true;
+	case CLI_COLUMN_BYTES:
+		write_bytes((const void *)((const char *)record + column->at), text, size);
+		return true;
 	case CLI_COLUMN_TEXT:
 	case CLI_COLUMN_STRING:
-		string = string_at(column, record);
-		snprintf(text, size, "%s", string ? string : "");
-		return string;
+		snprintf(text, size, "%s", string_at(column, record));
+		return true;
 	default:
 		return column->make && column->make(record, printer->ctx, text, size);
 	}
+}
+
+static struct json_object *bytes_json(const struct cli_bytes *bytes)
+{
+	struct json_object *object;
+	size_t size = 2 * bytes->len + 1;
+	char *text = malloc(size);
+
+	if (!text)
+		return NULL;
+	write_bytes(bytes, text, size);
+	object = json_object_new_string_len(text, size - 1);
+	free(text);
+	return object;
 }
 
 /* NULL: this record has no such value. */
@@ -70,27 +124,33 @@ static struct json_object *json_value(const struct cli_printer *printer,
 				      const struct cli_column *column, const void *record)
 {
 	static char text[CLI_VALUE_MAX];
+	const char *string = text;
 
+	if (!is_there(column, record))
+		return NULL;
 	switch (column->kind) {
 	case CLI_COLUMN_I32:
 		return json_object_new_int64(number_at(column, record));
 	case CLI_COLUMN_U32:
 	case CLI_COLUMN_U64:
+	case CLI_COLUMN_COUNT:
+	case CLI_COLUMN_U64_MAYBE:
 		return json_object_new_uint64(number_at(column, record));
 	case CLI_COLUMN_BOOL:
 		return json_object_new_boolean(*((const bool *)record + column->at));
+	case CLI_COLUMN_BYTES:
+		return bytes_json((const void *)((const char *)record + column->at));
+	case CLI_COLUMN_JSON:
+		return column->json ? column->json(record, printer->ctx) : NULL;
+	case CLI_COLUMN_TEXT:
+	case CLI_COLUMN_STRING:
+		string = string_at(column, record);
+		break;
 	default:
-		if (column->kind == CLI_COLUMN_JSON)
-			return column->json ? column->json(record, printer->ctx) : NULL;
-		if (column->kind == CLI_COLUMN_TEXT || column->kind == CLI_COLUMN_STRING) {
-			const char *string = string_at(column, record);
-
-			return string ? text_json(string, strlen(string)) : NULL;
-		}
 		if (!write_value(printer, column, record, text, sizeof(text)))
 			return NULL;
-		return text_json(text, strlen(text));
 	}
+	return text_json(string, strlen(string));
 }
 
 static void print_json(const struct cli_printer *printer, const void *record)
@@ -157,8 +217,19 @@ void cli_printer_print(struct cli_printer *printer, const void *record)
 {
 	if (printer->json)
 		print_json(printer, record);
-	else
+	else if (printer->table)
 		print_row(printer, record);
+	else
+		printer->kind->print(record, printer->ctx);
+}
+
+void cli_print_one(const struct cli_record_kind *kind, const struct cli_where *where,
+		   const void *record, void *ctx)
+{
+	struct cli_printer printer;
+
+	cli_printer_begin(&printer, kind, where, NULL, ctx);
+	cli_printer_print(&printer, record);
 }
 
 /* Whether a list with commas has a name; *rest: behind it, if it is the first. */
@@ -190,18 +261,19 @@ void cli_printer_begin(struct cli_printer *printer, const struct cli_record_kind
 	size_t count = 0;
 
 	*printer = (struct cli_printer){.kind = kind, .ctx = ctx, .json = where->json};
+	printer->table = !where->json && (where->columns || !kind->print);
 	if (where->columns)
 		choose(printer, where->columns);
 	for (; !where->columns && column->name && count < CLI_SHOWN_MAX; column++)
 		if (where->json || (column->heading && !list_has(hide, column->name)))
 			printer->shown[count++] = column;
-	for (size_t i = 0; !where->json && printer->shown[i]; i++) {
+	for (size_t i = 0; printer->table && printer->shown[i]; i++) {
 		column = printer->shown[i];
 		printf("%s", i ? " " : "");
 		print_cell(column, column->heading ? column->heading : column->name,
 			   !printer->shown[i + 1], 0);
 	}
-	if (!where->json)
+	if (printer->table)
 		putchar('\n');
 }
 
@@ -211,8 +283,13 @@ static const char *type_name(const struct cli_column *column)
 	case CLI_COLUMN_I32:
 	case CLI_COLUMN_U32:
 	case CLI_COLUMN_U64:
+	case CLI_COLUMN_COUNT:
+	case CLI_COLUMN_U64_MAYBE:
 		return "number";
+	case CLI_COLUMN_BYTES:
+		return "string, two digits a byte";
 	case CLI_COLUMN_HEX:
+	case CLI_COLUMN_HEX_MAYBE:
 		return "string, `0x...`";
 	case CLI_COLUMN_BOOL:
 		return "true or false";
@@ -223,11 +300,21 @@ static const char *type_name(const struct cli_column *column)
 	}
 }
 
+/* As far as the names of records here go. */
+static const char *article(const char *name)
+{
+	return strchr("aeio", *name) ? "an" : "a";
+}
+
 void cli_record_describe(const struct cli_record_kind *kind)
 {
-	printf("\nOne object is a %s.\n\n| name | in the table | type | |\n|---|---|---|---|\n",
+	printf("\n%s%sne object is %s %s.\n\n| name | in the table | type | |\n"
+	       "|---|---|---|---|\n",
+	       kind->when ? kind->when : "", kind->when ? " o" : "O", article(kind->name),
 	       kind->name);
 	for (const struct cli_column *column = kind->columns; column->name; column++)
 		printf("| `%s` | %s | %s | %s |\n", column->name,
 		       column->heading ? column->heading : "", type_name(column), column->about);
+	if (kind->also)
+		cli_record_describe(kind->also);
 }

@@ -8,33 +8,76 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define OWNER_MAX 600
+#include "text.h"
 
 const char *search_check(const struct search_options *options)
 {
-	if (options->length && options->start + (options->length - 1) < options->start)
-		return "the range ends above 64 bits";
-	return NULL;
+	return options->length && options->end ? "give either --length or --end" : NULL;
 }
 
-static void set_area(struct search *search)
+/* The addresses that a number of the command line or a symbol may be. */
+static void set_where(struct search *search)
 {
 	const struct search_options *options = search->options;
+
+	search->where = options->where;
+	if (options->start)
+		cli_address_space(&search->where, options->start, CLI_SPACE_DEFAULT);
+	if (options->end)
+		cli_address_space(&search->where, options->end, CLI_SPACE_DEFAULT);
+}
+
+static bool needs_kernel(const struct search_options *options)
+{
+	return options->owner || (options->start && cli_address_is_symbol(options->start)) ||
+	       (options->end && cli_address_is_symbol(options->end));
+}
+
+static int set_range(struct search *search, uint64_t *start, struct hadal_error *error)
+{
+	const struct search_options *options = search->options;
+	uint64_t end;
+	int result = 0;
+
+	*start = 0;
+	if (options->start)
+		result = cli_address(&search->source, &search->where, options->start, start, error);
+	if (!result && options->end) {
+		result = cli_address(&search->source, &search->where, options->end, &end, error);
+		if (!result && end <= *start)
+			result = hadal_fail(error, EINVAL,
+					    "There is nothing before --end %s that is not before "
+					    "the start",
+					    options->end);
+		search->area.last = end - 1;
+	}
+	if (!result && options->length) {
+		if (*start + (options->length - 1) < *start)
+			result = hadal_fail(error, EINVAL, "The range ends above 64 bits");
+		search->area.last = *start + (options->length - 1);
+	}
+	return result;
+}
+
+static int set_area(struct search *search, struct hadal_error *error)
+{
 	const struct cli_target *source = &search->source;
 	uint64_t half = source->space ? 1ull << (11 + 9 * source->space->levels) : 0;
+	uint64_t start;
 
 	search->area = (struct hadal_area){
 		.memory = &search->source.kernel.source.memory,
 		.space = source->space,
-		.start = options->start,
 		.last = UINT64_MAX,
 	};
-	if (options->where.space == CLI_SPACE_KERNEL && options->start < half)
-		search->area.start = -half;
-	if (options->where.space == CLI_SPACE_PROCESS && options->start < half)
+	if (search->where.space == CLI_SPACE_PROCESS)
 		search->area.last = half - 1;
-	if (options->length)
-		search->area.last = options->start + (options->length - 1);
+	if (set_range(search, &start, error))
+		return -EINVAL;
+	search->area.start = start;
+	if (search->where.space == CLI_SPACE_KERNEL && start < half)
+		search->area.start = -half;
+	return 0;
 }
 
 /*
@@ -83,7 +126,8 @@ static int prepare(struct search *search, struct hadal_error *error)
 		return hadal_fail(error, ENOMEM, "Out of memory");
 	memset(output, 0, sizeof(output));
 	setvbuf(stdout, output, isatty(STDOUT_FILENO) ? _IOLBF : _IOFBF, sizeof(output));
-	set_area(search);
+	if (set_area(search, error))
+		return -EINVAL;
 	if (search->options->owner) {
 		search->owners = hadal_owners_new(search->source.kernel.kernel, error);
 		if (!search->owners)
@@ -97,7 +141,8 @@ bool search_open(struct search *search, const struct search_options *options)
 	struct hadal_error error;
 
 	*search = (struct search){.options = options};
-	if (!cli_target_open(&search->source, &options->where, options->owner))
+	set_where(search);
+	if (!cli_target_open(&search->source, &search->where, needs_kernel(options)))
 		return false;
 	if (prepare(search, &error)) {
 		cli_fail(&error);
@@ -133,47 +178,31 @@ void search_close(struct search *search)
 	cli_target_close(&search->source);
 }
 
-/* The physical address; false when the page has been unmapped meanwhile. */
-static bool find_place(struct search *search, uint64_t address, uint64_t *physical, char *owner)
+void search_place(struct search *search, uint64_t address, struct search_place *place)
 {
-	owner[0] = '\0';
-	if (hadal_area_physical(&search->area, address, physical))
-		return false;
-	if (search->owners && hadal_owner(search->owners, *physical, owner, OWNER_MAX))
-		cli_make_printable(owner);
-	return true;
+	progress_hide(&search->progress);
+	*place = (struct search_place){.address = address};
+	if (hadal_area_physical(&search->area, address, &place->at))
+		return;
+	place->physical = &place->at;
+	if (search->owners &&
+	    hadal_owner(search->owners, place->at, place->owner_text, SEARCH_OWNER_MAX))
+		place->owner = place->owner_text;
 }
 
-void search_print_place(struct search *search, uint64_t address)
+void search_print_place(const struct search *search, const struct search_place *place)
 {
-	char owner[OWNER_MAX];
-	uint64_t physical;
-	bool known = find_place(search, address, &physical, owner);
+	char text[4 * SEARCH_OWNER_MAX] = "-";
 
-	progress_hide(&search->progress);
-	printf("%#018" PRIx64, address);
-	if (search->area.space && known)
-		printf("  %#018" PRIx64, physical);
+	printf("%#018" PRIx64, place->address);
+	if (search->area.space && place->physical)
+		printf("  %#018" PRIx64, place->at);
 	else if (search->area.space)
 		printf("  %-18s", "-");
+	if (place->owner)
+		text_for_terminal(place->owner, strlen(place->owner), text, sizeof(text));
 	if (search->owners)
-		printf("  %-32s", owner[0] ? owner : "-");
-}
-
-struct json_object *search_json_place(struct search *search, uint64_t address)
-{
-	struct json_object *object = json_object_new_object();
-	char owner[OWNER_MAX];
-	uint64_t physical;
-	bool known = find_place(search, address, &physical, owner);
-
-	progress_hide(&search->progress);
-	cli_json_hex(object, "address", address);
-	if (known)
-		cli_json_hex(object, "physical", physical);
-	if (owner[0])
-		json_object_object_add(object, "owner", json_object_new_string(owner));
-	return object;
+		printf("  %-32s", text);
 }
 
 int search_count(struct search *search)

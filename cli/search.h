@@ -4,13 +4,15 @@
 #define HADAL_CLI_SEARCH_H
 
 #include "progress.h"
+#include "record.h"
 #include "search/owner.h"
 #include "search/scan.h"
 #include "target.h"
 
 struct search_options {
 	struct cli_where where;
-	uint64_t start, length; /* length 0: up to the end */
+	const char *start, *end; /* addresses or symbols; NULL: as far as it goes */
+	uint64_t length;         /* 0: not given */
 	bool owner;
 	uint64_t limit; /* 0: none */
 };
@@ -18,7 +20,8 @@ struct search_options {
 /* For the table of a command whose struct options has them as its member search. */
 /* clang-format off */
 #define SEARCH_OPTIONS                                                                             \
-	CLI_OPTION_NUMBER(0, "start", "ADDRESS", "Begin there", search.start, 0, 0),               \
+	CLI_OPTION_TEXT(0, "start", "ADDRESS", "Begin at this address or symbol", search.start),   \
+	CLI_OPTION_TEXT(0, "end", "ADDRESS", "End before this address or symbol", search.end),     \
 	CLI_OPTION_LENGTH(0, "length", "LENGTH",                                                   \
 			  "Look through so many bytes of addresses; may end in k, M, G or T",      \
 			  search.length),                                                          \
@@ -34,6 +37,7 @@ const char *search_check(const struct search_options *options);
 /* Memory to look through, and what has been found. */
 struct search {
 	const struct search_options *options;
+	struct cli_where where; /* the options', and what their addresses imply */
 	struct cli_target source;
 	struct hadal_area area;
 	struct hadal_ranges within;
@@ -52,9 +56,43 @@ bool search_open(struct search *search, const struct search_options *options);
 int search_end(struct search *search, int result);
 void search_close(struct search *search);
 
-/* Before a hit is printed: prints the columns that all have, or makes the JSON object. */
-void search_print_place(struct search *search, uint64_t address);
-struct json_object *search_json_place(struct search *search, uint64_t address);
+#define SEARCH_OWNER_MAX 600
+
+/* Where something was found. */
+struct search_place {
+	uint64_t address, at;
+	const uint64_t *physical; /* NULL: the page has been unmapped meanwhile */
+	const char *owner;        /* NULL: none is known */
+	char owner_text[SEARCH_OWNER_MAX];
+};
+
+/* The columns of a record that begins with it. */
+#define SEARCH_COLUMNS                                                                             \
+	{"address",                                                                                \
+	 "ADDRESS",                                                                                \
+	 18,                                                                                       \
+	 CLI_COLUMN_HEX,                                                                           \
+	 offsetof(struct search_place, address),                                                   \
+	 NULL,                                                                                     \
+	 NULL,                                                                                     \
+	 "where it is; physical in physical memory"},                                              \
+		{"physical",                                                                       \
+		 "PHYSICAL",                                                                       \
+		 18,                                                                               \
+		 CLI_COLUMN_HEX_MAYBE,                                                             \
+		 offsetof(struct search_place, physical),                                          \
+		 NULL,                                                                             \
+		 NULL,                                                                             \
+		 "its physical address, unless the page is mapped no more"},                       \
+	{                                                                                          \
+		"owner", NULL, -32, CLI_COLUMN_STRING, offsetof(struct search_place, owner), NULL, \
+			NULL, "with --owner: who has the page, if that is known"                   \
+	}
+
+/* Fills the place of what is to be printed now. */
+void search_place(struct search *search, uint64_t address, struct search_place *place);
+/* Prints what stands first in the line of each. */
+void search_print_place(const struct search *search, const struct search_place *place);
 
 /* Counts a hit. Returns 1 when these are enough or the output is closed, else 0. */
 int search_count(struct search *search);

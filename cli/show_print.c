@@ -31,13 +31,12 @@ static void print_escaped(const char *text, size_t len)
 
 static void print_pointer(const struct hadal_leaf *leaf)
 {
-	char symbol[HADAL_LEAF_TEXT_MAX];
+	char symbol[4 * HADAL_LEAF_TEXT_MAX];
 
 	printf("%#" PRIx64, leaf->number);
-	strcpy(symbol, leaf->text);
-	cli_make_printable(symbol);
-	if (*symbol)
-		printf(" <%s>", symbol);
+	if (*leaf->text)
+		printf(" <%s>",
+		       text_for_terminal(leaf->text, strlen(leaf->text), symbol, sizeof(symbol)));
 	if (leaf->has_string) {
 		putchar(' ');
 		print_escaped(leaf->string, strlen(leaf->string));
@@ -56,7 +55,7 @@ static void print_number(const struct show_text *text, const struct hadal_leaf *
 
 static void print_leaf(const struct show_text *text, const struct hadal_leaf *leaf)
 {
-	char name[HADAL_LEAF_TEXT_MAX];
+	char name[4 * HADAL_LEAF_TEXT_MAX];
 
 	switch (leaf->kind) {
 	case HADAL_LEAF_BOOL:
@@ -80,9 +79,8 @@ static void print_leaf(const struct show_text *text, const struct hadal_leaf *le
 	case HADAL_LEAF_ENUM:
 	case HADAL_LEAF_WIDE:
 		if (*leaf->text) {
-			strcpy(name, leaf->text);
-			cli_make_printable(name);
-			fputs(name, stdout);
+			fputs(text_for_terminal(leaf->text, strlen(leaf->text), name, sizeof(name)),
+			      stdout);
 			break;
 		}
 		/* fall through */
@@ -96,7 +94,7 @@ static void print_leaf(const struct show_text *text, const struct hadal_leaf *le
 /* A new line for what comes next, with its name; elements of an array follow each other. */
 static void print_before(struct show_text *text, const char *name)
 {
-	char copy[512];
+	char copy[2048];
 
 	if (!text->depth) {
 		printf(text->type ? "%s = (%s) " : "%s = ", text->expression, text->type);
@@ -113,9 +111,7 @@ static void print_before(struct show_text *text, const char *name)
 	text->first = false;
 	if (!name)
 		return;
-	snprintf(copy, sizeof(copy), "%s", name);
-	cli_make_printable(copy);
-	printf("%s = ", copy);
+	printf("%s = ", text_for_terminal(name, strlen(name), copy, sizeof(copy)));
 }
 
 /* Members end with a comma, and so do elements on lines of their own. */
@@ -174,13 +170,12 @@ struct hadal_value_visitor show_text_visitor(struct show_text *text)
 static void json_add(struct show_json *json, const char *name, struct json_object *object)
 {
 	struct json_object *around = json->depth ? json->open[json->depth - 1] : NULL;
-	char copy[512];
+	char copy[2048];
 
 	if (!around) {
 		json->result = object;
 	} else if (name) {
-		snprintf(copy, sizeof(copy), "%s", name);
-		cli_make_printable(copy);
+		text_for_terminal(name, strlen(name), copy, sizeof(copy));
 		json_object_object_add(around, copy, object);
 	} else {
 		json_object_array_add(around, object);

@@ -91,6 +91,22 @@ void cli_target_close(struct cli_target *target)
 	cli_kernel_close(&target->kernel);
 }
 
+int cli_target_run(const struct cli_where *where, bool with_kernel, cli_target_work work,
+		   void *options)
+{
+	struct cli_target target;
+	struct hadal_error error;
+	int result;
+
+	if (!cli_target_open(&target, where, with_kernel))
+		return CLI_FAILURE;
+	result = work(&target, options, &error);
+	if (result < 0)
+		cli_fail(&error);
+	cli_target_close(&target);
+	return result < 0 ? CLI_FAILURE : result;
+}
+
 ssize_t cli_target_read(struct cli_target *target, uint64_t address, void *buffer, size_t len)
 {
 	if (target->space)

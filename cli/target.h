@@ -18,6 +18,12 @@ struct cli_target {
 bool cli_target_open(struct cli_target *target, const struct cli_where *where, bool with_kernel);
 void cli_target_close(struct cli_target *target);
 
+/* What a command does with a target; its result is as that of cli_device_work. */
+typedef int (*cli_target_work)(struct cli_target *target, void *options, struct hadal_error *error);
+/* Opens the target, does the work and says why when it failed. Returns an exit code. */
+int cli_target_run(const struct cli_where *where, bool with_kernel, cli_target_work work,
+		   void *options);
+
 /* Reads at most len bytes of the target. Returns the bytes read, or a negative errno. */
 ssize_t cli_target_read(struct cli_target *target, uint64_t address, void *buffer, size_t len);
 

@@ -45,10 +45,9 @@ const char *types_kind(const struct btf_type *type)
 /* Prints text with one tab for each level before it; returns the columns that took. */
 static int print_indented(unsigned depth, const char *text, const char *after)
 {
-	char copy[HADAL_DECLARATION_MAX];
+	char copy[4 * HADAL_DECLARATION_MAX];
 
-	snprintf(copy, sizeof(copy), "%s", text);
-	cli_make_printable(copy);
+	text_for_terminal(text, strlen(text), copy, sizeof(copy));
 	for (unsigned i = 0; i < depth; i++)
 		putchar('\t');
 	return 8 * depth + printf("%s%s", copy, after);
@@ -224,85 +223,137 @@ static void json_end(void *ctx, const struct hadal_member *member)
 	(void)member;
 }
 
-static void add_members(const struct types_printer *printer, uint32_t id,
-			struct json_object *object)
+static struct json_object *members_of(const struct types_printer *printer, uint32_t id)
 {
 	struct output output = {.printer = printer};
 
 	output.open[1] = json_object_new_array();
-	json_object_object_add(object, "members", output.open[1]);
 	hadal_types_outline(printer->types, id, printer->expand,
 			    &(struct hadal_outline){json_member, json_begin, json_end, &output});
+	return output.open[1];
 }
 
-static void add_enumerators(const struct types_printer *printer, const struct btf_type *type,
-			    struct json_object *object)
+/* A name that is no UTF-8, which no compiler makes, is as in a table. */
+static struct json_object *values_of(const struct types_printer *printer,
+				     const struct btf_type *type)
 {
 	struct json_object *values = json_object_new_object();
+	bool is_signed = !btf_is_enum64(type) || btf_kflag(type);
 
 	for (unsigned i = 0; i < btf_vlen(type); i++) {
-		char text[HADAL_DECLARATION_MAX];
+		char text[4 * HADAL_DECLARATION_MAX];
 		const char *name;
 		int64_t value = hadal_types_enumerator(printer->types, type, i, &name);
 
-		snprintf(text, sizeof(text), "%s", name);
-		cli_make_printable(text);
-		json_object_object_add(values, text, json_object_new_int64(value));
+		text_for_terminal(name, strlen(name), text, sizeof(text));
+		json_object_object_add(values, text,
+				       is_signed ? json_object_new_int64(value)
+						 : json_object_new_uint64(value));
 	}
-	json_object_object_add(object, "values", values);
+	return values;
 }
 
-/* What a list tells of a type. */
-static struct json_object *json_entry(const struct types_printer *printer,
-				      const struct btf_type *type, uint32_t id)
-{
-	struct json_object *object = json_object_new_object();
+/* A type; what it is made of is for JSON alone. */
+struct row {
+	uint32_t id;
+	bool whole; /* all that is known of it, not a line of a list */
+	const char *kind, *name;
+	uint64_t size;
+	const char *type;                     /* NULL: it is a structure, an enum or an integer */
+	struct json_object *members, *values; /* NULL: has none */
+};
 
-	json_object_object_add(object, "kind", json_object_new_string(types_kind(type)));
-	add_text(object, "name", hadal_types_string(printer->types, type->name_off));
-	json_object_object_add(object, "size",
-			       json_object_new_uint64(hadal_types_bytes(printer->types, id)));
-	return object;
+static struct json_object *json_members(const void *record, void *ctx)
+{
+	(void)ctx;
+	return ((const struct row *)record)->members;
 }
 
-static void print_json(const struct types_printer *printer, const struct btf_type *type,
-		       uint32_t id)
+static struct json_object *json_values(const void *record, void *ctx)
 {
-	struct json_object *object = json_entry(printer, type, id);
-	const struct btf_type *target = type;
-	char text[HADAL_DECLARATION_MAX];
-
-	if (!btf_is_composite(type) && !btf_is_any_enum(type) && !btf_is_int(type)) {
-		target = btf__type_by_id(hadal_types_btf(printer->types), type->type);
-		id = type->type;
-		hadal_types_declare(printer->types, id, "", text);
-		add_text(object, "type", text);
-	}
-	if (target && btf_is_composite(target) && (target == type || !target->name_off))
-		add_members(printer, id, object);
-	else if (target && btf_is_any_enum(target) && (target == type || !target->name_off))
-		add_enumerators(printer, target, object);
-	cli_print_json(object);
+	(void)ctx;
+	return ((const struct row *)record)->values;
 }
 
-void types_list(const struct types_printer *printer, uint32_t id)
+static void print_row(const void *record, void *ctx)
 {
-	const struct btf_type *type = btf__type_by_id(hadal_types_btf(printer->types), id);
+	const struct types_printer *printer = ctx;
+	const struct row *row = record;
 
-	if (printer->json) {
-		cli_print_json(json_entry(printer, type, id));
+	if (row->whole) {
+		print_text(printer, btf__type_by_id(hadal_types_btf(printer->types), row->id),
+			   row->id);
 		return;
 	}
-	printf("%-8s %8" PRIu32 " ", types_kind(type), hadal_types_bytes(printer->types, id));
-	print_indented(0, hadal_types_string(printer->types, type->name_off), "\n");
+	printf("%-8s %8" PRIu64 " ", row->kind, row->size);
+	print_indented(0, row->name, "\n");
 }
 
-void types_print(const struct types_printer *printer, uint32_t id)
+#define AT(member) offsetof(struct row, member), NULL, NULL
+
+static const struct cli_column columns[] = {
+	{"kind", "KIND", -8, CLI_COLUMN_STRING, AT(kind),
+	 "`struct`, `union`, `enum`, `typedef`, `function`, `variable` or `integer`"},
+	{"name", "NAME", -32, CLI_COLUMN_STRING, AT(name), "its name"},
+	{"size", "SIZE", 8, CLI_COLUMN_U64, AT(size), "bytes; 0: has none"},
+	{"type", NULL, 0, CLI_COLUMN_STRING, AT(type),
+	 "of one asked for by its name: what a typedef, function or variable is, in C"},
+	{"members", NULL, 0, CLI_COLUMN_JSON, 0, NULL, json_members,
+	 "of a structure or union asked for by its name: array of objects with `name`, `offset` "
+	 "and `size` in bytes, `type`, of bit-fields `bit_offset` and `bit_size`, and `members` "
+	 "of what has them"},
+	{"values", NULL, 0, CLI_COLUMN_JSON, 0, NULL, json_values,
+	 "of an enum asked for by its name: object, each enumerator's number"},
+	{0},
+};
+
+const struct cli_record_kind types_record_kind = {
+	.name = "type", .columns = columns, .print = print_row};
+
+/* Adds what the type is made of. text: for what it is in C. */
+static void add_whole(const struct types_printer *printer, const struct btf_type *type,
+		      struct row *row, char text[HADAL_DECLARATION_MAX])
+{
+	const struct btf_type *target = type;
+	uint32_t id = row->id;
+
+	if (!btf_is_composite(type) && !btf_is_any_enum(type) && !btf_is_int(type)) {
+		id = type->type;
+		target = btf__type_by_id(hadal_types_btf(printer->types), id);
+		hadal_types_declare(printer->types, id, "", text);
+		row->type = text;
+	}
+	if (!target || (target != type && target->name_off))
+		return;
+	if (btf_is_composite(target))
+		row->members = members_of(printer, id);
+	else if (btf_is_any_enum(target))
+		row->values = values_of(printer, target);
+}
+
+static void print_type(struct types_printer *printer, uint32_t id, bool whole)
 {
 	const struct btf_type *type = btf__type_by_id(hadal_types_btf(printer->types), id);
+	char text[HADAL_DECLARATION_MAX];
+	struct row row = {
+		.id = id,
+		.whole = whole,
+		.kind = types_kind(type),
+		.name = hadal_types_string(printer->types, type->name_off),
+		.size = hadal_types_bytes(printer->types, id),
+	};
 
-	if (printer->json)
-		print_json(printer, type, id);
-	else
-		print_text(printer, type, id);
+	if (whole && printer->records.json)
+		add_whole(printer, type, &row, text);
+	cli_printer_print(&printer->records, &row);
+}
+
+void types_list(struct types_printer *printer, uint32_t id)
+{
+	print_type(printer, id, false);
+}
+
+void types_print(struct types_printer *printer, uint32_t id)
+{
+	print_type(printer, id, true);
 }

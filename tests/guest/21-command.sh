@@ -45,6 +45,27 @@ exits 0 hadal regs --json
 lstar=$(field lstar /tmp/out cpu=0)
 equal "lines of JSON, one a CPU" "$(wc -l </tmp/out)" "$(nproc)"
 
+exits 0 hadal regs --columns cpu,rip,cr3
+equal "a table of registers" "$(wc -l </tmp/out)" $(($(nproc) + 1))
+exits 0 hadal stats --columns cpu,hypercall --json
+grep -q '"hypercall":[1-9]' /tmp/out || fail "stats as JSON: $(cat /tmp/out)"
+exits 0 hadal status --json
+equal "CPUs in JSON" "$(field cpu_running /tmp/out)" "$(nproc)"
+exits 0 hadal symbols --columns name,type init_task
+equal "a symbol's columns" "$(echo $(cat /tmp/out))" "NAME T init_task D"
+exits 2 hadal symbols --columns nme init_task
+exits 0 hadal symbols --info --json
+equal "the kernel's release" "$(field release /tmp/out)" "$(uname -r)"
+exits 0 hadal types --columns size,name list_head
+equal "a type's columns" "$(echo $(cat /tmp/out))" "SIZE NAME 16 list_head"
+
+# Where a search is to begin and end may be said by symbols.
+exits 0 hadal find --text 'Linux version' --start linux_banner --end linux_banner+64 --json
+equal "where the banner is found" "$(field address /tmp/out)" "0x$(sed -n 's/ . linux_banner$//p' /proc/kallsyms)"
+exits 1 hadal find --text 'Linux version' --start linux_banner+1 --length 63
+exits 1 hadal find --text 'Linux version' --start linux_banner --end linux_banner
+exits 2 hadal find --text 'Linux version' --start linux_banner --length 64 --end linux_banner+64
+
 # The kernel's banner, by its virtual and by its physical address.
 banner=0x$(sed -n 's/ . linux_banner$//p' /proc/kallsyms)
 exits 0 hadal read --kernel "$banner" 13 --raw
@@ -81,7 +102,7 @@ grep -q '^Linux version' /proc/version || fail "the banner is damaged"
 hadal completion bash >/tmp/completion
 for command in $(hadal --help | sed -n 's/^  \([a-z]*\)  .*/\1/p'); do
 	exits 0 hadal "$command" --help
-	grep -q "	$command) list=.*--help" /tmp/completion || fail "no completion of $command"
+	grep -q "	$command) options=.*--help" /tmp/completion || fail "no completion of $command"
 done
 
 exits 0 hadal stop
