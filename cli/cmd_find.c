@@ -115,6 +115,7 @@ static int hit(void *ctx, uint64_t address, size_t len)
 			      len < MATCH_MAX ? len : MATCH_MAX);
 	row.data.len = got < 0 ? 0 : got;
 	cli_printer_print(&finding->printer, &row);
+	explicit_bzero(row.bytes, sizeof(row.bytes)); /* as search_close does, and why */
 	return search_count(finding->search);
 }
 

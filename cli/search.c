@@ -115,6 +115,14 @@ static int exclude_own(struct search *search, struct hadal_error *error)
 	return result;
 }
 
+/* What is found is copied to the stack too, deeper than this is now. */
+static void touch_stack(void)
+{
+	char deeper[64 << 10];
+
+	explicit_bzero(deeper, sizeof(deeper));
+}
+
 static int prepare(struct search *search, struct hadal_error *error)
 {
 	static char output[BUFSIZ];
@@ -125,6 +133,7 @@ static int prepare(struct search *search, struct hadal_error *error)
 	if (search->buffer == MAP_FAILED)
 		return hadal_fail(error, ENOMEM, "Out of memory");
 	memset(output, 0, sizeof(output));
+	touch_stack();
 	setvbuf(stdout, output, isatty(STDOUT_FILENO) ? _IOLBF : _IOFBF, sizeof(output));
 	if (set_area(search, error))
 		return -EINVAL;
