@@ -42,14 +42,14 @@ static void copy_as_dd(int out)
 {
 	struct hadal_window *window;
 	struct hadal_error error;
-	struct hadal_info info;
+	struct hadal_ram ram;
 	struct hadal *hadal;
 
-	need(!hadal_open(&hadal, &error) && !hadal_info(hadal, &info, &error) &&
+	need(!hadal_open(&hadal, &error) && !hadal_ram(hadal, &ram, &error) &&
 		     !hadal_window_open(hadal, &window, &error),
 	     error.text);
-	for (uint32_t i = 0; i < info.ram_count; i++) {
-		for (uint64_t at = info.ram[i].start; at < info.ram[i].end;) {
+	for (uint32_t i = 0; i < ram.count; i++) {
+		for (uint64_t at = ram.range[i].start; at < ram.range[i].end;) {
 			uint64_t len;
 			const void *from = hadal_window_at(window, at, &len);
 

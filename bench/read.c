@@ -21,15 +21,15 @@ int main(void)
 	static uint8_t page[PAGE_BYTES] __attribute__((aligned(PAGE_BYTES)));
 	static uint64_t ticks[READS];
 	struct hadal_error error;
-	struct hadal_info info;
+	struct hadal_ram ram;
 	struct hadal *hadal;
 
-	if (hadal_open(&hadal, &error) || hadal_info(hadal, &info, &error))
+	if (hadal_open(&hadal, &error) || hadal_ram(hadal, &ram, &error))
 		fail(&error);
 	for (int i = 0; i < READS; i++) {
 		uint64_t start = ticks_now();
 
-		if (hadal_read(hadal, info.ram[0].start, page, PAGE_BYTES, 0, NULL, &error))
+		if (hadal_read(hadal, ram.range[0].start, page, PAGE_BYTES, 0, NULL, &error))
 			fail(&error);
 		ticks[i] = ticks_now() - start;
 	}

@@ -11,12 +11,12 @@ struct options {
 	struct cli_where where;
 };
 
-static uint64_t ram_bytes(const struct hadal_info *info)
+static uint64_t ram_bytes(const struct hadal_ram *ram)
 {
 	uint64_t bytes = 0;
 
-	for (unsigned int i = 0; i < info->ram_count && i < HADAL_MAX_RAM_RANGES; i++)
-		bytes += info->ram[i].end - info->ram[i].start;
+	for (unsigned int i = 0; i < ram->count; i++)
+		bytes += ram->range[i].end - ram->range[i].start;
 	return bytes;
 }
 
@@ -24,6 +24,7 @@ static uint64_t ram_bytes(const struct hadal_info *info)
 struct row {
 	bool running, locked;
 	struct hadal_info info;
+	struct hadal_ram ram;
 	struct hadal_state state;
 	char version[sizeof(((struct hadal_info *)0)->version) + 1];
 	const char *vendor;
@@ -42,7 +43,7 @@ static void print_text(const void *record, void *ctx)
 	       info->pool_pages * 4, info->pool_free * 4, info->bytes_per_cpu >> 10);
 	printf("  pages mapped  %" PRIu64 "\n", info->mapped_pages);
 	printf("  RAM           %" PRIu64 " MiB in %u ranges, addresses of %u bits\n",
-	       ram_bytes(info) >> 20, info->ram_count, info->physical_bits);
+	       ram_bytes(&row->ram) >> 20, row->ram.count, info->physical_bits);
 	if (row->locked)
 		puts("  locked        it runs until the machine is reset");
 	if (row->state.trial_seconds)
@@ -52,15 +53,15 @@ static void print_text(const void *record, void *ctx)
 
 static struct json_object *json_ram(const void *record, void *ctx)
 {
-	const struct hadal_info *info = &((const struct row *)record)->info;
+	const struct hadal_ram *ram = &((const struct row *)record)->ram;
 	struct json_object *ranges = json_object_new_array();
 
 	(void)ctx;
-	for (unsigned int i = 0; i < info->ram_count && i < HADAL_MAX_RAM_RANGES; i++) {
+	for (unsigned int i = 0; i < ram->count; i++) {
 		struct json_object *range = json_object_new_object();
 
-		cli_json_hex(range, "start", info->ram[i].start);
-		cli_json_hex(range, "end", info->ram[i].end);
+		cli_json_hex(range, "start", ram->range[i].start);
+		cli_json_hex(range, "end", ram->range[i].end);
 		json_object_array_add(ranges, range);
 	}
 	return ranges;
@@ -111,6 +112,8 @@ static int ask(struct row *row, struct hadal_error *error)
 	result = hadal_info(hadal, &row->info, error);
 	if (!result)
 		result = hadal_state(hadal, &row->state, error);
+	if (!result)
+		result = hadal_ram(hadal, &row->ram, error);
 	hadal_close(hadal);
 	return result;
 }
@@ -119,7 +122,7 @@ static int run(void *data)
 {
 	const struct options *options = data;
 	struct hadal_error error;
-	struct row row = {0};
+	static struct row row;
 	int result = ask(&row, &error);
 
 	if (options->where.json && (result == -ENODEV || result == -ENOENT)) {

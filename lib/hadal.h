@@ -81,6 +81,12 @@ int hadal_stop(struct hadal *hadal, struct hadal_error *error);
 
 int hadal_info(struct hadal *hadal, struct hadal_info *info, struct hadal_error *error);
 
+struct hadal_ram {
+	unsigned int count;
+	struct hadal_range range[HADAL_MAX_RAM_RANGES]; /* ascending, with gaps between them */
+};
+int hadal_ram(struct hadal *hadal, struct hadal_ram *ram, struct hadal_error *error);
+
 /* What made one CPU exit, how often. -ENXIO when that CPU is not there or not running. */
 int hadal_stats(struct hadal *hadal, unsigned int cpu, struct hadal_stats *stats,
 		struct hadal_error *error);

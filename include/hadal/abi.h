@@ -157,6 +157,12 @@ enum hadal_call {
 	/* Ask for a record of HADAL_EVENT_REQUEST. RDI: its number, RSI: its address, RDX: its
 	   physical. Returns 1 when a subscription wants it, else 0. */
 	HADAL_CALL_EVENT_REQUEST,
+	/*
+	 * The ranges of RAM, ascending, with gaps between them. RDI: buffer, RSI: its size, a
+	 * multiple of sizeof(struct hadal_range), of which as many are filled as there is room and
+	 * need for. Returns how many ranges there are. -EINVAL, -EFAULT.
+	 */
+	HADAL_CALL_RAM,
 	HADAL_CALL_COUNT,
 	/* Numbers from here to HADAL_CALL_EXTENSION_LAST are left to extensions. */
 	HADAL_CALL_EXTENSION = 0x100,
@@ -185,9 +191,9 @@ enum hadal_stop {
 
 #define HADAL_ROOT_CURRENT   (~0ull)
 #define HADAL_TRANSFER_MAX   65536u
-#define HADAL_MAX_CPUS       256u
+#define HADAL_MAX_CPUS       4096u
 #define HADAL_MAX_CLIENTS    256u
-#define HADAL_MAX_RAM_RANGES 64u
+#define HADAL_MAX_RAM_RANGES 1024u
 /* About ten seconds. */
 #define HADAL_PAUSE_TICKS_MAX (1ull << 35)
 
@@ -250,8 +256,7 @@ struct hadal_info {
 	uint64_t bytes_per_cpu;
 	uint64_t mapped_pages; /* pages that show another one now */
 	uint32_t physical_bits;
-	uint32_t ram_count;
-	struct hadal_range ram[HADAL_MAX_RAM_RANGES];
+	uint32_t ram_count; /* ranges that HADAL_CALL_RAM tells */
 	char version[32];
 };
 

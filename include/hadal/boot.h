@@ -30,17 +30,18 @@
 #include <hadal/abi.h>
 
 #define HADAL_IMAGE_MAGIC     0x4c4144414820494dull
-#define HADAL_IMAGE_BASE      0x0000700000000000ull
-#define HADAL_DIRECT_BASE     0x0000400000000000ull
-#define HADAL_MAX_POOL        32u
-#define HADAL_MAX_IMAGE_BYTES 0x60000u
+#define HADAL_IMAGE_BASE      0x0000101000000000ull
+#define HADAL_DIRECT_BASE     0x0000110000000000ull
+#define HADAL_MAX_POOL        512u
+#define HADAL_MAX_IMAGE_BYTES 0x80000u
 #define HADAL_CROSSING_BYTES  1024u /* of the pool, for each CPU, in whole pages together */
 
 enum hadal_enter {
 	/*
 	 * Build page tables, nested tables and per-CPU memory from the pool; find the vendor.
 	 * -EPROTO (versions differ), -ENODEV (no VT-x or SVM, or a feature is missing), -EINVAL
-	 * (bad boot data), -ENOMEM (pool too small).
+	 * (bad boot data), -ENOMEM (pool too small), -ERANGE (RAM where it cannot be mapped; see
+	 * the log).
 	 */
 	HADAL_ENTER_INIT,
 	/*
@@ -62,6 +63,7 @@ struct hadal_image_header {
 	uint64_t memory_bytes; /* bytes to map, a multiple of 4096, at most HADAL_MAX_IMAGE_BYTES */
 	uint64_t per_cpu_bytes;   /* pool memory that each CPU takes */
 	uint64_t base_pool_bytes; /* pool memory needed beside that */
+	uint64_t per_gib_bytes;   /* and for each GiB below the end of RAM, up to HADAL_MAX_GIB */
 	uint64_t log_offset;      /* struct hadal_log_ring, from the start of the image */
 };
 
@@ -75,16 +77,25 @@ struct hadal_log_ring {
 	char data[HADAL_LOG_BYTES];
 };
 
+/* Beyond that the processor is sure to have pages of 1 GiB, which take next to no tables. */
+#define HADAL_MAX_GIB 65536u
+
+#define HADAL_NO_NODE 0xffffu
+
 struct hadal_chunk {
 	uint64_t physical; /* page-aligned */
 	uint64_t bytes;    /* a multiple of 4096 */
+	/* The NUMA node whose CPUs get their memory of it, if it can be had there; or
+	   HADAL_NO_NODE. Chunks of one node are neighbours, and those of none come first. */
+	uint32_t node;
+	uint32_t reserved;
 };
 
 /* Clients may make requests of LibVMI's driver of 2018 too. */
 #define HADAL_BOOT_DIALECT_2018 1ull
 #define HADAL_BOOT_ALL          1ull
 
-/* Filled by the loader, one page-aligned block of physical memory, read during HADAL_ENTER_INIT. */
+/* Filled by the loader, page-aligned and contiguous, read during HADAL_ENTER_INIT. */
 struct hadal_boot {
 	uint32_t abi_version;    /* HADAL_ABI_VERSION of the loader */
 	uint32_t cpu_count;      /* possible CPUs, 1 to HADAL_MAX_CPUS; indices are below this */
@@ -98,6 +109,7 @@ struct hadal_boot {
 	uint64_t key;   /* random; HADAL_CALL_RAM_ADD and _REMOVE want it */
 	struct hadal_chunk pool[HADAL_MAX_POOL];
 	struct hadal_range ram[HADAL_MAX_RAM_RANGES]; /* all RAM, ascending, not overlapping */
+	uint16_t cpu_node[HADAL_MAX_CPUS]; /* of each CPU; HADAL_NO_NODE: it takes what is left */
 };
 
 #endif

@@ -219,11 +219,12 @@ struct hadal_event_registers {
 
 /*
  * The rings. HADAL_EVENTS_OFFSET + the offsets below is what to mmap(), MAP_SHARED; a piece must
- * not reach beyond what its line tells. HADAL_RING_CPUS is the same for every machine, so that
- * offsets do not depend on the number of CPUs. HADAL_EVENTS_HEADS, HADAL_EVENTS_HEADS_BYTES: struct
- * hadal_ring_head of each CPU, PROT_READ HADAL_EVENTS_TAILS, HADAL_EVENTS_TAILS_BYTES: struct
- * hadal_ring_tail of each CPU, the reader's HADAL_EVENTS_RINGS + cpu * HADAL_EVENTS_RING_STRIDE,
- * ring_bytes: records, PROT_READ
+ * not reach beyond what its line tells.
+ *  - HADAL_EVENTS_HEADS, HADAL_EVENTS_ENDS_BYTES(cpu_count): struct hadal_ring_head of each CPU,
+ *    PROT_READ
+ *  - HADAL_EVENTS_TAILS, HADAL_EVENTS_ENDS_BYTES(cpu_count): struct hadal_ring_tail of each CPU,
+ * the reader's
+ *  - HADAL_EVENTS_RINGS + cpu * HADAL_EVENTS_RING_STRIDE, ring_bytes: records, PROT_READ
  *
  * The hypervisor writes a record and then head. A reader reads head (acquire), the records in
  * [tail, head), each at its position modulo ring_bytes, and then sets tail (release). Positions
@@ -232,8 +233,6 @@ struct hadal_event_registers {
  * are there (16 bytes; with 8 left only `bytes` is, and it is 8). A record that does not fit is
  * counted in `lost` and by its subscription. A tail that lies is taken for a full ring.
  */
-#define HADAL_RING_CPUS 256u
-
 struct hadal_ring_head {
 	uint64_t head; /* bytes written */
 	uint64_t lost; /* records that there was no room for */
@@ -247,13 +246,13 @@ struct hadal_ring_tail {
 
 #define HADAL_EVENTS_OFFSET      (1ull << 61)
 #define HADAL_EVENTS_HEADS       0ull
-#define HADAL_EVENTS_HEADS_BYTES (HADAL_RING_CPUS * 64ull)
 #define HADAL_EVENTS_TAILS       (1ull << 20)
-#define HADAL_EVENTS_TAILS_BYTES (HADAL_RING_CPUS * 64ull)
 #define HADAL_EVENTS_RINGS       (1ull << 30)
 #define HADAL_EVENTS_RING_STRIDE (1ull << 24)
-#define HADAL_RING_BYTES_MIN     4096u
-#define HADAL_RING_BYTES_MAX     (1u << 22)
+/* Bytes of the heads, or of the tails, of so many CPUs; whole pages. */
+#define HADAL_EVENTS_ENDS_BYTES(cpus) (((cpus)*64ull + 4095) & ~4095ull)
+#define HADAL_RING_BYTES_MIN          4096u
+#define HADAL_RING_BYTES_MAX          (1u << 22)
 
 /* What became of a subscription, of all CPUs together. */
 struct hadal_subscription_state {
@@ -275,11 +274,13 @@ struct hadal_subscription_state {
 struct hadal_events_memory {
 	uint32_t ring_bytes; /* a power of two */
 	uint32_t cpu_count;  /* rings given */
-	uint64_t heads;      /* physical address of HADAL_EVENTS_HEADS_BYTES, page-aligned */
-	uint64_t tails;      /* the same, HADAL_EVENTS_TAILS_BYTES */
+	uint64_t heads;      /* physical address of HADAL_EVENTS_ENDS_BYTES, page-aligned */
+	uint64_t tails;      /* the same */
 	uint64_t ticks_per_ms;
-	uint64_t root;                  /* the reader's CR3: it is never held */
-	uint64_t ring[HADAL_RING_CPUS]; /* physical, of ring_bytes each, page-aligned */
+	uint64_t root; /* the reader's CR3: it is never held */
+	/* Where the physical address of each CPU's ring is, a uint64_t, of ring_bytes, page-aligned
+	 */
+	uint64_t rings;
 };
 
 #endif

@@ -83,6 +83,13 @@ struct hadal_ioc_get {
 	uint64_t size;   /* of the struct as the caller knows it */
 };
 
+/* The ranges of RAM, ascending. */
+struct hadal_ioc_ram {
+	uint32_t version;
+	uint32_t count;  /* in: room in the buffer; out: ranges that there are */
+	uint64_t buffer; /* struct hadal_range[count] */
+};
+
 struct hadal_ioc_translate {
 	uint32_t version;
 	uint32_t flags; /* HADAL_MEM_LA57, HADAL_MEM_LA48 */
@@ -227,5 +234,6 @@ struct hadal_ioc_subscribe {
 #define HADAL_IOC_SUBSCRIPTION _IOWR('H', 21, struct hadal_ioc_subscribe)
 #define HADAL_IOC_KEEP         _IOWR('H', 22, struct hadal_ioc_keep)
 #define HADAL_IOC_CHECK        _IOWR('H', 23, struct hadal_ioc_check)
+#define HADAL_IOC_RAM          _IOWR('H', 24, struct hadal_ioc_ram)
 
 #endif

@@ -17,7 +17,7 @@
 
 struct source {
 	struct hadal *hadal;
-	struct hadal_info info;
+	struct hadal_ram ram;
 	atomic_uint calls;
 	pthread_mutex_t lock; /* of opening the window */
 	bool tried;
@@ -91,7 +91,7 @@ int hadal_device_memory(struct hadal *hadal, struct hadal_memory *memory, struct
 	if (!source)
 		return hadal_fail(error, ENOMEM, "Out of memory");
 	source->hadal = hadal;
-	result = hadal_info(hadal, &source->info, error);
+	result = hadal_ram(hadal, &source->ram, error);
 	if (result) {
 		free(source);
 		return result;
@@ -102,8 +102,8 @@ int hadal_device_memory(struct hadal *hadal, struct hadal_memory *memory, struct
 		.at = source_at,
 		.close = source_close,
 		.ctx = source,
-		.ranges = source->info.ram,
-		.range_count = source->info.ram_count,
+		.ranges = source->ram.range,
+		.range_count = source->ram.count,
 	};
 	return 0;
 }

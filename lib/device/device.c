@@ -163,6 +163,20 @@ int hadal_info(struct hadal *hadal, struct hadal_info *info, struct hadal_error 
 	return code ? common_error(error, code, "Cannot ask the hypervisor about itself") : 0;
 }
 
+int hadal_ram(struct hadal *hadal, struct hadal_ram *ram, struct hadal_error *error)
+{
+	struct hadal_ioc_ram request = {
+		.version = HADAL_ABI_VERSION,
+		.count = HADAL_MAX_RAM_RANGES,
+		.buffer = (uintptr_t)ram->range,
+	};
+
+	if (ioctl(hadal->fd, HADAL_IOC_RAM, &request))
+		return common_error(error, errno, "Cannot ask what is RAM");
+	ram->count = request.count;
+	return 0;
+}
+
 int hadal_stats(struct hadal *hadal, unsigned int cpu, struct hadal_stats *stats,
 		struct hadal_error *error)
 {

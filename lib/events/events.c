@@ -21,8 +21,10 @@ struct hadal_events {
 	uint32_t taken_size; /* its bytes; 0: none */
 	const struct hadal_ring_head *heads;
 	struct hadal_ring_tail *tails;
-	const uint8_t *ring[HADAL_RING_CPUS];
-	uint64_t tail[HADAL_RING_CPUS];
+	struct ring {
+		const uint8_t *bytes;
+		uint64_t tail;
+	} * rings;
 };
 
 static int call_error(struct hadal_error *error, int code, const char *what)
@@ -58,15 +60,17 @@ static void *map(const struct hadal_events *events, uint64_t offset, uint64_t by
 /* 0 or a positive errno. */
 static int map_all(struct hadal_events *events)
 {
-	events->heads = map(events, HADAL_EVENTS_HEADS, HADAL_EVENTS_HEADS_BYTES, PROT_READ);
-	events->tails =
-		map(events, HADAL_EVENTS_TAILS, HADAL_EVENTS_TAILS_BYTES, PROT_READ | PROT_WRITE);
+	events->heads =
+		map(events, HADAL_EVENTS_HEADS, HADAL_EVENTS_ENDS_BYTES(events->cpus), PROT_READ);
+	events->tails = map(events, HADAL_EVENTS_TAILS, HADAL_EVENTS_ENDS_BYTES(events->cpus),
+			    PROT_READ | PROT_WRITE);
 	if (!events->heads || !events->tails)
 		return errno;
 	for (uint32_t cpu = 0; cpu < events->cpus; cpu++) {
-		events->ring[cpu] = map(events, HADAL_EVENTS_RINGS + cpu * HADAL_EVENTS_RING_STRIDE,
-					events->ring_bytes, PROT_READ);
-		if (!events->ring[cpu])
+		events->rings[cpu].bytes =
+			map(events, HADAL_EVENTS_RINGS + cpu * HADAL_EVENTS_RING_STRIDE,
+			    events->ring_bytes, PROT_READ);
+		if (!events->rings[cpu].bytes)
 			return errno;
 	}
 	return 0;
@@ -87,7 +91,8 @@ int hadal_events_open(struct hadal_events **out, uint32_t ring_bytes, struct had
 		code = errno;
 	} else {
 		events->cpus = request.cpu_count;
-		code = map_all(events);
+		events->rings = calloc(events->cpus, sizeof(*events->rings));
+		code = events->rings ? map_all(events) : ENOMEM;
 	}
 	if (code) {
 		hadal_events_close(events);
@@ -101,15 +106,16 @@ void hadal_events_close(struct hadal_events *events)
 {
 	if (!events)
 		return;
-	for (uint32_t cpu = 0; cpu < events->cpus; cpu++)
-		if (events->ring[cpu])
-			munmap((void *)events->ring[cpu], events->ring_bytes);
+	for (uint32_t cpu = 0; events->rings && cpu < events->cpus; cpu++)
+		if (events->rings[cpu].bytes)
+			munmap((void *)events->rings[cpu].bytes, events->ring_bytes);
 	if (events->tails)
-		munmap(events->tails, HADAL_EVENTS_TAILS_BYTES);
+		munmap(events->tails, HADAL_EVENTS_ENDS_BYTES(events->cpus));
 	if (events->heads)
-		munmap((void *)events->heads, HADAL_EVENTS_HEADS_BYTES);
+		munmap((void *)events->heads, HADAL_EVENTS_ENDS_BYTES(events->cpus));
 	if (events->fd >= 0)
 		close(events->fd);
+	free(events->rings);
 	free(events);
 }
 
@@ -167,9 +173,9 @@ static void give_back(struct hadal_events *events)
 
 	if (!events->taken_size)
 		return;
-	events->tail[cpu] += events->taken_size;
+	events->rings[cpu].tail += events->taken_size;
 	events->taken_size = 0;
-	__atomic_store_n(&events->tails[cpu].tail, events->tail[cpu], __ATOMIC_RELEASE);
+	__atomic_store_n(&events->tails[cpu].tail, events->rings[cpu].tail, __ATOMIC_RELEASE);
 }
 
 /* The next record of one ring, behind what fills its end; NULL when there is none. */
@@ -177,14 +183,14 @@ static const struct hadal_event *first_of(struct hadal_events *events, uint32_t 
 {
 	uint64_t head = __atomic_load_n(&events->heads[cpu].head, __ATOMIC_ACQUIRE);
 
-	while (events->tail[cpu] != head) {
+	while (events->rings[cpu].tail != head) {
 		const struct hadal_event *event =
-			(const void *)(events->ring[cpu] +
-				       (events->tail[cpu] & (events->ring_bytes - 1)));
+			(const void *)(events->rings[cpu].bytes +
+				       (events->rings[cpu].tail & (events->ring_bytes - 1)));
 
 		if (event->bytes > 8 && event->subscription != HADAL_NO_SUBSCRIPTION)
 			return event;
-		events->tail[cpu] += event->bytes;
+		events->rings[cpu].tail += event->bytes;
 	}
 	return NULL;
 }

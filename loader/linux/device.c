@@ -132,6 +132,7 @@ union request {
 	struct hadal_ioc_state state;
 	struct hadal_ioc_memory memory;
 	struct hadal_ioc_get get;
+	struct hadal_ioc_ram ram;
 	struct hadal_ioc_translate translate;
 	struct hadal_ioc_map map;
 	struct hadal_ioc_log log;
@@ -158,6 +159,8 @@ static long ioctl_running(struct file *file, unsigned int command, union request
 	case HADAL_IOC_REGS:
 	case HADAL_IOC_STATS:
 		return ioctl_get(command, &request->get);
+	case HADAL_IOC_RAM:
+		return ram_list(&request->ram);
 	case HADAL_IOC_TRANSLATE:
 		return ioctl_translate(&request->translate);
 	case HADAL_IOC_MAP:

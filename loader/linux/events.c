@@ -28,9 +28,9 @@ struct reader {
 	u32 ring_bytes;
 	struct hadal_ring_head *heads;
 	struct hadal_ring_tail *tails;
-	void *ring[HADAL_RING_CPUS];
 	wait_queue_head_t wait;
 	struct delayed_work look; /* while somebody waits */
+	void *ring[];             /* of each CPU */
 };
 
 static DEFINE_MUTEX(readers_lock);
@@ -54,11 +54,11 @@ static void reader_free(struct reader *reader)
 {
 	unsigned int cpu;
 
-	for (cpu = 0; cpu < HADAL_RING_CPUS; cpu++)
+	for (cpu = 0; cpu < nr_cpu_ids; cpu++)
 		free_pages((unsigned long)reader->ring[cpu], get_order(reader->ring_bytes));
-	free_pages((unsigned long)reader->heads, get_order(HADAL_EVENTS_HEADS_BYTES));
-	free_pages((unsigned long)reader->tails, get_order(HADAL_EVENTS_TAILS_BYTES));
-	kfree(reader);
+	free_pages((unsigned long)reader->heads, get_order(HADAL_EVENTS_ENDS_BYTES(nr_cpu_ids)));
+	free_pages((unsigned long)reader->tails, get_order(HADAL_EVENTS_ENDS_BYTES(nr_cpu_ids)));
+	kvfree(reader);
 }
 
 static bool has_records(const struct reader *reader)
@@ -86,8 +86,8 @@ static int reader_allocate(struct reader *reader)
 {
 	unsigned int cpu;
 
-	reader->heads = pages_get(HADAL_EVENTS_HEADS_BYTES);
-	reader->tails = pages_get(HADAL_EVENTS_TAILS_BYTES);
+	reader->heads = pages_get(HADAL_EVENTS_ENDS_BYTES(nr_cpu_ids));
+	reader->tails = pages_get(HADAL_EVENTS_ENDS_BYTES(nr_cpu_ids));
 	if (!reader->heads || !reader->tails)
 		return -ENOMEM;
 	for (cpu = 0; cpu < nr_cpu_ids; cpu++) {
@@ -100,22 +100,26 @@ static int reader_allocate(struct reader *reader)
 
 static int reader_announce(struct reader *reader)
 {
-	struct hadal_events_memory *memory = (void *)get_zeroed_page(GFP_KERNEL);
+	size_t bytes = sizeof(struct hadal_events_memory) + nr_cpu_ids * sizeof(u64);
+	struct hadal_events_memory *memory = alloc_pages_exact(bytes, GFP_KERNEL | __GFP_ZERO);
 	unsigned int cpu;
+	u64 *rings;
 	long result;
 
 	if (!memory)
 		return -ENOMEM;
+	rings = (u64 *)(memory + 1);
 	memory->ring_bytes = reader->ring_bytes;
 	memory->cpu_count = nr_cpu_ids;
 	memory->heads = virt_to_phys(reader->heads);
 	memory->tails = virt_to_phys(reader->tails);
 	memory->ticks_per_ms = tsc_khz ? tsc_khz : cpu_khz;
 	memory->root = virt_to_phys(current->mm->pgd);
+	memory->rings = virt_to_phys(rings);
 	for (cpu = 0; cpu < nr_cpu_ids; cpu++)
-		memory->ring[cpu] = virt_to_phys(reader->ring[cpu]);
+		rings[cpu] = virt_to_phys(reader->ring[cpu]);
 	result = hadal_call(HADAL_CALL_EVENTS_OPEN, virt_to_phys(memory), sizeof(*memory), 0, 0, 0);
-	free_page((unsigned long)memory);
+	free_pages_exact(memory, bytes);
 	if (result < 0)
 		return result;
 	reader->owner = result;
@@ -129,7 +133,7 @@ static int open_locked(struct file *file, u32 ring_bytes)
 
 	if (reader_of(file))
 		return -EEXIST;
-	reader = kzalloc(sizeof(*reader), GFP_KERNEL_ACCOUNT);
+	reader = kvzalloc(struct_size(reader, ring, nr_cpu_ids), GFP_KERNEL_ACCOUNT);
 	if (!reader)
 		return -ENOMEM;
 	reader->file = file;
@@ -151,7 +155,6 @@ int events_open(struct file *file, struct hadal_ioc_events_open *request)
 	u32 bytes = request->ring_bytes;
 	int error;
 
-	BUILD_BUG_ON(HADAL_MAX_CPUS != HADAL_RING_CPUS);
 	if (request->reserved || bytes < HADAL_RING_BYTES_MIN || bytes > HADAL_RING_BYTES_MAX ||
 	    !is_power_of_2(bytes) || !current->mm)
 		return -EINVAL;
@@ -274,16 +277,16 @@ static void *piece_at(const struct reader *reader, u64 offset, u64 bytes, bool *
 	*writable = false;
 	if (offset >= HADAL_EVENTS_RINGS) {
 		cpu = (offset - HADAL_EVENTS_RINGS) / HADAL_EVENTS_RING_STRIDE;
-		start = cpu < HADAL_RING_CPUS ? reader->ring[cpu] : NULL;
+		start = cpu < nr_cpu_ids ? reader->ring[cpu] : NULL;
 		offset = (offset - HADAL_EVENTS_RINGS) % HADAL_EVENTS_RING_STRIDE;
 	} else if (offset >= HADAL_EVENTS_TAILS) {
 		start = reader->tails;
 		offset -= HADAL_EVENTS_TAILS;
-		most = HADAL_EVENTS_TAILS_BYTES;
+		most = HADAL_EVENTS_ENDS_BYTES(nr_cpu_ids);
 		*writable = true;
 	} else {
 		start = reader->heads;
-		most = HADAL_EVENTS_HEADS_BYTES;
+		most = HADAL_EVENTS_ENDS_BYTES(nr_cpu_ids);
 	}
 	if (!start || offset >= most || bytes > most - offset)
 		return NULL;

@@ -79,6 +79,8 @@ static int fail_entry(struct outcome *outcome, int error, int cpu)
 		{-EOPNOTSUPP, "memory encryption is on; boot with mem_encrypt=off"},
 		{-EPROTO, "module and image are of different versions; rebuild and reinstall"},
 		{-ENOMEM, "the image wants more memory than its header says"},
+		{-ERANGE, "there is RAM at addresses that Hadal cannot map on this machine; see "
+			  "'hadal log'"},
 		{-EIO, "the processor refused the state; see 'hadal log'"},
 		{-EFAULT, "a fault inside the image; see 'hadal log'"},
 	};

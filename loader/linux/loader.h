@@ -15,7 +15,7 @@
 
 struct hypervisor_memory {
 	struct hadal_image_header *image; /* the copy that runs; one contiguous block */
-	struct hadal_boot *boot;          /* one page */
+	struct hadal_boot *boot;
 	void *trampoline; /* the image's first page, mapped executable, and the crossing */
 };
 
@@ -124,6 +124,8 @@ int window_map(struct file *file, struct vm_area_struct *vma);
 int ram_walk(void *context, int (*visit)(struct resource *, void *));
 /* The image runs and is told of changes, with its key; or with 0 it leaves. */
 void ram_follow(u64 key);
+/* Copies the ranges that the image knows of. 0, -EFAULT. */
+int ram_list(struct hadal_ioc_ram *request);
 /* What the image knows: the end of all RAM, and whether [start, end) is within one range. */
 u64 ram_end(void);
 bool ram_has(u64 start, u64 end);

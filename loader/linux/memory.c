@@ -49,18 +49,18 @@ static int image_copy(struct hypervisor_memory *memory)
 }
 
 /*
- * The largest blocks first. A block smaller than `least` could not fill the pool with the chunks
- * left, so only that size is worth the kernel's efforts to make room.
+ * The largest blocks first, down to *order, which only is worth the kernel's efforts to make room.
+ * On another node if the one that is asked for is full.
  */
-static struct page *chunk_allocate(u64 bytes, unsigned int chunks_left, unsigned int *order)
+static struct page *chunk_allocate(u64 bytes, u32 node, unsigned int *order)
 {
-	unsigned int least = get_order(DIV_ROUND_UP_ULL(bytes, chunks_left));
-	int try = min(get_order(bytes), MAX_CHUNK_ORDER);
+	int least = *order, try = max(least, min(get_order(bytes), MAX_CHUNK_ORDER));
 
-	for (; try >= (int)least; try--) {
-		gfp_t effort = try > (int)least ? __GFP_NORETRY : __GFP_RETRY_MAYFAIL;
+	for (; try >= least; try--) {
+		gfp_t effort = try > least ? __GFP_NORETRY : __GFP_RETRY_MAYFAIL;
 		struct page *page =
-			alloc_pages(GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN | effort, try);
+			alloc_pages_node(node == HADAL_NO_NODE ? NUMA_NO_NODE : (int)node,
+					 GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN | effort, try);
 
 		if (page) {
 			*order = try;
@@ -70,23 +70,27 @@ static struct page *chunk_allocate(u64 bytes, unsigned int chunks_left, unsigned
 	return NULL;
 }
 
-static int pool_allocate(struct hadal_boot *boot)
+/* Adds `left` bytes from a node, or HADAL_NO_NODE, to the pool, in no more than so many chunks. */
+static int node_allocate(struct hadal_boot *boot, u64 left, unsigned int chunks, u32 node,
+			 unsigned int least)
 {
-	const struct hadal_image_header *header = built_in();
-	u64 left = PAGE_ALIGN(header->base_pool_bytes + header->per_cpu_bytes * boot->cpu_count);
-
-	while (left) {
-		unsigned int chunks_left = HADAL_MAX_POOL - boot->pool_count;
+	for (; left; chunks--) {
 		struct hadal_chunk *chunk = &boot->pool[boot->pool_count];
+		struct page *page;
 		unsigned int order;
-		struct page *page = chunks_left ? chunk_allocate(left, chunks_left, &order) : NULL;
 
+		if (!chunks)
+			return -ENOMEM;
+		order = max(least, (unsigned int)get_order(DIV_ROUND_UP_ULL(left, chunks)));
+		page = chunk_allocate(left, node, &order);
 		if (!page)
 			return -ENOMEM;
 		chunk->physical = page_to_phys(page);
 		chunk->bytes = PAGE_SIZE << order;
+		chunk->node = node;
 		boot->pool_count++;
 		left -= min(left, chunk->bytes);
+		least = 0;
 	}
 	return 0;
 }
@@ -94,6 +98,49 @@ static int pool_allocate(struct hadal_boot *boot)
 static unsigned int crossing_pages(const struct hadal_boot *boot)
 {
 	return DIV_ROUND_UP(boot->cpu_count * HADAL_CROSSING_BYTES, PAGE_SIZE);
+}
+
+/* Chunks for what is of no node; the nodes share the others. */
+#define SHARED_CHUNKS 64
+/* Tables that it takes at most to hide a chunk from the system, beside those for each 2 MiB. */
+#define TABLES_PER_CHUNK 2
+
+static u64 shared_bytes(const struct hadal_boot *boot, unsigned int nodes)
+{
+	const struct hadal_image_header *header = built_in();
+	u64 gib = DIV_ROUND_UP_ULL(boot->ram[boot->ram_count - 1].end, SZ_1G);
+	unsigned int chunks = nodes > 1 ? HADAL_MAX_POOL : SHARED_CHUNKS;
+
+	return header->base_pool_bytes + header->per_gib_bytes * min_t(u64, gib, HADAL_MAX_GIB) +
+	       chunks * TABLES_PER_CHUNK * PAGE_SIZE;
+}
+
+/* For each node that has memory that of its CPUs, if there are several nodes. */
+static int pool_allocate(struct hadal_boot *boot)
+{
+	unsigned int nodes = num_node_state(N_MEMORY), cpu, node;
+	unsigned int share = (HADAL_MAX_POOL - SHARED_CHUNKS) / nodes;
+	u64 per_cpu = built_in()->per_cpu_bytes;
+	u64 shared = shared_bytes(boot, nodes);
+	int error;
+
+	for (cpu = 0; cpu < boot->cpu_count; cpu++) {
+		boot->cpu_node[cpu] = nodes > 1 && share ? cpu_to_mem(cpu) : HADAL_NO_NODE;
+		if (boot->cpu_node[cpu] == HADAL_NO_NODE)
+			shared += per_cpu;
+	}
+	error = node_allocate(boot, PAGE_ALIGN(shared), SHARED_CHUNKS, HADAL_NO_NODE,
+			      get_order(crossing_pages(boot) * PAGE_SIZE));
+	for_each_node_state(node, N_MEMORY)
+	{
+		u64 bytes = 0;
+
+		for (cpu = 0; cpu < boot->cpu_count; cpu++)
+			bytes += boot->cpu_node[cpu] == node ? per_cpu : 0;
+		if (!error)
+			error = node_allocate(boot, PAGE_ALIGN(bytes), share, node, 0);
+	}
+	return error;
 }
 
 /*
@@ -147,32 +194,26 @@ static int add_ram(struct resource *resource, void *context)
 	return 0;
 }
 
-static int ram_list(struct hadal_boot *boot)
-{
-	return ram_walk(boot, add_ram);
-}
-
 int memory_allocate(struct hypervisor_memory *memory)
 {
 	struct hadal_boot *boot;
 	int error;
 
-	boot = memory->boot = (void *)get_zeroed_page(GFP_KERNEL);
+	boot = memory->boot = alloc_pages_exact(sizeof(*boot), GFP_KERNEL | __GFP_ZERO);
 	if (!boot)
 		return -ENOMEM;
-	BUILD_BUG_ON(sizeof(*boot) > PAGE_SIZE);
 	boot->abi_version = HADAL_ABI_VERSION;
 	boot->cpu_count = nr_cpu_ids;
 	do
 		get_random_bytes(&boot->key, sizeof(boot->key));
 	while (!boot->key);
-	error = image_copy(memory);
+	error = ram_walk(boot, add_ram);
+	if (!error)
+		error = image_copy(memory);
 	if (!error)
 		error = pool_allocate(boot);
 	if (!error)
 		error = trampoline_map(memory);
-	if (!error)
-		error = ram_list(boot);
 	if (error) {
 		memory_free(memory);
 		return error;
@@ -192,6 +233,7 @@ void memory_free(struct hypervisor_memory *memory)
 	for (i = 0; memory->boot && i < memory->boot->pool_count; i++)
 		__free_pages(pfn_to_page(PHYS_PFN(memory->boot->pool[i].physical)),
 			     get_order(memory->boot->pool[i].bytes));
-	free_page((unsigned long)memory->boot);
+	if (memory->boot)
+		free_pages_exact(memory->boot, sizeof(*memory->boot));
 	memset(memory, 0, sizeof(*memory));
 }

@@ -75,7 +75,7 @@ void resume_all(struct file *owner)
 	unsigned int cpu;
 
 	mutex_lock(&pauses_lock);
-	for (cpu = 0; cpu < HADAL_MAX_CPUS; cpu++)
+	for (cpu = 0; cpu < nr_cpu_ids; cpu++)
 		if (owners[cpu] && (!owner || owners[cpu] == owner))
 			resume_locked(cpu);
 	mutex_unlock(&pauses_lock);

@@ -11,6 +11,7 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/string.h>
+#include <linux/uaccess.h>
 #include <asm/io.h>
 
 #include "call.h"
@@ -27,16 +28,20 @@ static struct {
 /* What the image makes of it all is the truth. */
 static void learn(void)
 {
-	struct hadal_info *info = (void *)get_zeroed_page(GFP_KERNEL);
+	struct hadal_range *range = alloc_pages_exact(sizeof(known.range), GFP_KERNEL);
+	long count = -ENOMEM;
 
-	BUILD_BUG_ON(sizeof(*info) > PAGE_SIZE);
-	if (!info || hadal_call(HADAL_CALL_INFO, virt_to_phys(info), sizeof(*info), 0, 0, 0)) {
-		pr_warn("hadal: the memory window cannot follow a change of RAM\n");
+	if (range)
+		count = hadal_call(HADAL_CALL_RAM, virt_to_phys(range), sizeof(known.range), 0, 0,
+				   0);
+	if (count >= 0 && count <= HADAL_MAX_RAM_RANGES) {
+		known.count = count;
+		memcpy(known.range, range, count * sizeof(*range));
 	} else {
-		known.count = info->ram_count;
-		memcpy(known.range, info->ram, sizeof(known.range));
+		pr_warn("hadal: the memory window cannot follow a change of RAM\n");
 	}
-	free_page((unsigned long)info);
+	if (range)
+		free_pages_exact(range, sizeof(known.range));
 }
 
 static void tell(enum hadal_call call, u64 start, u64 end)
@@ -76,6 +81,20 @@ void ram_follow(u64 key)
 		learn();
 	}
 	mutex_unlock(&ram_lock);
+}
+
+int ram_list(struct hadal_ioc_ram *request)
+{
+	u32 room = request->count;
+	int error = 0;
+
+	mutex_lock(&ram_lock);
+	request->count = known.count;
+	if (copy_to_user(u64_to_user_ptr(request->buffer), known.range,
+			 min(room, known.count) * sizeof(known.range[0])))
+		error = -EFAULT;
+	mutex_unlock(&ram_lock);
+	return error;
 }
 
 u64 ram_end(void)

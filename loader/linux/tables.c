@@ -73,7 +73,8 @@ int tables_build(struct first_tables *tables, const struct hypervisor_memory *me
 		error = map_range(tables, boot->trampoline + PAGE_SIZE, boot->pool[0].physical,
 				  boot->cpu_count * HADAL_CROSSING_BYTES);
 	if (!error)
-		error = map_one(tables, HADAL_DIRECT_BASE + boot_physical, boot_physical);
+		error = map_range(tables, HADAL_DIRECT_BASE + boot_physical, boot_physical,
+				  PAGE_ALIGN(sizeof(*boot)));
 	for (i = 0; !error && i < boot->pool_count; i++)
 		error = map_range(tables, HADAL_DIRECT_BASE + boot->pool[i].physical,
 				  boot->pool[i].physical, boot->pool[i].bytes);

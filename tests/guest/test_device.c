@@ -31,6 +31,7 @@
 
 static struct hadal *hadal;
 static struct hadal_info info;
+static struct hadal_ram ram;
 static struct hadal_error error;
 static int device;
 
@@ -141,7 +142,7 @@ static void virtual_memory(void)
 static void refused_memory(void)
 {
 	uint8_t *buffer = pages(2, PROT_READ | PROT_WRITE);
-	uint64_t own = 0, end = info.ram[info.ram_count - 1].end;
+	uint64_t own = 0, end = ram.range[ram.count - 1].end;
 	size_t done;
 
 	CHECK(hadal_read(hadal, end - 100, buffer, 200, 0, &done, &error) == -ENXIO);
@@ -150,8 +151,8 @@ static void refused_memory(void)
 	CHECK(hadal_read(hadal, 0xfee00000, buffer, 4, 0, &done, &error) == -ENXIO && !done);
 	CHECK(hadal_read(hadal, 1ull << 60, buffer, 4, 0, &done, &error) < 0 && !done);
 
-	for (unsigned int i = 0; i < info.ram_count; i++)
-		for (uint64_t at = info.ram[i].start; at < info.ram[i].end; at += PAGE) {
+	for (unsigned int i = 0; i < ram.count; i++)
+		for (uint64_t at = ram.range[i].start; at < ram.range[i].end; at += PAGE) {
 			int result = hadal_read(hadal, at, buffer, 8, 0, NULL, &error);
 
 			CHECK(!result || result == -EACCES);
@@ -205,7 +206,7 @@ static void hostile_requests(void)
 	};
 	uint8_t buffer[8192];
 	struct hadal_ioc_memory memory = {.version = HADAL_ABI_VERSION,
-					  .address = info.ram[0].start,
+					  .address = ram.range[0].start,
 					  .length = 8,
 					  .buffer = (uintptr_t)buffer};
 	struct hadal_ioc_get get = {.version = HADAL_ABI_VERSION, .buffer = (uintptr_t)buffer};
@@ -367,10 +368,10 @@ int main(void)
 {
 	setvbuf(stdout, NULL, _IONBF, 0);
 	CHECK(!hadal_open(&hadal, &error));
-	CHECK(!hadal_info(hadal, &info, &error));
+	CHECK(!hadal_info(hadal, &info, &error) && !hadal_ram(hadal, &ram, &error));
 	device = open("/dev/hadal", O_RDWR);
 	CHECK(device >= 0);
-	CHECK(info.ram_count && info.cpu_running);
+	CHECK(ram.count && info.cpu_running);
 	read_and_write();
 	virtual_memory();
 	refused_memory();

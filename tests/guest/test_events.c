@@ -757,7 +757,7 @@ static void check_tail(void)
 	struct hadal_subscription asked = marked(HADAL_EVENT_MSR, HADAL_ACCESS_READ, MSR_CSTAR, 1);
 	int fd = hadal_events_fd(events), number = subscribe(&asked);
 	struct hadal_ring_tail *tails =
-		mmap(NULL, HADAL_EVENTS_TAILS_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		mmap(NULL, HADAL_EVENTS_ENDS_BYTES(1), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
 		     HADAL_EVENTS_OFFSET + HADAL_EVENTS_TAILS);
 	static const uint64_t lies[] = {1, 1ull << 63, 1ull << 40, RING_BYTES};
 	struct hadal_subscription_state state;
@@ -782,7 +782,7 @@ static void check_tail(void)
 		   HADAL_EVENTS_OFFSET + HADAL_EVENTS_RINGS) == MAP_FAILED);
 	CHECK(mmap(NULL, 2 * RING_BYTES, PROT_READ, MAP_SHARED, fd,
 		   HADAL_EVENTS_OFFSET + HADAL_EVENTS_RINGS) == MAP_FAILED);
-	munmap(tails, HADAL_EVENTS_TAILS_BYTES);
+	munmap(tails, HADAL_EVENTS_ENDS_BYTES(1));
 }
 
 /* A reader that is killed takes all of it along. */

@@ -80,6 +80,9 @@ static uint64_t output_of(const struct hadal_test_registers *r, uint64_t *bytes)
 	case HADAL_CALL_INFO:
 		*bytes = sizeof(struct hadal_info);
 		return r->rdi;
+	case HADAL_CALL_RAM:
+		*bytes = r->rsi;
+		return r->rdi;
 	case HADAL_CALL_REGS:
 		*bytes = sizeof(struct hadal_regs);
 		return r->rsi;

@@ -20,7 +20,7 @@
 #include "support/hostile.h"
 #include "support/region.h"
 
-#define KINDS 17
+#define KINDS 18
 #define EDGE  64
 
 union request {
@@ -29,6 +29,7 @@ union request {
 	struct hadal_ioc_state state;
 	struct hadal_ioc_memory memory;
 	struct hadal_ioc_get get;
+	struct hadal_ioc_ram ram;
 	struct hadal_ioc_translate translate;
 	struct hadal_ioc_map map;
 	struct hadal_ioc_log log;
@@ -43,7 +44,7 @@ static const unsigned long commands[KINDS] = {
 	HADAL_IOC_START,  HADAL_IOC_STOP,     HADAL_IOC_STATE, HADAL_IOC_READ,      HADAL_IOC_WRITE,
 	HADAL_IOC_INFO,   HADAL_IOC_REGS,     HADAL_IOC_STATS, HADAL_IOC_TRANSLATE, HADAL_IOC_MAP,
 	HADAL_IOC_UNMAP,  HADAL_IOC_LOG,      HADAL_IOC_ADMIT, HADAL_IOC_CLIENTS,   HADAL_IOC_PAUSE,
-	HADAL_IOC_RESUME, HADAL_IOC_SET_REGS,
+	HADAL_IOC_RESUME, HADAL_IOC_SET_REGS, HADAL_IOC_RAM,
 };
 
 static struct world world;
@@ -215,6 +216,10 @@ static void seed(uint64_t *random, unsigned int kind, union request *request)
 		request->set_regs.buffer = some_pointer(random, &world);
 		request->set_regs.size = sizeof(struct hadal_set_regs);
 		break;
+	case HADAL_IOC_RAM:
+		request->ram.count = hostile_length(random);
+		request->ram.buffer = some_pointer(random, &world);
+		break;
 	case HADAL_IOC_CLIENTS:
 		request->clients.count = hostile_length(random);
 		request->clients.buffer = some_pointer(random, &world);
@@ -271,6 +276,9 @@ static const uint8_t *edge_of(unsigned int kind, const union request *request)
 	} else if (commands[kind] == HADAL_IOC_CLIENTS) {
 		buffer = request->clients.buffer;
 		size = request->clients.count * sizeof(struct hadal_client_info);
+	} else if (commands[kind] == HADAL_IOC_RAM) {
+		buffer = request->ram.buffer;
+		size = request->ram.count * sizeof(struct hadal_range);
 	} else if (kind >= 5 && kind <= 7) {
 		size = request->get.size;
 	}

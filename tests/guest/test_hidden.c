@@ -96,15 +96,17 @@ int main(void)
 	struct hadal_error error;
 	struct hadal *hadal = NULL;
 	struct hadal_info info;
+	struct hadal_ram ram;
 	uint64_t expected;
 
-	if (hadal_open(&hadal, &error) || hadal_info(hadal, &info, &error)) {
+	if (hadal_open(&hadal, &error) || hadal_info(hadal, &info, &error) ||
+	    hadal_ram(hadal, &ram, &error)) {
 		puts(error.text);
 		return 1;
 	}
 	open_kcore();
-	for (uint32_t i = 0; i < info.ram_count; i++)
-		scan(hadal, info.ram[i].start, info.ram[i].end);
+	for (uint32_t i = 0; i < ram.count; i++)
+		scan(hadal, ram.range[i].start, ram.range[i].end);
 	expected = info.image_bytes / PAGE + info.pool_pages;
 	printf("%llu pages of its own, %llu expected, %llu not readable, %llu not zero\n",
 	       (unsigned long long)own_pages, (unsigned long long)expected,

@@ -196,9 +196,25 @@ static void info(void)
 	CHECK(told->physical_bits >= 36 && told->physical_bits <= 52);
 	CHECK(told->version[0] && !told->version[sizeof(told->version) - 1]);
 	for (uint32_t i = 0; i < told->ram_count; i++) {
-		CHECK(told->ram[i].start < told->ram[i].end);
-		CHECK(!i || told->ram[i].start >= told->ram[i - 1].end);
+		CHECK(world.ram[i].start < world.ram[i].end);
+		CHECK(!i || world.ram[i].start > world.ram[i - 1].end);
 	}
+}
+
+static void ram(void)
+{
+	uint64_t buffer = arena_page(&world, PAGE_RESULT), count = world.info.ram_count;
+
+	fill_result();
+	EQUAL(ring0_call(HADAL_CALL_RAM, buffer, 15, 0, 0, 0), -EINVAL);
+	EQUAL(ring0_call(HADAL_CALL_RAM, LOCAL_APIC, 16, 0, 0, 0), -EFAULT);
+	EQUAL(ring0_call(HADAL_CALL_RAM, world.own, PAGE, 0, 0, 0), -EFAULT);
+	EQUAL(ring0_call(HADAL_CALL_RAM, LOCAL_APIC, 0, 0, 0, 0), (int64_t)count);
+	EQUAL(bytes_changed(), 0);
+	EQUAL(ring0_call(HADAL_CALL_RAM, buffer, 16, 0, 0, 0), (int64_t)count);
+	EQUAL(bytes_changed(), 16);
+	EQUAL(ring0_call(HADAL_CALL_RAM, buffer, -16ull, 0, 0, 0), (int64_t)count);
+	EQUAL(memcmp(page_bytes(PAGE_RESULT), world.ram, count * 16), 0);
 }
 
 static void registers(void)
@@ -454,6 +470,7 @@ int main(void)
 	world_open(&world, false);
 	query();
 	info();
+	ram();
 	EQUAL(map_page(arena_page(&world, PAGE_READ_ONLY), arena_page(&world, PAGE_SHOWN), 0), 0);
 	fillers();
 	log_text();

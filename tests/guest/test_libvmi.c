@@ -309,13 +309,13 @@ static uint64_t map(const volatile void *page, uint64_t physical, uint64_t domai
 static uint64_t own_page(uint8_t *page)
 {
 	struct hadal *hadal;
-	struct hadal_info info;
+	struct hadal_ram ram;
 	uint8_t byte;
 
 	CHECK(!hadal_open(&hadal, NULL));
-	CHECK(!hadal_info(hadal, &info, NULL));
-	for (uint32_t i = 0; i < info.ram_count; i++) {
-		for (uint64_t at = info.ram[i].start; at < info.ram[i].end; at += PAGE) {
+	CHECK(!hadal_ram(hadal, &ram, NULL));
+	for (uint32_t i = 0; i < ram.count; i++) {
+		for (uint64_t at = ram.range[i].start; at < ram.range[i].end; at += PAGE) {
 			if (hadal_read(hadal, at, &byte, 1, 0, NULL, NULL) != -EACCES)
 				continue;
 			hadal_close(hadal);

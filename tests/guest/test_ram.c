@@ -33,7 +33,7 @@
 #define MIB(bytes)        ((unsigned long long)(bytes) >> 20)
 
 static const struct hadal_window *window;
-static struct hadal_info info;
+static struct hadal_ram ranges;
 
 static uint64_t sum_of(const void *bytes, uint64_t count)
 {
@@ -262,10 +262,10 @@ static void check_all_shows_itself(void)
 {
 	uint64_t ram = 0, same = 0, bytes;
 
-	for (uint32_t i = 0; i < info.ram_count; i++) {
-		uint64_t end = info.ram[i].end;
+	for (uint32_t i = 0; i < ranges.count; i++) {
+		uint64_t end = ranges.range[i].end;
 
-		for (uint64_t pa = info.ram[i].start; pa < end; pa += bytes) {
+		for (uint64_t pa = ranges.range[i].start; pa < end; pa += bytes) {
 			if (is_held(at(pa, PAGE))) {
 				bytes = PAGE;
 				same += PAGE;
@@ -301,7 +301,7 @@ int main(int argc, char **argv)
 
 	CHECK(argc > 1);
 	setlinebuf(stdout);
-	CHECK(!hadal_open(&hadal, NULL) && !hadal_info(hadal, &info, NULL));
+	CHECK(!hadal_open(&hadal, NULL) && !hadal_ram(hadal, &ranges, NULL));
 	CHECK(!hadal_window_open(hadal, &opened, NULL));
 	window = opened;
 	find_constants();

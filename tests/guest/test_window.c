@@ -27,6 +27,7 @@
 static struct hadal *hadal;
 static struct hadal_window *window;
 static struct hadal_info info;
+static struct hadal_ram ranges;
 static unsigned int restless;
 
 static void die(const char *what)
@@ -86,18 +87,18 @@ static void test_extent(void)
 {
 	uint64_t len = 0;
 
-	for (uint32_t i = 0; i < info.ram_count; i++) {
-		const struct hadal_range *range = &info.ram[i];
+	for (uint32_t i = 0; i < ranges.count; i++) {
+		const struct hadal_range *range = &ranges.range[i];
 
 		if (!hadal_window_at(window, range->start, &len) ||
 		    len != range->end - range->start)
 			die("a range is not whole");
 		if (!hadal_window_at(window, range->end - 1, &len) || len != 1)
 			die("a range does not end with its last byte");
-		if ((i + 1 == info.ram_count || info.ram[i + 1].start != range->end) &&
+		if ((i + 1 == ranges.count || ranges.range[i + 1].start != range->end) &&
 		    hadal_window_at(window, range->end, &len))
 			die("what follows a range is in the window");
-		if ((!i || info.ram[i - 1].end != range->start) &&
+		if ((!i || ranges.range[i - 1].end != range->start) &&
 		    hadal_window_at(window, range->start - 1, &len))
 			die("what comes before a range is in the window");
 	}
@@ -138,12 +139,12 @@ static void test_content(void)
 	uint8_t *buffer = malloc(PIECE_BYTES);
 	unsigned int own = 0;
 
-	for (uint32_t i = 0; i < info.ram_count; i++) {
-		uint64_t pa = info.ram[i].start, len;
+	for (uint32_t i = 0; i < ranges.count; i++) {
+		uint64_t pa = ranges.range[i].start, len;
 
-		for (; pa < info.ram[i].end; pa += len) {
-			len = info.ram[i].end - pa < PIECE_BYTES ? info.ram[i].end - pa
-								 : PIECE_BYTES;
+		for (; pa < ranges.range[i].end; pa += len) {
+			len = ranges.range[i].end - pa < PIECE_BYTES ? ranges.range[i].end - pa
+								     : PIECE_BYTES;
 			own += compare_piece(pa, len, buffer);
 		}
 	}
@@ -195,12 +196,12 @@ static void write_to_window(void)
 
 	if (hadal_window_open(hadal, &own, NULL))
 		_exit(1);
-	*(volatile uint8_t *)hadal_window_at(own, info.ram[1].start, &len) = 1;
+	*(volatile uint8_t *)hadal_window_at(own, ranges.range[1].start, &len) = 1;
 }
 
 static void read_of_parent(void)
 {
-	(void)*(volatile const uint8_t *)at(info.ram[1].start);
+	(void)*(volatile const uint8_t *)at(ranges.range[1].start);
 }
 
 static void expect_map_of(int fd, int protection, int flags, uint64_t pa, size_t len, int expected)
@@ -227,7 +228,7 @@ static void expect_map(int fd, int protection, int flags, uint64_t pa, int expec
 static void test_rights(void)
 {
 	struct hadal_ioc_window request = {.version = HADAL_ABI_VERSION};
-	uint64_t ram = info.ram[1].start, end = info.ram[info.ram_count - 1].end;
+	uint64_t ram = ranges.range[1].start, end = ranges.range[ranges.count - 1].end;
 	int fd = open("/dev/hadal", O_RDWR | O_CLOEXEC);
 
 	expect_signal(write_to_window, SIGSEGV, "writing to the window is no SIGSEGV");
@@ -243,7 +244,7 @@ static void test_rights(void)
 	expect_map(fd, PROT_READ | PROT_WRITE, MAP_SHARED, ram, EACCES);
 	expect_map(fd, PROT_READ | PROT_EXEC, MAP_SHARED, ram, EACCES);
 	expect_map(fd, PROT_READ, MAP_PRIVATE, ram, EINVAL);
-	expect_map(fd, PROT_READ, MAP_SHARED, info.ram[1].start - PAGE_BYTES, ENXIO);
+	expect_map(fd, PROT_READ, MAP_SHARED, ranges.range[1].start - PAGE_BYTES, ENXIO);
 	expect_map(fd, PROT_READ, MAP_SHARED, end, ENXIO);
 	expect_map_of(fd, PROT_READ, MAP_SHARED, end - PAGE_BYTES, 2 * PAGE_BYTES, ENXIO);
 	expect_map_of(fd, PROT_READ, MAP_SHARED, end - 2 * PAGE_BYTES, 2 * PAGE_BYTES, 0);
@@ -268,7 +269,7 @@ static uint64_t exits(void)
 
 static void test_exits(void)
 {
-	const struct hadal_range *range = &info.ram[info.ram_count - 1];
+	const struct hadal_range *range = &ranges.range[ranges.count - 1];
 	uint64_t before = exits(), counting = exits() - before;
 	volatile uint64_t sum = 0;
 
@@ -284,10 +285,10 @@ int main(int argc, char **argv)
 	struct hadal_error error;
 
 	if (hadal_open(&hadal, &error) || hadal_info(hadal, &info, &error) ||
-	    hadal_window_open(hadal, &window, &error))
+	    hadal_ram(hadal, &ranges, &error) || hadal_window_open(hadal, &window, &error))
 		die(error.text);
 	if (argc > 1 && !strcmp(argv[1], "hold")) {
-		(void)*(volatile const uint8_t *)at(info.ram[1].start);
+		(void)*(volatile const uint8_t *)at(ranges.range[1].start);
 		puts("open");
 		fflush(stdout);
 		pause();

@@ -280,8 +280,9 @@ static inline void fixture_start(void)
 	machine.ram_maps[0].range[0] = (struct hadal_range){PAGE_BYTES, LOW_RAM_END};
 	machine.ram_maps[0].range[1] = (struct hadal_range){RAM_START, RAM_END};
 	machine.ram = machine.ram_maps;
-	machine.own_count = 1;
-	machine.own[0] = (struct hadal_range){OWN_START, OWN_END};
+	machine.own_maps[0].count = 1;
+	machine.own_maps[0].range[0] = (struct hadal_range){OWN_START, OWN_END};
+	machine.own = machine.own_maps;
 	memset(memory_direct(OWN_START), OWN_FILLER, POOL_START - OWN_START);
 	memset(memory_direct(HIDDEN_PAGE), 0, PAGE_BYTES);
 	pt_pool_init(&machine.pool, HADAL_DIRECT_BASE);

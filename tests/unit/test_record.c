@@ -49,11 +49,9 @@ static int reset(void **state)
 	memset(&subscription, 0, sizeof(subscription));
 	head = (struct hadal_ring_head){0};
 	tail = (struct hadal_ring_tail){0};
-	owner = (struct event_owner){.number = 1,
-				     .ring_bytes = RING_BYTES,
-				     .heads = &head,
-				     .tails = &tail,
-				     .ring = {ring}};
+	owner = (struct event_owner){
+		.number = 1, .ring_bytes = RING_BYTES, .heads = &head, .tails = &tail};
+	vcpu_events(vcpu)->ring[0] = ring;
 	subscription.owner = &owner;
 	subscription.number = 9;
 	subscription.asked.kind = HADAL_EVENT_MSR;

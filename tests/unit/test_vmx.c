@@ -222,6 +222,15 @@ static void vpid_is_not_used_without_invvpid(void **unused)
 	assert_false(chosen(&caps).secondary & SECONDARY_VPID);
 }
 
+static void ept_has_as_many_levels_as_addresses_take(void **state)
+{
+	(void)state;
+	assert_int_equal(vmx_ept_levels(EPT_WALK_4 | EPT_WALK_5, 48), 4);
+	assert_int_equal(vmx_ept_levels(EPT_WALK_4 | EPT_WALK_5, 49), 5);
+	assert_int_equal(vmx_ept_levels(EPT_WALK_4 | EPT_WALK_5, 52), 5);
+	assert_int_equal(vmx_ept_levels(EPT_WALK_4, 52), 4);
+}
+
 static void intercepts_add_their_controls(void **unused)
 {
 	struct vmx_caps caps = broadwell();
@@ -323,6 +332,7 @@ int main(void)
 		cmocka_unit_test(what_is_locked_in_is_locked_on),
 		cmocka_unit_test(what_is_lacking_is_named),
 		cmocka_unit_test(vpid_is_not_used_without_invvpid),
+		cmocka_unit_test(ept_has_as_many_levels_as_addresses_take),
 		cmocka_unit_test(intercepts_add_their_controls),
 		cmocka_unit_test(intercepts_without_a_control_are_refused),
 		cmocka_unit_test(segments_survive_the_conversion),

@@ -16,7 +16,7 @@ static uint32_t users[DEBUG_REGISTERS];
 /* QEMU would stop the image at the guest's address. */
 static bool is_images(uint64_t address)
 {
-	return address >= LAYOUT_IMAGE_BASE && address < LAYOUT_PERCPU_BASE + BIT(40);
+	return address >= LAYOUT_IMAGE_BASE && address < LAYOUT_DIRECT_BASE;
 }
 
 int breakpoint_check(struct vcpu *vcpu, const struct hadal_subscription *asked)

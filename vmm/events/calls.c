@@ -72,27 +72,30 @@ static int owner_fill(struct event_owner *owner, const struct hadal_events_memor
 	owner->ring_bytes = bytes;
 	owner->root = memory->root;
 	owner->ticks_per_ms = memory->ticks_per_ms;
-	owner->heads = owner_memory(memory->heads, HADAL_EVENTS_HEADS_BYTES);
-	owner->tails = owner_memory(memory->tails, HADAL_EVENTS_TAILS_BYTES);
-	if (!owner->heads || !owner->tails)
-		return -EFAULT;
-	for (uint32_t i = 0; i < owner->cpu_count; i++) {
-		owner->ring[i] = owner_memory(memory->ring[i], bytes);
-		if (!owner->ring[i])
-			return -EFAULT;
-	}
-	return 0;
+	owner->heads = owner_memory(memory->heads, HADAL_EVENTS_ENDS_BYTES(owner->cpu_count));
+	owner->tails = owner_memory(memory->tails, HADAL_EVENTS_ENDS_BYTES(owner->cpu_count));
+	return owner->heads && owner->tails ? 0 : -EFAULT;
 }
 
-/* No CPU writes to its rings yet. */
-static void owner_reset(uint32_t number)
+/* Each CPU's ring, at an index that no CPU writes to yet. */
+static int owner_take_rings(const struct event_owner *owner, uint64_t rings, uint32_t index)
 {
-	for (uint32_t i = 0; i < machine.cpu_count; i++) {
+	if (!memory_guest_range(rings, owner->cpu_count * sizeof(uint64_t), MEMORY_READ))
+		return -EFAULT;
+	for (uint32_t i = 0; i < owner->cpu_count; i++) {
 		struct vcpu_events *events = vcpu_events(vcpu_at(i));
+		uint64_t gpa;
 
-		events->ring_position[number - 1] = 0;
-		events->ring_lost[number - 1] = 0;
+		if (memory_copy_from_guest(rings + i * sizeof(gpa), &gpa, sizeof(gpa)) !=
+		    sizeof(gpa))
+			return -EFAULT;
+		events->ring[index] = owner_memory(gpa, owner->ring_bytes);
+		if (!events->ring[index])
+			return -EFAULT;
+		events->ring_position[index] = 0;
+		events->ring_lost[index] = 0;
 	}
+	return 0;
 }
 
 int64_t hypercall_events_open(struct vcpu *vcpu)
@@ -113,9 +116,10 @@ int64_t hypercall_events_open(struct vcpu *vcpu)
 		number++;
 	if (!result && number == HADAL_MAX_OWNERS)
 		result = -ENOSPC;
+	if (!result)
+		result = owner_take_rings(owner, memory.rings, number);
 	if (!result) {
 		owner->number = number + 1;
-		owner_reset(owner->number);
 		owners[number] = owner;
 		result = owner->number;
 	}

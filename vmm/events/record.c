@@ -158,10 +158,9 @@ static void pad(uint8_t *at, uint32_t bytes)
  * Room for a record at *position, which is moved to it; NULL when there is none. The tail is the
  * reader's, who may have written anything there.
  */
-static struct hadal_event *reserve(const struct event_owner *owner, unsigned cpu,
+static struct hadal_event *reserve(const struct event_owner *owner, uint8_t *ring, unsigned cpu,
 				   uint64_t *position, uint32_t bytes)
 {
-	uint8_t *ring = owner->ring[cpu];
 	uint32_t size = owner->ring_bytes, at = *position & (size - 1);
 	uint64_t used = *position - __atomic_load_n(&owner->tails[cpu].tail, __ATOMIC_ACQUIRE);
 	uint32_t padding = size - at < bytes ? size - at : 0;
@@ -183,7 +182,8 @@ static void record(struct vcpu *vcpu, const struct subscription *s, const struct
 	uint64_t position = events->ring_position[owner->number - 1];
 	struct hadal_ring_head *head = &owner->heads[vcpu->index];
 	uint32_t bytes = record_bytes(&s->asked);
-	struct hadal_event *event = reserve(owner, vcpu->index, &position, bytes);
+	struct hadal_event *event =
+		reserve(owner, events->ring[owner->number - 1], vcpu->index, &position, bytes);
 
 	if (!event) {
 		events->counts[s->index].lost++;

@@ -30,7 +30,6 @@ struct event_owner {
 	uint64_t ticks_per_ms;
 	struct hadal_ring_head *heads;
 	const struct hadal_ring_tail *tails;
-	uint8_t *ring[HADAL_RING_CPUS];
 };
 
 struct subscription {
@@ -78,6 +77,7 @@ struct watch {
 
 struct vcpu_events {
 	struct event_counts counts[HADAL_MAX_SUBSCRIPTIONS];
+	uint8_t *ring[HADAL_MAX_OWNERS];
 	uint64_t ring_position[HADAL_MAX_OWNERS]; /* bytes written */
 	uint64_t ring_lost[HADAL_MAX_OWNERS];
 	struct event_intercepts applied;

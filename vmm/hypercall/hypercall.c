@@ -57,12 +57,24 @@ static int64_t call_info(struct vcpu *vcpu)
 	info.bytes_per_cpu = PERCPU_PAGES * PAGE_BYTES;
 	info.mapped_pages = map_count();
 	info.physical_bits = machine.physical_bits;
-	lock_take(&nested_lock);
-	info.ram_count = machine.ram->count;
-	memcpy(info.ram, machine.ram->range, sizeof(info.ram));
-	lock_give(&nested_lock);
+	info.ram_count = __atomic_load_n(&machine.ram, __ATOMIC_ACQUIRE)->count;
 	memcpy(info.version, version, sizeof(version));
 	return hypercall_answer(vcpu->regs.rdi, vcpu->regs.rsi, &info, sizeof(info));
+}
+
+/* A map that is replaced meanwhile stays whole: who replaces it waits until this exit is over. */
+static int64_t call_ram(struct vcpu *vcpu)
+{
+	const struct ram_map *ram = __atomic_load_n(&machine.ram, __ATOMIC_ACQUIRE);
+	uint64_t bytes = vcpu->regs.rsi;
+	int err;
+
+	if (bytes % sizeof(struct hadal_range))
+		return -EINVAL;
+	if (bytes > ram->count * sizeof(struct hadal_range))
+		bytes = ram->count * sizeof(struct hadal_range);
+	err = bytes ? hypercall_answer(vcpu->regs.rdi, bytes, ram->range, bytes) : 0;
+	return err ? err : (int64_t)ram->count;
 }
 
 static int64_t call_regs(struct vcpu *vcpu)
@@ -134,6 +146,7 @@ static int64_t (*const call[HADAL_CALL_COUNT])(struct vcpu *vcpu) = {
 	[HADAL_CALL_UNSUBSCRIBE] = hypercall_unsubscribe,
 	[HADAL_CALL_SUBSCRIPTION_STATE] = hypercall_subscription_state,
 	[HADAL_CALL_EVENT_REQUEST] = hypercall_event_request,
+	[HADAL_CALL_RAM] = call_ram,
 };
 
 /* The loader's own, by its key; to others they do not exist. */

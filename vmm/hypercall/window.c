@@ -14,10 +14,7 @@ bool window_is_open(void)
 /* Where the next of the image's own pages begins from an address on, or end. */
 static uint64_t next_own(uint64_t address, uint64_t end)
 {
-	for (uint32_t i = 0; i < machine.own_count; i++)
-		if (machine.own[i].start > address && machine.own[i].start < end)
-			end = machine.own[i].start;
-	return end;
+	return ram_next(machine.own, &address, end, true) ? address : end;
 }
 
 static int show_range(uint64_t base, const struct hadal_range *range)

@@ -53,7 +53,8 @@ static int init_vendor(void)
 	if (!err)
 		err = ports_init();
 	if (!err)
-		err = memory_init_nested(vendor->nested_is_ept, vendor->nested_has_1g());
+		err = memory_init_nested(vendor->nested_is_ept, vendor->nested_levels(),
+					 vendor->nested_has_1g());
 	if (!err)
 		err = msr_init();
 	if (!err)
@@ -71,6 +72,7 @@ static int init(struct vcpu *vcpu, struct hadal_boot *boot)
 	err = memory_init(boot, vcpu->crossing->cr4);
 	if (err)
 		return err;
+	write_cr3(memory_root());
 	for (uint32_t i = 0; i < machine.cpu_count; i++)
 		vcpu_init(i);
 	boot->root = memory_root();

@@ -10,7 +10,11 @@
 #include "x86/crossing.h"
 #include "x86/registers.inc"
 
+/* Of tables, for the image to map a CPU's memory and for the guest not to. */
+#define PERCPU_TABLE_BYTES 512
 #define BASE_POOL_BYTES (4 << 20)
+/* A table for the image, one for the guest and one for the window, without pages of 1 GiB. */
+#define PER_GIB_BYTES (3 * 4096)
 
 #define CR4_KEPT   0x43640 /* MCE, OSFXSR, OSXMMEXCPT, LA57, OSXSAVE; VMXE, which may not be cleared */
 #define CR4_NEEDED 0x20    /* PAE */
@@ -27,8 +31,9 @@ image_header:
 	.long image_enter - image_header
 	.quad image_file_bytes
 	.quad image_memory_bytes
-	.quad PERCPU_PAGES * 4096 + (1 << CROSSING_SHIFT)
+	.quad PERCPU_PAGES * 4096 + (1 << CROSSING_SHIFT) + PERCPU_TABLE_BYTES
 	.quad BASE_POOL_BYTES
+	.quad PER_GIB_BYTES
 	.quad image_log_offset
 
 	/* A gate of the crossing at r8; its selector is the current CS. */

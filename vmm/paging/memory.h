@@ -17,7 +17,8 @@ struct vcpu;
 struct machine {
 	uint32_t cpu_count;
 	uint8_t physical_bits;
-	uint64_t flags; /* HADAL_BOOT_* */
+	uint64_t flags;        /* HADAL_BOOT_* */
+	uint64_t direct_bytes; /* of physical memory that the image's tables can map */
 	uint64_t image_physical;
 	uint64_t trampoline;
 	uint64_t crossing_physical; /* mapped right behind the trampoline */
@@ -26,8 +27,9 @@ struct machine {
 	const struct ram_map *ram;
 	struct ram_map mapped; /* all that was RAM at some time */
 	uint64_t key;          /* of those hypercalls that are the loader's alone */
-	uint32_t own_count;
-	struct hadal_range own[HADAL_MAX_POOL + 1]; /* the image and the pool */
+	/* The image and the pool, in the same way. */
+	struct ram_map own_maps[2];
+	const struct ram_map *own;
 	uint64_t pool_pages;
 	struct pt_pool pool;
 	struct pagetable host;
@@ -38,10 +40,13 @@ struct machine {
 
 extern struct machine machine;
 
-/* Take over the boot data and build the image's own tables. -EINVAL, -ENOMEM. */
+/*
+ * Take over the boot data and build the image's own tables, which are to be loaded then (CR3:
+ * memory_root()). -EINVAL, -ENOMEM, -ERANGE (RAM beyond what they reach).
+ */
 int memory_init(const struct hadal_boot *boot, uint64_t cr4);
-/* Build the guest-physical map, with the image and its pool hidden. -ENOMEM. */
-int memory_init_nested(bool ept, bool has_1g);
+/* Build the guest-physical map, with the image and its pool hidden. -ENOMEM, -ERANGE. */
+int memory_init_nested(bool ept, unsigned levels, bool has_1g);
 
 /* The guest-physical map and all that was ever in the pool are gone; nobody enters a guest again.
  */

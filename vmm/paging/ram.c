@@ -8,6 +8,21 @@ uint64_t ram_end(const struct ram_map *map)
 	return map->count ? map->range[map->count - 1].end : 0;
 }
 
+uint32_t ram_search(const struct ram_map *map, uint64_t address)
+{
+	uint32_t low = 0, high = map->count;
+
+	while (low < high) {
+		uint32_t middle = (low + high) / 2;
+
+		if (map->range[middle].end > address)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
+}
+
 /* Put a range behind the others, or make the last one longer that it touches. */
 static int append(struct ram_map *map, uint64_t start, uint64_t end)
 {

@@ -12,11 +12,19 @@ struct ram_map {
 	struct hadal_range range[HADAL_MAX_RAM_RANGES];
 };
 
+/* Up to so many ranges are quicker looked through than searched. */
+#define RAM_FEW 16
+
+/* The first range that ends behind an address, or the count. */
+uint32_t ram_search(const struct ram_map *map, uint64_t address);
+
 static inline bool ram_has(const struct ram_map *map, uint64_t address)
 {
-	for (uint32_t i = 0; i < map->count; i++)
-		if (address >= map->range[i].start && address < map->range[i].end)
-			return true;
+	uint32_t i = map->count > RAM_FEW ? ram_search(map, address) : 0;
+
+	for (; i < map->count; i++)
+		if (address < map->range[i].end)
+			return address >= map->range[i].start;
 	return false;
 }
 

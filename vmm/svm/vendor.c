@@ -220,10 +220,17 @@ static void svm_stop(struct vcpu *vcpu)
 	wrmsr(MSR_VM_HSAVE_PA, 0);
 }
 
+/* Those of the image's own tables, which CR4 tells for both (APM 15.25.5). */
+static unsigned npt_levels(void)
+{
+	return paging_levels(read_cr4());
+}
+
 const struct vendor svm_vendor = {
 	.id = HADAL_VENDOR_AMD,
 	.name = "AMD SVM",
 	.nested_is_ept = false,
+	.nested_levels = npt_levels,
 	.nested_has_1g = memory_has_1g, /* NPT has the host's format */
 	.stop_clears_gif = true,
 	.probe = svm_probe,

@@ -20,6 +20,8 @@ struct vendor {
 	int (*probe)(void);
 	/* True when the nested tables are EPT, false for NPT. */
 	bool nested_is_ept;
+	/* The levels of the nested tables: 4, or 5. */
+	unsigned (*nested_levels)(void);
 	/* Whether the nested tables may have 1 GiB pages, which need not be so for the host's. */
 	bool (*nested_has_1g)(void);
 	/* Whether start() would be refused on this CPU, which stays as it is: 0 or start()'s error.

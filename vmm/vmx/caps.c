@@ -148,6 +148,11 @@ bool vmx_can_intercept(const struct vmx_caps *caps, enum hadal_exit_kind kind)
 	}
 }
 
+unsigned vmx_ept_levels(uint64_t ept_vpid, unsigned physical_bits)
+{
+	return physical_bits > 48 && (ept_vpid & EPT_WALK_5) ? 5 : 4;
+}
+
 uint64_t vmx_feature_control(uint64_t unlocked, bool lmce, bool sgx, bool sgx_launch)
 {
 	uint64_t value = unlocked | FEATURE_CONTROL_LOCKED | FEATURE_CONTROL_VMX;

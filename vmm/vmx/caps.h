@@ -27,6 +27,7 @@
 #define MISC_PT (1ull << 14) /* Processor Trace works in VMX operation */
 
 #define EPT_WALK_4          (1ull << 6)
+#define EPT_WALK_5          (1ull << 7)
 #define EPT_WB              (1ull << 14)
 #define EPT_2M              (1ull << 16)
 #define EPT_1G              (1ull << 17)
@@ -75,6 +76,9 @@ void vmx_controls_intercept(struct vmx_controls *controls, uint64_t kinds);
 
 /* The same for writes of single control registers, bit n: CRn. */
 void vmx_controls_intercept_cr(struct vmx_controls *controls, uint32_t registers);
+
+/* As many levels as all physical addresses take, if the processor has them: 4 or 5. */
+unsigned vmx_ept_levels(uint64_t ept_vpid, unsigned physical_bits);
 
 /* Whether the processor can make a kind exit. */
 bool vmx_can_intercept(const struct vmx_caps *caps, enum hadal_exit_kind kind);

@@ -2,6 +2,7 @@
 /* Turning VT-x on and off (SDM vol. 3, 24.6 to 24.8 and 32.1). */
 #include "base/log.h"
 #include "base/string.h"
+#include "paging/memory.h"
 #include "vcpu/entry_check.h"
 #include "x86/cpu.h"
 #include "x86/reset.h"
@@ -275,11 +276,17 @@ static bool ept_has_1g(void)
 	return rdmsr(MSR_VMX_EPT_VPID) & EPT_1G;
 }
 
+static unsigned ept_levels(void)
+{
+	return vmx_ept_levels(rdmsr(MSR_VMX_EPT_VPID), machine.physical_bits);
+}
+
 const struct vendor vmx_vendor = {
 	.id = HADAL_VENDOR_INTEL,
 	.name = "Intel VT-x",
 	.probe = vmx_probe,
 	.nested_is_ept = true,
+	.nested_levels = ept_levels,
 	.nested_has_1g = ept_has_1g,
 	.check = vmx_check,
 	.start = vmx_start,

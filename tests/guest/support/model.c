@@ -316,6 +316,21 @@ static struct expected predict_log(const struct model *model, const struct hadal
 	return e;
 }
 
+static struct expected predict_ram(const struct model *model, const struct hadal_test_registers *r)
+{
+	uint64_t count = model->world->info.ram_count, bytes = r->rsi;
+	struct expected e;
+
+	if (bytes > count * sizeof(struct hadal_range))
+		bytes = count * sizeof(struct hadal_range);
+	e = predict_filler(model, r->rdi, bytes, bytes,
+			   r->rsi % sizeof(struct hadal_range) ? error_bit(EINVAL) : 0);
+	if (!bytes)
+		e = (struct expected){.harmless = true};
+	e.least = e.most = e.errors ? -1 : (int64_t)count;
+	return e;
+}
+
 /* While nobody reads events: no owner and no subscription has any number. */
 static struct expected predict_events(const struct model *model,
 				      const struct hadal_test_registers *r)
@@ -396,6 +411,8 @@ struct expected model_predict(const struct model *model, const struct hadal_test
 	case HADAL_CALL_SUBSCRIPTION_STATE:
 	case HADAL_CALL_EVENT_REQUEST:
 		return predict_events(model, r);
+	case HADAL_CALL_RAM:
+		return predict_ram(model, r);
 	}
 	return (struct expected){.trapped = true, .harmless = true};
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* What there is of physical memory: RAM, the hypervisor's own, and neither. */
 #include <errno.h>
+#include <string.h>
 
 #include "support/check.h"
 #include "support/world.h"
@@ -42,12 +43,15 @@ void world_open(struct world *world, bool all_own)
 	ring0_open(&world->arena);
 	EQUAL(ring0_call(HADAL_CALL_INFO, world->arena.physical, sizeof(world->info), 0, 0, 0), 0);
 	world->info = *(struct hadal_info *)world->arena.bytes;
-	CHECK(world->info.ram_count && world->info.ram_count <= HADAL_MAX_RAM_RANGES);
-	world->ram_end = world->info.ram[world->info.ram_count - 1].end;
+	EQUAL(ring0_call(HADAL_CALL_RAM, world->arena.physical, PAGE, 0, 0, 0),
+	      world->info.ram_count);
+	memcpy(world->ram, world->arena.bytes, PAGE);
+	CHECK(world->info.ram_count && world->info.ram_count <= PAGE / sizeof(world->ram[0]));
+	world->ram_end = world->ram[world->info.ram_count - 1].end;
 	world->own_map = calloc(world->ram_end / PAGE / 8 + 1, 1);
 	CHECK(world->own_map);
 	for (uint32_t i = 0; i < world->info.ram_count; i++)
-		find_own(world, &world->info.ram[i], all_own);
+		find_own(world, &world->ram[i], all_own);
 	CHECK(world->own);
 	CHECK(!all_own ||
 	      world->own_pages >= world->info.image_bytes / PAGE + world->info.pool_pages);
@@ -56,7 +60,7 @@ void world_open(struct world *world, bool all_own)
 enum place world_place(const struct world *world, uint64_t address)
 {
 	for (uint32_t i = 0; i < world->info.ram_count; i++) {
-		const struct hadal_range *ram = &world->info.ram[i];
+		const struct hadal_range *ram = &world->ram[i];
 		uint64_t page = address / PAGE;
 
 		if (address >= ram->start && address < ram->end)

@@ -14,6 +14,7 @@ enum place { PLACE_RAM, PLACE_OWN, PLACE_OTHER };
 struct world {
 	struct arena arena;
 	struct hadal_info info;
+	struct hadal_range ram[HADAL_MAX_RAM_RANGES]; /* info.ram_count of them */
 	uint64_t ram_end;
 	uint64_t own; /* first page of the hypervisor's that lies behind a page which is not */
 	uint64_t own_pages;
