@@ -17,9 +17,12 @@
 #include <hadal/ioctl.h>
 
 #include "hadal.h"
+#include "support/open.h"
 
 #define PAGE 4096ul
 
+/* With what the library says of it. */
+#undef CHECK
 #define CHECK(condition)                                                                    \
 	do {                                                                                \
 		if (!(condition)) {                                                         \
@@ -42,18 +45,6 @@ static uint8_t *pages(size_t count, int protection)
 
 	CHECK(memory != MAP_FAILED);
 	return memory;
-}
-
-static uint64_t physical_of(const void *address)
-{
-	int fd = open("/proc/self/pagemap", O_RDONLY);
-	uint64_t entry;
-
-	CHECK(fd >= 0);
-	CHECK(pread(fd, &entry, 8, (uintptr_t)address / PAGE * 8) == 8);
-	close(fd);
-	CHECK(entry >> 63);
-	return (entry & ((1ull << 55) - 1)) * PAGE + (uintptr_t)address % PAGE;
 }
 
 static void fill(uint8_t *memory, size_t length, unsigned int seed)
@@ -289,7 +280,7 @@ static void mapped_pages(void)
 	CHECK(source[8] == 0x33);
 
 	/* A page that is closed over, and one whose memory is gone before. */
-	CHECK(!hadal_open(&other, &error));
+	other = open_hadal();
 	CHECK(!hadal_map_page(other, physical, 0, &page, &error));
 	CHECK(*(volatile uint8_t *)page == 0x11);
 	hadal_close(other);
@@ -367,10 +358,9 @@ static void unprivileged(void)
 int main(void)
 {
 	setvbuf(stdout, NULL, _IONBF, 0);
-	CHECK(!hadal_open(&hadal, &error));
+	hadal = open_hadal();
 	CHECK(!hadal_info(hadal, &info, &error) && !hadal_ram(hadal, &ram, &error));
-	device = open("/dev/hadal", O_RDWR);
-	CHECK(device >= 0);
+	device = open_device();
 	CHECK(ram.count && info.cpu_running);
 	read_and_write();
 	virtual_memory();

@@ -24,6 +24,7 @@
 #include "events/events.h"
 #include "module/hadal_test.h"
 #include "support/check.h"
+#include "support/open.h"
 #include "support/ring0.h"
 
 #define RING_BYTES (1u << 18)
@@ -459,18 +460,6 @@ static void check_flags(void)
 	end(number);
 }
 
-static uint64_t physical_of(const void *address)
-{
-	int fd = open("/proc/self/pagemap", O_RDONLY);
-	uint64_t entry;
-
-	CHECK(fd >= 0);
-	CHECK(pread(fd, &entry, 8, (uintptr_t)address / PAGE * 8) == 8);
-	close(fd);
-	CHECK(entry >> 63);
-	return (entry & ((1ull << 55) - 1)) * PAGE + (uintptr_t)address % PAGE;
-}
-
 /* Code whose fetches are watched: a system call and flags that are read, each as ever. */
 static void check_fetches(void)
 {
@@ -628,7 +617,7 @@ static void check_breakpoints(void)
 	EQUAL(read_all(0), 0);
 
 	/* The system call's entry in the kernel, one call of all. */
-	CHECK(!hadal_open(&hadal, &error));
+	hadal = open_hadal();
 	CHECK(!hadal_regs(hadal, 1, &regs, &error));
 	hadal_close(hadal);
 	asked = breakpoint(regs.lstar);

@@ -15,6 +15,7 @@
 #include "ext/fault/fault.h"
 #include "hadal.h"
 #include "support/check.h"
+#include "support/open.h"
 #include "support/ring0.h"
 
 static struct hadal *hadal;
@@ -141,10 +142,9 @@ int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "each-kind";
 	uint64_t argument = argc > 2 ? strtoull(argv[2], NULL, 0) : 0;
-	struct hadal_error error;
 
 	ring0_open(&arena);
-	CHECK(!hadal_open(&hadal, &error));
+	hadal = open_hadal();
 	if (!strcmp(what, "each-kind"))
 		each_kind();
 	else if (!strcmp(what, "count-locks"))

@@ -17,6 +17,7 @@
 #include "ext/trial/trial.h"
 #include "hadal.h"
 #include "support/check.h"
+#include "support/open.h"
 #include "support/ring0.h"
 
 static struct hadal *hadal;
@@ -237,7 +238,7 @@ int main(int argc, char **argv)
 	printf("repeat this with: test_fuzz_regs %" PRIu64 " %" PRIu64 "\n", count, seed);
 	pin_to_cpu(0);
 	ring0_open(&arena);
-	CHECK(!hadal_open(&hadal, &error));
+	hadal = open_hadal();
 	force_wrong_entries();
 	fuzz_entries(&seed, count);
 	fuzz_paused(&seed, count);

@@ -13,6 +13,7 @@
 
 #include "hadal.h"
 #include "support/check.h"
+#include "support/open.h"
 #include "support/libvmi.h"
 
 #define LOCAL_APIC 0xfee00000ull
@@ -161,7 +162,7 @@ static void check_system_registers(const char *json)
 	struct hadal *hadal;
 	struct hadal_regs regs;
 
-	CHECK(!hadal_open(&hadal, NULL));
+	hadal = open_hadal();
 	CHECK(!hadal_regs(hadal, 0, &regs, NULL));
 	hadal_close(hadal);
 	EQUAL(vmi_json_register(json, "CR0"), regs.cr0);
@@ -228,16 +229,6 @@ static void test_get_registers_errors(void)
 	munmap(absent, 2 * PAGE);
 }
 
-static uint64_t frame_of(const void *address)
-{
-	int fd = open("/proc/self/pagemap", O_RDONLY);
-	uint64_t entry = 0;
-
-	CHECK(pread(fd, &entry, 8, (uintptr_t)address / PAGE * 8) == 8);
-	close(fd);
-	return (entry & ((1ull << 55) - 1)) * PAGE;
-}
-
 static void test_v2p(void)
 {
 	struct hadal_translation translation;
@@ -247,14 +238,14 @@ static void test_v2p(void)
 	const uint8_t *read_only = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct hadal *hadal;
 
-	EQUAL(vmi_physical(pages), frame_of(pages));
-	EQUAL(vmi_physical(pages + PAGE + 123), frame_of(pages + PAGE) + 123);
+	EQUAL(vmi_physical(pages), physical_of(pages));
+	EQUAL(vmi_physical(pages + PAGE + 123), physical_of(pages + PAGE) + 123);
 	EQUAL(vmi_physical((void *)test_v2p) & 0xfff, (uintptr_t)test_v2p & 0xfff);
-	EQUAL(vmi_physical(test_v2p) & ~0xfffull, frame_of(test_v2p));
+	EQUAL(vmi_physical(test_v2p), physical_of(test_v2p));
 	CHECK(!*(volatile const uint8_t *)read_only);
-	EQUAL(vmi_physical(read_only), frame_of(read_only));
+	EQUAL(vmi_physical(read_only), physical_of(read_only));
 
-	CHECK(!hadal_open(&hadal, NULL));
+	hadal = open_hadal();
 	CHECK(!hadal_translate(hadal, HADAL_ROOT_CURRENT, banner, 0, &translation, NULL));
 	hadal_close(hadal);
 	EQUAL(vmi_physical((void *)banner), translation.physical);
@@ -312,7 +303,7 @@ static uint64_t own_page(uint8_t *page)
 	struct hadal_ram ram;
 	uint8_t byte;
 
-	CHECK(!hadal_open(&hadal, NULL));
+	hadal = open_hadal();
 	CHECK(!hadal_ram(hadal, &ram, NULL));
 	for (uint32_t i = 0; i < ram.count; i++) {
 		for (uint64_t at = ram.range[i].start; at < ram.range[i].end; at += PAGE) {

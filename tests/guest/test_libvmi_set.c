@@ -8,6 +8,7 @@
 
 #include "hadal.h"
 #include "support/check.h"
+#include "support/open.h"
 #include "support/libvmi.h"
 #include "support/ring0.h"
 
@@ -270,7 +271,7 @@ static void test_paused(void)
 	struct hadal_regs regs;
 	struct hadal *hadal;
 
-	CHECK(!hadal_open(&hadal, NULL));
+	hadal = open_hadal();
 	refused(set("{\"VCPU\":1,\"DR0\":4096}"));
 	CHECK(!hadal_pause(hadal, 1, 10000, NULL));
 	accepted(set("{\"VCPU\":1}"), MARK, MARK);

@@ -12,6 +12,7 @@
 
 #include "hadal.h"
 #include "support/check.h"
+#include "support/open.h"
 #include "support/ring0.h"
 
 #define LONG_MS  10000
@@ -150,7 +151,7 @@ static void test_who_may_not(void)
 	EQUAL(hadal_set_regs(hadal, 1, &set, &error), -EBUSY);
 	EQUAL(hadal_set_regs(hadal, 0, &set, &error), -EBUSY);
 	EQUAL(hadal_pause(hadal, 1, LONG_MS, &error), 0);
-	EQUAL(hadal_open(&other, &error), 0);
+	other = open_hadal();
 	EQUAL(hadal_set_regs(other, 1, &set, &error), -EBUSY);
 	EQUAL(hadal_pause(other, 1, SHORT_MS, &error), -EEXIST);
 	EQUAL(hadal_resume(other, 1, &error), -ENOENT);
@@ -287,7 +288,7 @@ int main(int argc, char **argv)
 	pin_to_cpu(0);
 	come_first();
 	ring0_open(&arena);
-	CHECK(!hadal_open(&hadal, &error));
+	hadal = open_hadal();
 	if (argc > 1 && !strcmp(argv[1], "hold")) { /* until somebody stops Hadal */
 		EQUAL(hadal_pause(hadal, 1, LONG_MS, &error), 0);
 		puts("holds");

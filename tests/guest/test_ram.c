@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "support/check.h"
+#include "support/open.h"
 #include "device/window.h"
 
 #define PAGE              4096ull
@@ -301,7 +302,8 @@ int main(int argc, char **argv)
 
 	CHECK(argc > 1);
 	setlinebuf(stdout);
-	CHECK(!hadal_open(&hadal, NULL) && !hadal_ram(hadal, &ranges, NULL));
+	hadal = open_hadal();
+	CHECK(!hadal_ram(hadal, &ranges, NULL));
 	CHECK(!hadal_window_open(hadal, &opened, NULL));
 	window = opened;
 	find_constants();

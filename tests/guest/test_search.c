@@ -12,30 +12,18 @@
 #include <unistd.h>
 
 #include "support/check.h"
+#include "support/open.h"
 
 #define PAGE_BYTES 4096u
 #define PAGES      256u
 #define HALF       8u
 
-static uint64_t physical_page(const volatile uint8_t *page)
-{
-	int fd = open("/proc/self/pagemap", O_RDONLY);
-	uint64_t entry;
-
-	CHECK(fd >= 0);
-	CHECK(pread(fd, &entry, sizeof(entry), (uintptr_t)page / PAGE_BYTES * sizeof(entry)) ==
-	      sizeof(entry));
-	close(fd);
-	CHECK(entry >> 63);
-	return (entry & ((1ull << 55) - 1)) * PAGE_BYTES;
-}
-
 /* Two pages that follow each other here and do not there. */
 static volatile uint8_t *torn_pages(volatile uint8_t *pages)
 {
 	for (unsigned int i = 1; i + 1 < PAGES; i++)
-		if (physical_page(pages + i * PAGE_BYTES) + PAGE_BYTES !=
-		    physical_page(pages + (i + 1) * PAGE_BYTES))
+		if (physical_of((const void *)pages + i * PAGE_BYTES) + PAGE_BYTES !=
+		    physical_of((const void *)pages + (i + 1) * PAGE_BYTES))
 			return pages + i * PAGE_BYTES;
 	CHECK(!"all pages follow each other");
 	return NULL;
@@ -70,7 +58,8 @@ int main(void)
 		wide[2 * i] = text[i];
 	}
 	printf("%#" PRIxPTR " %#" PRIx64 " %#" PRIx64 " ", (uintptr_t)at,
-	       physical_page(torn) + PAGE_BYTES - HALF, physical_page(torn + PAGE_BYTES));
+	       physical_of((const void *)torn) + PAGE_BYTES - HALF,
+	       physical_of((const void *)torn + PAGE_BYTES));
 	for (unsigned int i = 0; i < 2 * HALF; i++)
 		printf("%02x", at[i]);
 	printf("\n%#" PRIxPTR " %#" PRIxPTR " %08" PRIx32 "\n", (uintptr_t)text, (uintptr_t)wide,

@@ -10,6 +10,7 @@
 
 #include "hadal.h"
 #include "support/check.h"
+#include "support/open.h"
 #include "support/ring0.h"
 
 /* Memory below 1 MiB that the kernel reserves but does not use. */
@@ -116,7 +117,7 @@ int main(void)
 
 	setbuf(stdout, NULL);
 	pin_to_cpu(0);
-	EQUAL(hadal_open(&hadal, &error), 0);
+	hadal = open_hadal();
 	module = open("/dev/hadal_test", O_RDWR);
 	CHECK(module >= 0);
 	place(FIRST);

@@ -8,6 +8,7 @@
 
 #include "hadal.h"
 #include "support/check.h"
+#include "support/open.h"
 #include "support/libvmi.h"
 
 #define CLIENTS_MAX 8
@@ -39,7 +40,7 @@ static struct hadal_client total(void)
 	struct hadal_info info;
 	int count;
 
-	CHECK(!hadal_open(&hadal, NULL));
+	hadal = open_hadal();
 	count = hadal_clients(hadal, clients, CLIENTS_MAX, NULL);
 	CHECK(count > 0);
 	for (int i = 0; i < count; i++) {
