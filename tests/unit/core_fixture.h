@@ -222,11 +222,6 @@ void vcpu_drop_caches(struct vcpu *v)
 	(void)v;
 }
 
-uint64_t apic_base(void)
-{
-	abort();
-}
-
 void mtrr_read(struct mtrr_state *state, uint8_t bits)
 {
 	(void)state;

@@ -7,7 +7,6 @@
 #include "base/layout.h"
 #include "base/log.h"
 #include "paging/memory.h"
-#include "x86/apic.h"
 #include "x86/cpu.h"
 
 #define GIB          (1ull << 30)
@@ -32,11 +31,6 @@ static char last_line[200];
 void log_line(const char *format, ...)
 {
 	strncpy(last_line, format, sizeof(last_line) - 1);
-}
-
-uint64_t apic_base(void)
-{
-	return 0xfee00000;
 }
 
 void mtrr_read(struct mtrr_state *state, uint8_t bits)

@@ -25,6 +25,7 @@
 
 #define CPUS    3
 #define CHANGES 200
+#define LAST    (HADAL_MAX_CPUS - 1)
 
 struct machine machine;
 
@@ -126,9 +127,26 @@ void apic_send_nmi(uint32_t id)
 	__atomic_store_n(&cpu[id].nmi, true, __ATOMIC_SEQ_CST);
 }
 
+/* Each gets its own, as without x2APIC. */
+void apic_group_add(struct apic_group *group, uint32_t id)
+{
+	(void)group;
+	if (id == LAST)
+		vcpu_serve_requests(vcpu_at(LAST));
+	else
+		apic_send_nmi(id);
+}
+
+void apic_group_flush(struct apic_group *group)
+{
+	(void)group;
+	fail(); /* there is nobody left */
+}
+
 static void flush_nested(struct vcpu *vcpu)
 {
-	cpu[vcpu->index].flush = true;
+	if (vcpu->index < CPUS)
+		cpu[vcpu->index].flush = true;
 }
 
 static bool nmi_blocked(struct vcpu *vcpu)
@@ -427,6 +445,34 @@ static void who_does_not_answer(void **unused)
 	assert_int_equal(log_lines, 1);
 	__atomic_store_n(&deaf->running, false, __ATOMIC_SEQ_CST);
 	pthread_join(thread, NULL);
+	request_part(deaf);
+	request_part(asker);
+}
+
+/* The memory of those that do not run is not even there. */
+static void only_running_cpus_are_looked_at(void **unused)
+{
+	struct vcpu *vcpu = vcpu_at(0), *last = vcpu_at(LAST);
+
+	(void)unused;
+	machine.cpu_count = HADAL_MAX_CPUS;
+	assert_ptr_not_equal(mmap(last, sizeof(*last), PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0),
+			     MAP_FAILED);
+	last->index = last->apic_id = LAST;
+	current = vcpu;
+	request_join(vcpu);
+	request_join(last);
+	assert_int_equal(request_running(), 2);
+	last->flushed.done = 0;
+	request_flush_all(vcpu);
+	assert_int_equal(last->flushed.done, vcpu->flushed.done);
+	assert_int_equal(last->stats.flushes, 1);
+	request_part(last);
+	request_flush_all(vcpu);
+	assert_int_equal(last->stats.flushes, 1);
+	request_part(vcpu);
+	munmap(last, sizeof(*last));
 }
 
 int main(void)
@@ -437,6 +483,7 @@ int main(void)
 		cmocka_unit_test_setup(a_counters_nmi_that_merged_with_a_kick_is_not_lost, reset),
 		cmocka_unit_test_setup(a_late_kick_is_not_the_guests, reset),
 		cmocka_unit_test_setup(who_does_not_answer, reset),
+		cmocka_unit_test_setup(only_running_cpus_are_looked_at, reset),
 	};
 
 	if (mmap((void *)LAYOUT_PERCPU_BASE, (uint64_t)CPUS << PERCPU_SHIFT, PROT_READ | PROT_WRITE,

@@ -26,6 +26,7 @@
 #define PERCPU_WINDOW      0x12000 /* where a page that is not RAM is mapped for one access */
 #define PERCPU_EVENTS      0x14000 /* struct vcpu_events */
 #define PERCPU_EVENT_PAGES 2
+#define PERCPU_APIC        0x17000 /* the memory-mapped registers of its local APIC */
 #define PERCPU_PAGES \
 	(PERCPU_STACK_PAGES + PERCPU_VCPU_PAGES + 3 + PERCPU_ARCH_PAGES + PERCPU_EVENT_PAGES)
 

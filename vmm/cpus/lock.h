@@ -20,7 +20,7 @@ struct lock {
 	bool always_whole;
 	/* Its holder had a fault: it stays held, for what it protects is not to be touched. */
 	bool broken;
-} __attribute__((aligned(32)));
+} __attribute__((aligned(64))); /* a cache line */
 
 /* Defines a lock, static or not: all locks are in one table, which a fault is looked up in. */
 #define LOCK(object, ...) struct lock object __attribute__((section("hadal_locks"))) = {__VA_ARGS__}

@@ -34,16 +34,44 @@
 
 static LOCK(registers_lock, .what = "registers on their way", .always_whole = true);
 static struct hadal_regs registers_slot;
-static uint64_t flush_generation;
+static uint64_t flush_generation __attribute__((aligned(64)));
 static uint64_t follow_generation;
 static uint32_t running_count;
+/* Bit n: vCPU n takes requests. */
+static uint64_t running_mask[HADAL_MAX_CPUS / 64] __attribute__((aligned(64)));
+
+static void set_running(struct vcpu *vcpu, bool running)
+{
+	uint64_t *word = &running_mask[vcpu->index / 64], bit = BIT(vcpu->index % 64);
+
+	__atomic_store_n(&vcpu->running, running, __ATOMIC_SEQ_CST);
+	if (running)
+		__atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST);
+	else
+		__atomic_fetch_and(word, ~bit, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&running_count, running ? 1 : -1, __ATOMIC_SEQ_CST);
+}
+
+/* The index of the first running vCPU from one on, or the number of vCPUs. */
+static uint32_t next_running(uint32_t index)
+{
+	while (index < machine.cpu_count) {
+		uint64_t word = __atomic_load_n(&running_mask[index / 64], __ATOMIC_SEQ_CST);
+
+		word >>= index % 64;
+		if (word)
+			return index + __builtin_ctzll(word);
+		index = (index | 63) + 1;
+	}
+	return machine.cpu_count;
+}
 
 void request_join(struct vcpu *vcpu)
 {
-	vcpu->flushed.done = __atomic_load_n(&flush_generation, __ATOMIC_ACQUIRE);
-	__atomic_store_n(&vcpu->running, true, __ATOMIC_SEQ_CST);
-	__atomic_fetch_add(&running_count, 1, __ATOMIC_SEQ_CST);
-	/* What was asked for while this vCPU joined may have missed it. */
+	set_running(vcpu, true);
+	/* Who asked before did not see this vCPU, and need not wait: it does all of that here. */
+	vcpu->flushed.done = __atomic_load_n(&flush_generation, __ATOMIC_SEQ_CST);
+	vcpu->followed.done = __atomic_load_n(&follow_generation, __ATOMIC_SEQ_CST);
 	vendor->flush_nested(vcpu);
 	vcpu_follow(vcpu);
 }
@@ -55,18 +83,21 @@ uint32_t request_running(void)
 
 void request_part(struct vcpu *vcpu)
 {
-	__atomic_store_n(&vcpu->running, false, __ATOMIC_SEQ_CST);
-	__atomic_fetch_sub(&running_count, 1, __ATOMIC_SEQ_CST);
+	set_running(vcpu, false);
 	vcpu_serve_requests(vcpu);
+}
+
+/* True when a kick is to be sent, which nobody else does then. */
+static bool post(struct vcpu *to, uint32_t request)
+{
+	uint32_t before = __atomic_fetch_or(&to->requests, request, __ATOMIC_SEQ_CST);
+
+	return !(before & request) && !__atomic_exchange_n(&to->kick_sent, true, __ATOMIC_SEQ_CST);
 }
 
 void request_post(struct vcpu *to, uint32_t request)
 {
-	uint32_t before = __atomic_fetch_or(&to->requests, request, __ATOMIC_SEQ_CST);
-
-	if (before & request)
-		return;
-	if (!__atomic_exchange_n(&to->kick_sent, true, __ATOMIC_SEQ_CST))
+	if (post(to, request))
 		apic_send_nmi(to->apic_id);
 }
 
@@ -105,12 +136,15 @@ static void wait_for(struct vcpu *vcpu, struct vcpu *other, struct answer *answe
 /* Post to all others and wait until their answer, at `offset` in struct vcpu, is done. */
 static void post_all(struct vcpu *vcpu, uint32_t request, size_t offset, uint64_t generation)
 {
+	struct apic_group group = {0};
+
 	if (__atomic_load_n(&running_count, __ATOMIC_SEQ_CST) <= 1)
 		return;
-	for (uint32_t i = 0; i < machine.cpu_count; i++)
-		if (i != vcpu->index && vcpu_at(i)->running)
-			request_post(vcpu_at(i), request);
-	for (uint32_t i = 0; i < machine.cpu_count; i++) {
+	for (uint32_t i = next_running(0); i < machine.cpu_count; i = next_running(i + 1))
+		if (i != vcpu->index && post(vcpu_at(i), request))
+			apic_group_add(&group, vcpu_at(i)->apic_id);
+	apic_group_send(&group);
+	for (uint32_t i = next_running(0); i < machine.cpu_count; i = next_running(i + 1)) {
 		struct vcpu *other = vcpu_at(i);
 
 		if (i != vcpu->index)

@@ -9,6 +9,7 @@
 #include "cpus/request.h"
 #include "base/string.h"
 #include "vcpu/vendor.h"
+#include "x86/apic.h"
 #include "x86/cpu.h"
 
 /*
@@ -50,7 +51,15 @@ static int intercept_mtrrs(void)
 
 int msr_init(void)
 {
-	return vendor->nested_is_ept ? intercept_mtrrs() : 0;
+	int err = msr_intercept(MSR_APIC_BASE, MSR_WRITE);
+
+	return err || !vendor->nested_is_ept ? err : intercept_mtrrs();
+}
+
+/* Over the image's own memory the APIC would be in the image's way, not in the guest's. */
+static bool is_refused(uint32_t msr, uint64_t value)
+{
+	return msr == MSR_APIC_BASE && memory_is_own(value & APIC_BASE_ADDRESS);
 }
 
 enum verdict base_rdmsr(struct vcpu *vcpu)
@@ -78,10 +87,12 @@ enum verdict base_wrmsr(struct vcpu *vcpu)
 
 	if (verdict != VERDICT_PASS)
 		return verdict;
-	if (wrmsr_safe(msr, value)) {
+	if (is_refused(msr, value) || wrmsr_safe(msr, value)) {
 		vcpu_inject_gp(vcpu);
 		return VERDICT_RETRY;
 	}
+	if (msr == MSR_APIC_BASE)
+		memory_map_apic(vcpu);
 	if (vendor->nested_is_ept && mtrr_has(msr))
 		mtrr_written(vcpu);
 	return VERDICT_DONE;

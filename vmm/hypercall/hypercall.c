@@ -49,8 +49,7 @@ static int64_t call_info(struct vcpu *vcpu)
 	info.abi_version = HADAL_ABI_VERSION;
 	info.vendor = vendor->id;
 	info.cpu_count = machine.cpu_count;
-	for (uint32_t i = 0; i < machine.cpu_count; i++)
-		info.cpu_running += vcpu_at(i)->running;
+	info.cpu_running = request_running();
 	info.image_bytes = image_end - image_start;
 	info.pool_pages = machine.pool_pages;
 	info.pool_free = machine.pool.free_pages;

@@ -8,6 +8,7 @@
 #include "extension/handlers.h"
 #include "leave/leave.h"
 #include "leave/stop.h"
+#include "paging/memory.h"
 #include "vcpu/vendor.h"
 #include "x86/apic.h"
 #include "x86/cpu.h"
@@ -64,6 +65,7 @@ int start_cpu(struct vcpu *vcpu)
 		return -EIO;
 	}
 	vcpu->apic_id = apic_id();
+	memory_map_apic(vcpu);
 	vcpu->kick_sent = false;
 	vcpu->kick_repeated = false;
 	vcpu->late_kick_until = 0;

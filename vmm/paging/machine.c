@@ -3,7 +3,6 @@
 #include "base/layout.h"
 #include "base/log.h"
 #include "paging/memory.h"
-#include "x86/apic.h"
 #include "x86/cpu.h"
 
 extern char image_start[], image_text_end[], image_rodata_end[], image_end[];
@@ -269,15 +268,11 @@ int memory_remove_ram(uint64_t start, uint64_t end)
 
 static int map_direct(void)
 {
-	uint64_t apic = apic_base();
 	int err = 0;
 
 	for (uint32_t i = 0; !err && i < machine.ram->count; i++)
 		err = map_ram(machine.ram->range[i].start, machine.ram->range[i].end);
 	machine.mapped = *machine.ram;
-	if (!err && !memory_is_ram(apic))
-		err = pt_map(&machine.host, HADAL_DIRECT_BASE + apic, apic, PAGE_BYTES,
-			     PT_READ | PT_WRITE | PT_TYPE(MEMORY_UC));
 	return err;
 }
 

@@ -188,16 +188,26 @@ static void copy_sized(volatile uint8_t *to, const volatile uint8_t *from, size_
 	}
 }
 
-/* Maps the page in this CPU's window; where the byte is there, or NULL. */
-static uint8_t *open_window(struct vcpu *vcpu, uint64_t hpa, enum memory_type type)
+/* Maps a page at an offset of this CPU's memory, whose tables are there; where the byte is then. */
+static uint8_t *map_here(struct vcpu *vcpu, uint64_t offset, uint64_t hpa, enum memory_type type)
 {
-	uint64_t window = (uint64_t)vcpu - PERCPU_VCPU + PERCPU_WINDOW;
+	uint64_t at = (uint64_t)vcpu - PERCPU_VCPU + offset;
 
-	if (pt_set_page(&machine.host, window, hpa & ~(PAGE_BYTES - 1),
+	if (pt_set_page(&machine.host, at, hpa & ~(PAGE_BYTES - 1),
 			PT_READ | PT_WRITE | PT_PINNED | PT_TYPE(type)))
 		return NULL;
-	invlpg(window);
-	return (uint8_t *)(window | (hpa & (PAGE_BYTES - 1)));
+	invlpg(at);
+	return (uint8_t *)(at | (hpa & (PAGE_BYTES - 1)));
+}
+
+static uint8_t *open_window(struct vcpu *vcpu, uint64_t hpa, enum memory_type type)
+{
+	return map_here(vcpu, PERCPU_WINDOW, hpa, type);
+}
+
+void memory_map_apic(struct vcpu *vcpu)
+{
+	map_here(vcpu, PERCPU_APIC, rdmsr(MSR_APIC_BASE) & APIC_BASE_ADDRESS, MEMORY_UC);
 }
 
 /* Cached as far as the MTRRs allow, as the guest has it. */

@@ -108,6 +108,8 @@ size_t memory_read_guest_root(uint64_t gva, uint64_t cr3, uint64_t cr4, void *to
  * the physical addresses.
  */
 void *memory_anywhere(struct vcpu *vcpu, uint64_t gpa);
+/* This CPU's local APIC is where its MSR_APIC_BASE says, now and when the guest has moved it. */
+void memory_map_apic(struct vcpu *vcpu);
 /* Copy between a page that is not RAM, mapped uncached for the purpose, and a buffer within one
  * page. */
 int memory_copy_device(struct vcpu *vcpu, uint64_t hpa, void *buffer, size_t bytes, bool write);

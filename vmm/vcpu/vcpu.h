@@ -119,17 +119,27 @@ struct vcpu {
 	uint64_t rflags;
 	uint64_t arch_data[16]; /* the vendor's own small state */
 	uint32_t index;
+	/* A cache line that others write. */
 	union {
 		struct {
 			uint32_t requests;  /* REQUEST_*, set by others with atomic operations */
 			uint32_t host_nmis; /* counted by the NMI handler while the image ran */
 		};
 		uint64_t attention; /* not 0: call vcpu_attend() before entering */
-	};
-	bool kick_sent;           /* an NMI on its way to this vCPU is a kick */
-	bool kick_repeated;       /* and it was sent twice */
-	uint64_t late_kick_until; /* by the TSC: until then an NMI may be the second one; 0: none is
-				   */
+	} __attribute__((aligned(64)));
+	bool kick_sent;       /* an NMI on its way to this vCPU is a kick */
+	bool kick_repeated;   /* and it was sent twice */
+	uint64_t pause_ticks; /* for how long it is to pause; 0: not */
+	/* A cache line that others wait for changes of, or read. */
+	struct answer flushed __attribute__((aligned(64))); /* of its nested translations */
+	struct answer followed;                             /* what is to be intercepted */
+	bool running;                                       /* takes requests */
+	bool paused; /* it has come to a halt, and answers requests there */
+	uint32_t apic_id;
+	/*
+	 * What is its own. By the TSC: until then an NMI may be the second one; 0: none is.
+	 */
+	uint64_t late_kick_until __attribute__((aligned(64)));
 	struct exit exit;
 	struct event inject;
 	struct event held; /* an interrupt that an exception went before; info 0: none */
@@ -140,7 +150,6 @@ struct vcpu {
 		};
 		uint16_t events_pending;
 	};
-	bool running;     /* takes requests */
 	bool virtualized; /* vendor->start() has succeeded */
 	uint8_t phase;    /* enum vcpu_phase */
 	bool attending;   /* the exit has been handled; what others want is not its matter */
@@ -150,14 +159,9 @@ struct vcpu {
 	} debug;
 	bool stepping;       /* over one instruction, with other flags than the guest's own */
 	uint64_t step_flags; /* the guest's RFLAGS then */
-	uint32_t apic_id;
-	struct answer flushed;            /* of its nested translations */
-	struct answer followed;           /* what is to be intercepted */
-	bool serves_clients;              /* what clients need is intercepted */
+	bool serves_clients; /* what clients need is intercepted */
 	struct walk_cache fetch_cache[2]; /* of code in the lower and the upper half */
 	struct walk_cache client_cache;   /* of what a client asks; its host address is the GPA's */
-	uint64_t pause_ticks;             /* for how long it is to pause; 0: not */
-	bool paused;                      /* it has come to a halt, and answers requests there */
 	bool for_good;                    /* it leaves, and what is kept of its guest is wiped */
 	struct register_undo undo;        /* should the processor refuse what was set */
 	struct lock *awaited;             /* a lock that it spins for */

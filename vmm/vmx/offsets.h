@@ -3,7 +3,7 @@
 #ifndef HADAL_VMX_OFFSETS_H
 #define HADAL_VMX_OFFSETS_H
 
-#define VCPU_ATTENTION  280
+#define VCPU_ATTENTION  320
 #define VCPU_UNUSED_RSP 32
 
 #endif

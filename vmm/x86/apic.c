@@ -1,22 +1,18 @@
 // SPDX-License-Identifier: MIT
 /* The local APIC: who this CPU is, and an NMI to another one. */
-#include <hadal/boot.h>
+#include "base/layout.h"
+#include "base/percpu.h"
 #include "x86/apic.h"
 #include "x86/cpu.h"
 
 #define APIC_BASE_X2      (1ull << 10)
-#define APIC_BASE_ADDRESS 0x000ffffffffff000ull
 #define LVT_COUNTERS      0x340
 #define ICR_LOW           0x300
 #define ICR_HIGH          0x310
 #define ICR_PENDING       (1u << 12)
+#define ICR_LOGICAL       (1u << 11)
 #define ICR_NMI           0x4400u /* level assert, delivery mode NMI */
 #define PENDING_SPINS     100000
-
-uint64_t apic_base(void)
-{
-	return rdmsr(MSR_APIC_BASE) & APIC_BASE_ADDRESS;
-}
 
 uint32_t apic_id(void)
 {
@@ -25,32 +21,61 @@ uint32_t apic_id(void)
 	return cpuid(1, 0).ebx >> 24;
 }
 
+/* Where memory_map_apic() has them. */
 static volatile uint32_t *apic_register(unsigned offset)
 {
-	return (volatile uint32_t *)(HADAL_DIRECT_BASE + apic_base() + offset);
+	return (volatile uint32_t *)(LAYOUT_PERCPU_BASE +
+				     ((uint64_t)percpu_index() << PERCPU_SHIFT) + PERCPU_APIC +
+				     offset);
 }
 
-static void wait_idle(void)
+static void wait_idle(const volatile uint32_t *low)
 {
-	for (int i = 0; i < PENDING_SPINS && (*apic_register(ICR_LOW) & ICR_PENDING); i++)
+	for (int i = 0; i < PENDING_SPINS && (*low & ICR_PENDING); i++)
 		cpu_pause();
+}
+
+static void send_by_memory(uint32_t id)
+{
+	volatile uint32_t *low = apic_register(ICR_LOW), *high = apic_register(ICR_HIGH);
+	uint32_t kept;
+
+	/* The guest may be between its two writes of an IPI of its own: put its high half back. */
+	wait_idle(low);
+	kept = *high;
+	*high = id << 24;
+	*low = ICR_NMI;
+	wait_idle(low);
+	*high = kept;
 }
 
 void apic_send_nmi(uint32_t id)
 {
-	uint32_t high;
-
-	if (rdmsr(MSR_APIC_BASE) & APIC_BASE_X2) {
+	if (rdmsr(MSR_APIC_BASE) & APIC_BASE_X2)
 		wrmsr(MSR_X2APIC_ICR, (uint64_t)id << 32 | ICR_NMI);
+	else
+		send_by_memory(id);
+}
+
+/* Logical IDs are made of the CPU's own (SDM vol. 3, 11.12.10.2). */
+void apic_group_flush(struct apic_group *group)
+{
+	uint32_t logical = group->cluster << 16 | group->members;
+
+	wrmsr(MSR_X2APIC_ICR, (uint64_t)logical << 32 | ICR_NMI | ICR_LOGICAL);
+	group->members = 0;
+}
+
+void apic_group_add(struct apic_group *group, uint32_t id)
+{
+	if (!(rdmsr(MSR_APIC_BASE) & APIC_BASE_X2)) {
+		send_by_memory(id);
 		return;
 	}
-	/* The guest may be between its two writes of an IPI of its own: put its high half back. */
-	wait_idle();
-	high = *apic_register(ICR_HIGH);
-	*apic_register(ICR_HIGH) = id << 24;
-	*apic_register(ICR_LOW) = ICR_NMI;
-	wait_idle();
-	*apic_register(ICR_HIGH) = high;
+	if (group->cluster != id >> 4)
+		apic_group_send(group);
+	group->cluster = id >> 4;
+	group->members |= 1u << (id & 15);
 }
 
 uint32_t apic_lvt_counters(void)

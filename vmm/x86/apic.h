@@ -5,11 +5,27 @@
 
 #include <stdint.h>
 
-/* Physical address of the memory-mapped registers. */
-uint64_t apic_base(void);
+/* Physical address of the memory-mapped registers, in a value of MSR_APIC_BASE. */
+#define APIC_BASE_ADDRESS 0x000ffffffffff000ull
 /* This CPU's APIC ID. */
 uint32_t apic_id(void);
 void apic_send_nmi(uint32_t id);
+
+/* CPUs that one write sends an NMI to: with x2APIC those of a cluster, which share ID / 16. */
+struct apic_group {
+	uint32_t cluster;
+	uint32_t members; /* bit n: ID % 16 = n */
+};
+
+/* Add a CPU; those of another cluster than before get theirs now, as does each without x2APIC. */
+void apic_group_add(struct apic_group *group, uint32_t id);
+/* All that have not got theirs do; in apic_group_send() when there may be none. */
+void apic_group_flush(struct apic_group *group);
+static inline void apic_group_send(struct apic_group *group)
+{
+	if (group->members)
+		apic_group_flush(group);
+}
 /* The local vector table's entry for performance counters. */
 uint32_t apic_lvt_counters(void);
 

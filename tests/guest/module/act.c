@@ -2,6 +2,9 @@
 /* Single instructions of ring 0 that events are made of, as often as asked for. */
 #include <linux/errno.h>
 #include <linux/types.h>
+#include <asm/msr.h>
+#include <asm/processor.h>
+#include <hadal/abi.h>
 
 #include "act.h"
 #include "hadal_test.h"
@@ -49,7 +52,7 @@ static void change_cr4(struct hadal_test_act *request)
 		     : "memory");
 }
 
-static void load_cr3(struct hadal_test_act *request)
+static void reload_cr3(struct hadal_test_act *request)
 {
 	u64 value;
 
@@ -114,12 +117,32 @@ static void load_table(struct hadal_test_act *request)
 	}
 }
 
+static void move_apic(struct hadal_test_act *request)
+{
+	struct hadal_test_registers registers = {.rax = HADAL_CALL_BASE + HADAL_CALL_REGS,
+						 .rdi = 1,
+						 .rsi = request->value,
+						 .rdx = 4096};
+	u64 before;
+
+	rdmsrl(MSR_IA32_APICBASE, before);
+	request->value = -EIO;
+	if (wrmsrl_safe(MSR_IA32_APICBASE, (before & 0xfff) | request->number))
+		return;
+	if (boot_cpu_data.x86_vendor == X86_VENDOR_INTEL)
+		execute_vmcall(&registers);
+	else
+		execute_vmmcall(&registers);
+	wrmsrl(MSR_IA32_APICBASE, before);
+	request->value = registers.rax;
+}
+
 static void (*const actions[])(struct hadal_test_act *request) = {
 	[HADAL_TEST_RDMSR] = read_msr,        [HADAL_TEST_WRMSR] = write_msr,
 	[HADAL_TEST_CR0] = change_cr0,        [HADAL_TEST_CR4] = change_cr4,
-	[HADAL_TEST_CR3] = load_cr3,          [HADAL_TEST_IN] = port_in,
+	[HADAL_TEST_CR3] = reload_cr3,          [HADAL_TEST_IN] = port_in,
 	[HADAL_TEST_OUT] = port_out,          [HADAL_TEST_STORE_TABLE] = store_table,
-	[HADAL_TEST_LOAD_TABLE] = load_table,
+	[HADAL_TEST_LOAD_TABLE] = load_table, [HADAL_TEST_MOVE_APIC] = move_apic,
 };
 
 int test_act(struct hadal_test_act *request)

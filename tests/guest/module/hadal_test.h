@@ -59,6 +59,12 @@ enum hadal_test_action {
 	HADAL_TEST_OUT,
 	HADAL_TEST_STORE_TABLE, /* number: enum hadal_descriptor */
 	HADAL_TEST_LOAD_TABLE,  /* the same value again */
+	/*
+	 * The local APIC is moved to the physical page `number`, where the hypercall
+	 * HADAL_CALL_REGS is made for CPU 1 with a page at `value`, and comes back. value: its
+	 * result; -EIO: it did not move.
+	 */
+	HADAL_TEST_MOVE_APIC,
 };
 struct hadal_test_act {
 	uint32_t action; /* enum hadal_test_action */

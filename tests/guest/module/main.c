@@ -14,9 +14,6 @@
 #include "hadal_test.h"
 #include "storm.h"
 
-asmlinkage bool execute_vmcall(struct hadal_test_registers *registers);
-asmlinkage bool execute_vmmcall(struct hadal_test_registers *registers);
-
 static struct file *storm_file; /* whose end is that of the storm */
 
 static int test_open(struct inode *inode, struct file *file)
