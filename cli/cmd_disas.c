@@ -38,59 +38,30 @@ struct listing {
 	struct cli_printer printer;
 };
 
-/* Where the symbol after an address begins. */
-static uint64_t next_symbol(struct hadal_kallsyms *symbols, uint64_t address)
-{
-	ssize_t index = hadal_kallsyms_nearest(symbols, address);
-	struct hadal_symbol symbol;
-
-	if (index < 0)
-		return address;
-	while (!hadal_kallsyms_get(symbols, index, &symbol) && symbol.address <= address)
-		index++;
-	return symbol.address;
-}
-
-/* The address of the first symbol with a name, 0 without one, and how many there are. */
-static uint64_t first_symbol(struct hadal_kallsyms *symbols, const char *name, size_t *count)
-{
-	struct hadal_symbol symbol;
-	uint64_t address = 0;
-
-	*count = 0;
-	for (size_t i = 0; !hadal_kallsyms_get(symbols, i, &symbol); i++)
-		if (!strcmp(symbol.name, name) && !(*count)++)
-			address = symbol.address;
-	return address;
-}
-
 static int find_symbol(struct listing *listing, const char *text, struct hadal_error *error)
 {
-	char name[HADAL_SYMBOL_NAME_MAX + 32];
-	struct hadal_kernel *kernel = listing->source->kernel.kernel;
-	struct hadal_kallsyms *symbols = hadal_kernel_symbols(kernel, error);
+	char name[HADAL_SYMBOL_NAME_MAX + HADAL_MODULE_NAME_MAX + 32];
+	struct hadal_symbol_place place;
 	char *plus;
 	uint64_t offset = 0;
 	size_t count;
 
-	if (!symbols)
-		return -ENOENT;
 	snprintf(name, sizeof(name), "%s", text);
 	plus = strchr(name, '+');
 	if (plus && parse_number(plus + 1, &offset))
 		return hadal_fail(error, EINVAL, "The offset in '%s' is no number", name);
 	if (plus)
 		*plus = '\0';
-	listing->address = first_symbol(symbols, name, &count);
-	if (!count)
+	if (!hadal_symbol_find(listing->symbolizer, name, &place, &count))
 		return hadal_fail(error, ENOENT, "This kernel has no symbol %s", name);
 	if (count > 1)
 		fprintf(stderr,
 			"hadal: several symbols are called %s; this is the first, 'hadal symbols "
 			"%s' lists them\n",
 			name, name);
+	listing->address = place.symbol.address;
 	if (!plus)
-		listing->end = next_symbol(symbols, listing->address);
+		listing->end = hadal_symbol_end(listing->symbolizer, &place);
 	if (listing->end - listing->address > FUNCTION_MAX)
 		listing->end = listing->address + FUNCTION_MAX;
 	listing->address += offset;
@@ -247,13 +218,7 @@ static int print_listing(struct listing *listing, struct hadal_error *error)
 static int print_with(struct listing *listing, struct hadal_error *error)
 {
 	const struct options *options = listing->options;
-	struct cli_target *target = listing->source;
 
-	if (options->where.space == CLI_SPACE_KERNEL) {
-		listing->symbolizer = hadal_symbolizer_new(target->kernel.kernel, error);
-		if (!listing->symbolizer)
-			return -ENOENT;
-	}
 	listing->disassembler = hadal_disassembler_new(
 		options->syntax ? HADAL_SYNTAX_INTEL : HADAL_SYNTAX_ATT, error);
 	if (!listing->disassembler)
@@ -268,7 +233,12 @@ static int disassemble(struct cli_target *target, void *data, struct hadal_error
 	struct listing listing = {.options = options, .source = target};
 	int result;
 
-	if (options->where.space == CLI_SPACE_KERNEL && cli_address_is_symbol(options->address))
+	if (options->where.space == CLI_SPACE_KERNEL) {
+		listing.symbolizer = hadal_symbolizer_new(target->kernel.kernel, error);
+		if (!listing.symbolizer)
+			return -ENOENT;
+	}
+	if (listing.symbolizer && cli_address_is_symbol(options->address))
 		result = find_symbol(&listing, options->address, error);
 	else
 		result = cli_address(target, &options->where, options->address, &listing.address,
@@ -307,7 +277,8 @@ const struct cli_command command_disas = {
 	.summary = "disassemble the kernel's or a process's text",
 	.about = "Disassemble text as it is in memory, with what the kernel has patched in it "
 		 "while running.",
-	.more = "ADDRESS is a symbol of the kernel, symbol+offset or an address. Prints COUNT "
+	.more = "ADDRESS is a symbol of the kernel or of a module, MODULE:SYMBOL, symbol+offset or "
+		"an address. Prints COUNT "
 		"instructions; without it all of a function whose name ADDRESS is, else 16.\n"
 		"  hadal disas schedule\n"
 		"  hadal disas do_syscall_64+0x20 5\n"

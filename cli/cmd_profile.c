@@ -13,6 +13,7 @@ struct options {
 	struct cli_where where;
 	const char *path;
 	int kind;             /* enum kind */
+	bool modules;         /* ISF */
 	const char *domain;   /* LIBVMI */
 	const char *map_path; /* LIBVMI; NULL: none */
 };
@@ -40,6 +41,8 @@ static const char *check(void *data)
 {
 	const struct options *options = data;
 
+	if (options->modules && options->kind != ISF)
+		return "--modules goes with ISF only";
 	return options->map_path && options->kind != LIBVMI ? "--sysmap goes with --libvmi" : NULL;
 }
 
@@ -52,7 +55,7 @@ static int write_profile(const struct options *options, struct hadal_kernel *ker
 	case LIBVMI:
 		return hadal_profile_libvmi(kernel, options->domain, options->map_path, out, error);
 	default:
-		return hadal_profile_isf(kernel, out, error);
+		return hadal_profile_isf(kernel, options->modules, out, error);
 	}
 }
 
@@ -84,6 +87,10 @@ static int run(void *data)
 
 static const struct cli_option options_table[] = {
 	CLI_OPTION_TEXT('o', "output", "FILE", "Write to FILE instead of standard output", path),
+	CLI_OPTION_FLAG(0, "modules",
+			"Also types and symbols of the modules that are loaded: the profile then "
+			"fits no other boot",
+			modules),
 	CLI_OPTION_CHOICE(0, "system-map", "Symbols as in a System.map", kind, SYSTEM_MAP),
 	CLI_OPTION_SET_MAYBE(0, "libvmi", "DOMAIN",
 			     "An entry of libvmi.conf for DOMAIN (default: hadal)", set_domain),

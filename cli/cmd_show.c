@@ -68,7 +68,7 @@ static int show_text(struct hadal_kernel *kernel, struct hadal_symbolizer *symbo
 		     const char *expression, const struct hadal_value *value, const char *type,
 		     const struct options *options, struct hadal_error *error)
 {
-	const struct hadal_types *types = hadal_kernel_types(kernel, error);
+	const struct hadal_types *types = value->types;
 	char safe[4 * HADAL_DECLARATION_MAX];
 	struct hadal_value_type target;
 	bool pointer = value->type.pointers || (hadal_scalar_bytes(types, value) &&
@@ -90,7 +90,7 @@ static int show(struct hadal_kernel *kernel, struct hadal_symbolizer *symbolizer
 {
 	char type[HADAL_DECLARATION_MAX];
 	struct hadal_value value;
-	int result = hadal_value_evaluate(kernel, expression, &value, error);
+	int result = hadal_value_evaluate(kernel, symbolizer, expression, &value, error);
 
 	if (result)
 		return result;
@@ -98,7 +98,7 @@ static int show(struct hadal_kernel *kernel, struct hadal_symbolizer *symbolizer
 		hadal_value_untyped(&value, error);
 		return -EINVAL;
 	}
-	hadal_value_declare(hadal_kernel_types(kernel, error), &value.type, type);
+	hadal_value_declare(value.types, &value.type, type);
 	return (options->where.json ? show_json : show_text)(kernel, symbolizer, expression, &value,
 							     type, options, error);
 }
@@ -166,7 +166,8 @@ const struct cli_command command_show = {
 		"\n"
 		"The kernel tells the types of per-CPU variables and of functions; Hadal "
 		"knows those of some others, such as init_task. A symbol of an unknown type "
-		"must be cast.",
+		"must be cast. A name that is not the kernel's may be a module's; where several "
+		"have it, MODULE:NAME says which, as in struct fuse:fuse_conn.",
 	.options = options_table,
 	.arguments = arguments,
 	.records = &kind,

@@ -11,7 +11,7 @@
 
 static int write_isf(const struct mount_files *files, FILE *out, struct hadal_error *error)
 {
-	return hadal_profile_isf(files->source.kernel, out, error);
+	return hadal_profile_isf(files->source.kernel, false, out, error);
 }
 
 static int write_system_map(const struct mount_files *files, FILE *out, struct hadal_error *error)

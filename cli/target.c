@@ -2,6 +2,8 @@
 /* Opens the memory that a command line names, and reads addresses as users write them. */
 #include "target.h"
 
+#include "system/symbolize.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -164,16 +166,26 @@ void cli_address_space(struct cli_where *where, const char *text, enum cli_space
 	where->space = parse_number(text, &value) || value >> 63 ? CLI_SPACE_KERNEL : otherwise;
 }
 
+/* Of the kernel, which is found fast, or of a module. */
 static int symbol_address(struct hadal_kernel *kernel, const char *name, uint64_t *address,
 			  struct hadal_error *error)
 {
 	struct hadal_lookup found = {.name = name};
-	int result = hadal_kernel_lookup(kernel, &found, 1, NULL);
+	struct hadal_symbol_place place = {.symbol.address = 0};
+	struct hadal_symbolizer *symbolizer;
+	bool in_module;
 
-	if (result)
-		return hadal_fail(error, ENOENT, "This kernel has no symbol %s", name);
-	*address = found.address;
-	return 0;
+	if (!hadal_kernel_lookup(kernel, &found, 1, NULL)) {
+		*address = found.address;
+		return 0;
+	}
+	symbolizer = hadal_symbolizer_new(kernel, error);
+	if (!symbolizer)
+		return -ENOENT;
+	in_module = hadal_symbol_find(symbolizer, name, &place, NULL);
+	hadal_symbolizer_free(symbolizer);
+	*address = place.symbol.address;
+	return in_module ? 0 : hadal_fail(error, ENOENT, "This kernel has no symbol %s", name);
 }
 
 int cli_address(struct cli_target *target, const struct cli_where *where, const char *text,

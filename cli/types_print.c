@@ -53,6 +53,15 @@ static int print_indented(unsigned depth, const char *text, const char *after)
 	return 8 * depth + printf("%s%s", copy, after);
 }
 
+/* The module's name, if the type is one's. */
+static void print_module(const struct types_printer *printer, const char *before, const char *after)
+{
+	if (!printer->module)
+		return;
+	fputs(before, stdout);
+	print_indented(0, printer->module, after);
+}
+
 static void print_where(int column, const struct hadal_field *where)
 {
 	printf("%*s/* %5" PRIu32, column < COLUMN ? COLUMN - column : 1, "", where->offset);
@@ -258,6 +267,7 @@ struct row {
 	uint32_t id;
 	bool whole; /* all that is known of it, not a line of a list */
 	const char *kind, *name;
+	const char *module; /* NULL: the kernel's own */
 	uint64_t size;
 	const char *type;                     /* NULL: it is a structure, an enum or an integer */
 	struct json_object *members, *values; /* NULL: has none */
@@ -281,12 +291,15 @@ static void print_row(const void *record, void *ctx)
 	const struct row *row = record;
 
 	if (row->whole) {
+		print_module(printer, "/* ", " */\n");
 		print_text(printer, btf__type_by_id(hadal_types_btf(printer->types), row->id),
 			   row->id);
 		return;
 	}
 	printf("%-8s %8" PRIu64 " ", row->kind, row->size);
-	print_indented(0, row->name, "\n");
+	print_indented(0, row->name, "");
+	print_module(printer, "\t[", "]");
+	putchar('\n');
 }
 
 #define AT(member) offsetof(struct row, member), NULL, NULL
@@ -295,6 +308,7 @@ static const struct cli_column columns[] = {
 	{"kind", "KIND", -8, CLI_COLUMN_STRING, AT(kind),
 	 "`struct`, `union`, `enum`, `typedef`, `function`, `variable` or `integer`"},
 	{"name", "NAME", -32, CLI_COLUMN_STRING, AT(name), "its name"},
+	{"module", NULL, 16, CLI_COLUMN_STRING, AT(module), "of a module's: which"},
 	{"size", "SIZE", 8, CLI_COLUMN_U64, AT(size), "bytes; 0: has none"},
 	{"type", NULL, 0, CLI_COLUMN_STRING, AT(type),
 	 "of one asked for by its name: what a typedef, function or variable is, in C"},
@@ -340,6 +354,7 @@ static void print_type(struct types_printer *printer, uint32_t id, bool whole)
 		.whole = whole,
 		.kind = types_kind(type),
 		.name = hadal_types_string(printer->types, type->name_off),
+		.module = printer->module,
 		.size = hadal_types_bytes(printer->types, id),
 	};
 

@@ -8,7 +8,8 @@
 
 struct types_printer {
 	const struct hadal_types *types;
-	bool expand; /* the members of all structures that are members */
+	const char *module; /* whose types these are; NULL: the kernel's own */
+	bool expand;        /* the members of all structures that are members */
 	struct cli_printer records;
 };
 

@@ -4,7 +4,8 @@
 
 #include "kernel/kernel.h"
 
-/* Given a CPU's number and the address of a task_struct. Returns 0, or another value to end the walk. */
+/* Given a CPU's number and the address of a task_struct. Returns 0, or another value to end the
+ * walk. */
 typedef int (*hadal_running_visit)(void *ctx, uint32_t cpu, uint64_t task);
 
 /*

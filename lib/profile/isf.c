@@ -12,16 +12,24 @@
 
 #include "profile/profile.h"
 #include "profile/symbols.h"
+#include "system/module_symbols.h"
+#include "system/module_types.h"
 #include "types/variables.h"
 
 /* Longest chain of pointers, arrays and typedefs; real ones have less than 10. */
 #define MAX_DEPTH  32
 #define BANNER_MAX 1024
+/* Of a name that is made from a number. */
+#define NAME_BYTES (HADAL_MODULE_NAME_MAX + 24)
 
 struct writer {
 	FILE *out;
+	const struct hadal_types *kernel_types;
+	const struct hadal_module_types *modules; /* NULL: only the kernel's own are written */
+	/* Those that are written at the time: the kernel's or a module's own, from an id on. */
 	const struct hadal_types *types;
 	const struct btf *btf;
+	const char *module; /* NULL: the kernel */
 	const struct hadal_kernel_info *info;
 	void *seen; /* names written in this section (tsearch) */
 	bool failed;
@@ -89,13 +97,16 @@ static const char *string_at(const struct writer *writer, uint32_t offset)
 }
 
 /* Without a name a type gets one from its number. */
-static const char *type_name(const struct writer *writer, uint32_t id, char buffer[24])
+static const char *type_name(const struct writer *writer, uint32_t id, char buffer[NAME_BYTES])
 {
 	const struct btf_type *type = btf__type_by_id(writer->btf, id);
 
 	if (type && type->name_off)
 		return string_at(writer, type->name_off);
-	snprintf(buffer, 24, "unnamed_%08" PRIx32, id);
+	if (id >= hadal_types_first(writer->types) && writer->module)
+		snprintf(buffer, NAME_BYTES, "unnamed_%s_%08" PRIx32, writer->module, id);
+	else
+		snprintf(buffer, NAME_BYTES, "unnamed_%08" PRIx32, id);
 	return buffer;
 }
 
@@ -131,7 +142,7 @@ static void write_named(struct writer *writer, const char *kind, const char *nam
 static void write_type(struct writer *writer, uint32_t id, int depth)
 {
 	const struct btf_type *type = depth < MAX_DEPTH ? strip(writer, &id) : NULL;
-	char name[24];
+	char name[NAME_BYTES];
 
 	switch (type ? btf_kind(type) : BTF_KIND_UNKN) {
 	case BTF_KIND_INT:
@@ -200,15 +211,33 @@ static const char *enum_base(uint32_t size, bool is_signed)
 	}
 }
 
-static void write_bases(struct writer *writer)
+static void use_types(struct writer *writer, const struct hadal_types *types, const char *module)
+{
+	writer->types = types;
+	writer->btf = hadal_types_btf(types);
+	writer->module = module;
+}
+
+/* Lets a section write its part of the kernel's types, and of those that modules add. */
+static void for_all_types(struct writer *writer, void (*write)(struct writer *writer))
+{
+	use_types(writer, writer->kernel_types, NULL);
+	write(writer);
+	for (size_t i = 0; writer->modules && i < writer->modules->count; i++) {
+		const struct hadal_module_type_set *set = &writer->modules->items[i];
+
+		use_types(writer, set->types, set->name);
+		write(writer);
+	}
+	use_types(writer, writer->kernel_types, NULL);
+}
+
+static void write_integers(struct writer *writer)
 {
 	uint32_t count = btf__type_cnt(writer->btf);
-	char name[24];
+	char name[NAME_BYTES];
 
-	begin_section(writer, "base_types");
-	write_base(writer, "void", 0, false, "void");
-	write_base(writer, "pointer", 8, false, "int");
-	for (uint32_t id = 1; id < count; id++) {
+	for (uint32_t id = hadal_types_first(writer->types); id < count; id++) {
 		const struct btf_type *type = btf__type_by_id(writer->btf, id);
 
 		if (btf_is_int(type))
@@ -220,6 +249,14 @@ static void write_bases(struct writer *writer)
 		else if (btf_is_float(type))
 			write_base(writer, type_name(writer, id, name), type->size, true, "float");
 	}
+}
+
+static void write_bases(struct writer *writer)
+{
+	begin_section(writer, "base_types");
+	write_base(writer, "void", 0, false, "void");
+	write_base(writer, "pointer", 8, false, "int");
+	for_all_types(writer, write_integers);
 	for (uint32_t size = 1; size <= 8; size *= 2) {
 		write_base(writer, enum_base(size, true), size, true, size > 1 ? "int" : "char");
 		write_base(writer, enum_base(size, false), size, false, size > 1 ? "int" : "char");
@@ -251,10 +288,9 @@ static void write_enumerators(struct writer *writer, const struct btf_type *type
 static void write_enums(struct writer *writer)
 {
 	uint32_t count = btf__type_cnt(writer->btf);
-	char name[24];
+	char name[NAME_BYTES];
 
-	begin_section(writer, "enums");
-	for (uint32_t id = 1; id < count; id++) {
+	for (uint32_t id = hadal_types_first(writer->types); id < count; id++) {
 		const struct btf_type *type = btf__type_by_id(writer->btf, id);
 
 		if (!btf_is_any_enum(type) || !is_new(writer, type_name(writer, id, name)))
@@ -265,7 +301,6 @@ static void write_enums(struct writer *writer)
 		write_enumerators(writer, type);
 		fputs("}}", writer->out);
 	}
-	end_section(writer);
 }
 
 /* A bit-field lies in a unit of its type's size, or from a byte on when it crosses such units. */
@@ -309,10 +344,9 @@ static void write_member(struct writer *writer, const struct btf_type *type, uin
 static void write_structures(struct writer *writer)
 {
 	uint32_t count = btf__type_cnt(writer->btf);
-	char name[24];
+	char name[NAME_BYTES];
 
-	begin_section(writer, "user_types");
-	for (uint32_t id = 1; id < count; id++) {
+	for (uint32_t id = hadal_types_first(writer->types); id < count; id++) {
 		const struct btf_type *type = btf__type_by_id(writer->btf, id);
 
 		if (!btf_is_composite(type) || !is_new(writer, type_name(writer, id, name)))
@@ -324,7 +358,6 @@ static void write_structures(struct writer *writer)
 			write_member(writer, type, i);
 		fputs("}}", writer->out);
 	}
-	end_section(writer);
 }
 
 static void write_base64(struct writer *writer, const uint8_t *bytes, size_t len)
@@ -373,8 +406,25 @@ static void write_variable_type(struct writer *writer, const char *name)
 	fputs(pointer ? "}" : "", writer->out);
 }
 
+static void write_module_symbols(struct writer *writer, struct hadal_kernel *kernel,
+				 const struct hadal_module *module)
+{
+	struct hadal_module_symbols symbols;
+
+	/* What cannot be read is missing; the caller has said that it may be. */
+	hadal_module_symbols(kernel, module, &symbols, NULL);
+	for (size_t i = 0; i < symbols.count; i++) {
+		if (!is_new(writer, symbols.items[i].name))
+			continue;
+		begin_member(writer, symbols.items[i].name);
+		fprintf(writer->out, "{\"address\": %" PRIu64 "}",
+			linked_address(writer->info, symbols.items[i].address));
+	}
+	hadal_module_symbols_free(&symbols);
+}
+
 static void write_symbols(struct writer *writer, struct hadal_kernel *kernel,
-			  struct hadal_kallsyms *symbols)
+			  struct hadal_kallsyms *symbols, const struct hadal_module_list *modules)
 {
 	struct hadal_symbol symbol;
 
@@ -391,27 +441,56 @@ static void write_symbols(struct writer *writer, struct hadal_kernel *kernel,
 			write_variable_type(writer, symbol.name);
 		fputc('}', writer->out);
 	}
+	for (size_t i = 0; modules && i < modules->count; i++)
+		write_module_symbols(writer, kernel, &modules->items[i]);
 	end_section(writer);
 }
 
-int hadal_profile_isf(struct hadal_kernel *kernel, FILE *out, struct hadal_error *error)
+static void write_section(struct writer *writer, const char *name,
+			  void (*write)(struct writer *writer))
 {
-	struct hadal_kallsyms *symbols = hadal_kernel_symbols(kernel, error);
-	const struct hadal_types *types = hadal_kernel_types(kernel, error);
-	struct writer writer = {.out = out, .info = hadal_kernel_info(kernel)};
+	begin_section(writer, name);
+	for_all_types(writer, write);
+	end_section(writer);
+}
 
-	if (!symbols || !types)
-		return -ENOENT;
-	writer.types = types;
-	writer.btf = hadal_types_btf(types);
+static void write_all(struct writer *writer, struct hadal_kernel *kernel,
+		      struct hadal_kallsyms *symbols, const struct hadal_module_list *modules)
+{
 	fputs("{\n\"metadata\": {\"format\": \"6.2.0\", \"producer\": {\"name\": \"hadal\", "
 	      "\"version\": \"0.1\"}, \"linux\": {\"symbols\": [{\"kind\": \"symtab\", \"name\": "
 	      "\"kallsyms in memory\"}]}}",
-	      out);
-	write_bases(&writer);
-	write_enums(&writer);
-	write_structures(&writer);
-	write_symbols(&writer, kernel, symbols);
-	fputs("\n}\n", out);
+	      writer->out);
+	write_bases(writer);
+	write_section(writer, "enums", write_enums);
+	write_section(writer, "user_types", write_structures);
+	write_symbols(writer, kernel, symbols, modules);
+	fputs("\n}\n", writer->out);
+}
+
+int hadal_profile_isf(struct hadal_kernel *kernel, bool with_modules, FILE *out,
+		      struct hadal_error *error)
+{
+	struct hadal_kallsyms *symbols = hadal_kernel_symbols(kernel, error);
+	struct hadal_module_types types = {0};
+	struct hadal_module_list modules = {0};
+	struct writer writer = {.out = out, .info = hadal_kernel_info(kernel)};
+	int result = 0;
+
+	writer.kernel_types = hadal_kernel_types(kernel, error);
+	if (!symbols || !writer.kernel_types)
+		return -ENOENT;
+	if (with_modules) {
+		result = hadal_modules(kernel, &modules, error);
+		if (!result)
+			result = hadal_module_types(kernel, &types, error);
+		writer.modules = &types;
+	}
+	if (!result)
+		write_all(&writer, kernel, symbols, with_modules ? &modules : NULL);
+	hadal_module_types_free(&types);
+	hadal_modules_free(&modules);
+	if (result)
+		return result;
 	return writer.failed ? hadal_fail(error, ENOMEM, "Out of memory") : 0;
 }

@@ -14,8 +14,13 @@
  * ferror().
  */
 
-/* Symbols and types as volatility3 reads them: ISF, schema 6.2. */
-int hadal_profile_isf(struct hadal_kernel *kernel, FILE *out, struct hadal_error *error);
+/*
+ * Symbols and types as volatility3 reads them: ISF, schema 6.2. with_modules: also those of the
+ * modules that are loaded now, but for names that the kernel or an earlier module has; it fails
+ * when the kernel keeps no types of modules.
+ */
+int hadal_profile_isf(struct hadal_kernel *kernel, bool with_modules, FILE *out,
+		      struct hadal_error *error);
 
 /* All symbols as in a System.map. */
 int hadal_profile_system_map(struct hadal_kernel *kernel, FILE *out, struct hadal_error *error);

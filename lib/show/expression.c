@@ -318,13 +318,14 @@ int expression_sum(struct expression *expression, struct hadal_value *value)
 	return error;
 }
 
-int hadal_value_evaluate(struct hadal_kernel *kernel, const char *text, struct hadal_value *value,
-			 struct hadal_error *error)
+int hadal_value_evaluate(struct hadal_kernel *kernel, struct hadal_symbolizer *symbolizer,
+			 const char *text, struct hadal_value *value, struct hadal_error *error)
 {
 	struct expression expression = {
 		.kernel = kernel,
 		.space = hadal_kernel_space(kernel),
 		.types = hadal_kernel_types(kernel, error),
+		.symbolizer = symbolizer,
 		.error = error,
 	};
 	int result;
@@ -336,5 +337,6 @@ int hadal_value_evaluate(struct hadal_kernel *kernel, const char *text, struct h
 	result = expression_sum(&expression, value);
 	if (!result && expression.token.kind != HADAL_TOKEN_END)
 		result = expression_wrong(&expression, "an operator or its end");
+	value->types = expression.types;
 	return result;
 }

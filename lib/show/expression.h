@@ -3,6 +3,7 @@
 #ifndef HADAL_LIB_SHOW_EXPRESSION_H
 #define HADAL_LIB_SHOW_EXPRESSION_H
 
+#include "system/symbolize.h"
 #include "types/variables.h"
 #include "show/lex.h"
 #include "show/value.h"
@@ -10,7 +11,11 @@
 struct expression {
 	struct hadal_kernel *kernel;
 	struct hadal_space *space;
+	struct hadal_symbolizer *symbolizer; /* NULL: modules are not looked at */
+	/* The kernel's, or from the first name of a module's on those of both. */
 	const struct hadal_types *types;
+	const char *module;         /* whose they are; NULL: the kernel's alone */
+	struct hadal_error problem; /* why a name was not found, if there is more to say */
 	struct hadal_error *error;
 	struct hadal_token token; /* the one that comes next */
 	unsigned depth;
@@ -37,8 +42,19 @@ int expression_enter_member(struct expression *expression, struct hadal_value *v
 int expression_sum(struct expression *expression, struct hadal_value *value);
 int expression_name(struct expression *expression, struct hadal_value *value);
 
+/*
+ * Finds a type of that kind (BTF_KIND_*): of the kernel, or else of modules, or that of
+ * MODULE:NAME. The types are then that module's too. Returns its id; 0, and maybe a problem, when
+ * there is none.
+ */
+uint32_t expression_find_type(struct expression *expression, const char *name, uint32_t kind);
+/* The same for a symbol and its address. Returns 0 or -ENOENT. */
+int expression_find_symbol(struct expression *expression, const char *name, uint64_t *address);
+/* The same for an enumerator and its value. */
+int expression_find_enumerator(struct expression *expression, const char *name, int64_t *value);
+
 /* Is the "(" that comes next that of a cast? */
-bool expression_begins_cast(const struct expression *expression);
+bool expression_begins_cast(struct expression *expression);
 /* Parses a type, such as "struct task_struct *". Returns 0, -EINVAL or -ENOENT. */
 int expression_type(struct expression *expression, struct hadal_value_type *type);
 

@@ -35,6 +35,11 @@ static void read_name(struct hadal_token *token)
 
 	while (is_name_part(token->start[len]))
 		len++;
+	/* MODULE:NAME is one name. */
+	if (token->start[len] == ':' && is_name_part(token->start[len + 1]))
+		len++;
+	while (is_name_part(token->start[len]))
+		len++;
 	token->end = token->start + len;
 	if (len >= sizeof(token->name)) {
 		token->kind = HADAL_TOKEN_WRONG;

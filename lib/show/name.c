@@ -10,25 +10,26 @@
 /* NR_CPUS of the largest kernels. */
 #define MAX_CPUS 8192
 
-static int find_symbol(struct expression *expression, const char *name, uint64_t *address)
-{
-	struct hadal_lookup lookup = {.name = name};
-
-	if (hadal_kernel_lookup(expression->kernel, &lookup, 1, NULL))
-		return -ENOENT;
-	*address = lookup.address;
-	return 0;
-}
-
-/* Per-CPU variables lie between these symbols, at the addresses of a template. */
+/*
+ * Per-CPU variables lie between these symbols, at the addresses of a template; those of modules
+ * anywhere below the kernel.
+ */
 static bool is_per_cpu(struct expression *expression, uint64_t address)
 {
 	uint64_t start = 0, end = 0;
 
 	/* The start is 0 in older kernels, where a symbol at 0 is not told from none. */
-	find_symbol(expression, "__per_cpu_start", &start);
-	find_symbol(expression, "__per_cpu_end", &end);
-	return address >= start && address < end;
+	expression_find_symbol(expression, "__per_cpu_start", &start);
+	expression_find_symbol(expression, "__per_cpu_end", &end);
+	return address >= start && address < (expression->module ? HADAL_IMAGE_MIN : end);
+}
+
+/* The type of a symbol that was found, which may be MODULE:NAME; 0 when it has none. */
+static uint32_t own_type(const struct expression *expression, const char *name, uint32_t kind)
+{
+	const char *colon = strchr(name, ':');
+
+	return hadal_types_find(expression->types, colon ? colon + 1 : name, kind);
 }
 
 /* per_cpu(variable, cpu) */
@@ -36,14 +37,13 @@ static int parse_per_cpu(struct expression *expression, struct hadal_value *valu
 {
 	struct hadal_value cpu;
 	uint64_t number, offsets, offset;
-	int32_t id = -1;
+	uint32_t id = 0;
 	int error;
 
-	if (expression->token.kind == HADAL_TOKEN_NAME)
-		id = btf__find_by_name_kind(hadal_types_btf(expression->types),
-					    expression->token.name, BTF_KIND_VAR);
-	if (id < 0 || find_symbol(expression, expression->token.name, &number) ||
-	    find_symbol(expression, "__per_cpu_offset", &offsets))
+	if (expression->token.kind == HADAL_TOKEN_NAME &&
+	    !expression_find_symbol(expression, expression->token.name, &number))
+		id = own_type(expression, expression->token.name, BTF_KIND_VAR);
+	if (!id || expression_find_symbol(expression, "__per_cpu_offset", &offsets))
 		return expression_wrong(expression, "a per-CPU variable");
 	*value = (struct hadal_value){
 		.type.id = btf__type_by_id(hadal_types_btf(expression->types), id)->type,
@@ -108,28 +108,33 @@ static int parse_sizeof(struct expression *expression, struct hadal_value *value
 
 static int find_name(struct expression *expression, const char *name, struct hadal_value *value)
 {
-	const struct btf *btf = hadal_types_btf(expression->types);
-	int32_t variable = btf__find_by_name_kind(btf, name, BTF_KIND_VAR);
-	int32_t function = btf__find_by_name_kind(btf, name, BTF_KIND_FUNC);
+	uint32_t variable, function;
 	bool pointer = false;
 	int64_t number;
 
 	*value = (struct hadal_value){.in_memory = true};
-	if (find_symbol(expression, name, &value->address)) {
+	if (expression_find_symbol(expression, name, &value->address)) {
 		*value = (struct hadal_value){0};
-		if (!hadal_types_enum(expression->types, name, &number)) {
+		if (!expression->problem.text[0] &&
+		    !expression_find_enumerator(expression, name, &number)) {
 			value->number = number;
 			return 0;
 		}
 		return hadal_fail(expression->error, ENOENT,
-				  "This kernel has no symbol and no enumerator %s", name);
+				  "This kernel has no symbol and no enumerator %s%s%s", name,
+				  expression->problem.text[0] ? ". " : "",
+				  expression->problem.text);
 	}
-	if (variable > 0 && is_per_cpu(expression, value->address))
+	variable = own_type(expression, name, BTF_KIND_VAR);
+	function = variable ? 0 : own_type(expression, name, BTF_KIND_FUNC);
+	if (variable && is_per_cpu(expression, value->address))
 		return hadal_fail(expression->error, EINVAL,
 				  "%s is there once for each CPU: say per_cpu(%s, CPU)", name,
 				  name);
-	if (variable > 0 || function > 0)
-		value->type.id = btf__type_by_id(btf, variable > 0 ? variable : function)->type;
+	if (variable || function)
+		value->type.id = btf__type_by_id(hadal_types_btf(expression->types),
+						 variable ? variable : function)
+					 ->type;
 	else
 		value->type.id = hadal_types_variable(expression->types, name, &pointer);
 	value->type.pointers = pointer;

@@ -35,12 +35,7 @@ static bool is_qualifier(const struct hadal_token *token)
 	return is_word(token, "const") || is_word(token, "volatile");
 }
 
-static int find(const struct hadal_types *types, const char *name, uint32_t kind)
-{
-	return btf__find_by_name_kind(hadal_types_btf(types), name, kind);
-}
-
-bool expression_begins_cast(const struct expression *expression)
+bool expression_begins_cast(struct expression *expression)
 {
 	struct hadal_token token, after;
 
@@ -54,8 +49,8 @@ bool expression_begins_cast(const struct expression *expression)
 		return false;
 	hadal_token_read(token.end, &after);
 	return after.kind == HADAL_TOKEN_SIGN && (after.sign == '*' || after.sign == ')') &&
-	       (find(expression->types, token.name, BTF_KIND_TYPEDEF) > 0 ||
-		find(expression->types, token.name, BTF_KIND_INT) > 0);
+	       (expression_find_type(expression, token.name, BTF_KIND_TYPEDEF) ||
+		expression_find_type(expression, token.name, BTF_KIND_INT));
 }
 
 /* Integers have one name each in the blob, however they are written. */
@@ -78,7 +73,7 @@ static int parse_integer(struct expression *expression)
 			 : count[LONG]     ? "long "
 					   : "",
 			 count[UNSIGNED] ? "unsigned " : "", "");
-	return find(expression->types, name, BTF_KIND_INT);
+	return hadal_types_find(expression->types, name, BTF_KIND_INT);
 }
 
 static int parse_composite(struct expression *expression)
@@ -93,8 +88,19 @@ static int parse_composite(struct expression *expression)
 	expression_next(expression);
 	if (token->kind != HADAL_TOKEN_NAME)
 		return -ENOENT;
-	id = find(expression->types, token->name, kind);
-	return id < 0 && is_enum ? find(expression->types, token->name, BTF_KIND_ENUM64) : id;
+	id = expression_find_type(expression, token->name, kind);
+	if (!id && is_enum)
+		id = expression_find_type(expression, token->name, BTF_KIND_ENUM64);
+	return id ? id : -ENOENT;
+}
+
+static int typedef_or_integer(struct expression *expression, const char *name)
+{
+	int id = expression_find_type(expression, name, BTF_KIND_TYPEDEF);
+
+	if (!id)
+		id = expression_find_type(expression, name, BTF_KIND_INT);
+	return id ? id : -ENOENT;
 }
 
 /* The id of the named type that comes next, 0 for void, or negative. */
@@ -103,8 +109,10 @@ static int parse_named(struct expression *expression)
 	const struct hadal_token *token = &expression->token;
 	int id;
 
-	if (word_of(token) < WORDS)
-		return parse_integer(expression);
+	if (word_of(token) < WORDS) {
+		id = parse_integer(expression);
+		return id ? id : -ENOENT;
+	}
 	if (token->kind != HADAL_TOKEN_NAME)
 		return -ENOENT;
 	if (is_word(token, "struct") || is_word(token, "union") || is_word(token, "enum"))
@@ -112,9 +120,7 @@ static int parse_named(struct expression *expression)
 	else if (is_word(token, "void"))
 		id = 0;
 	else
-		id = find(expression->types, token->name, BTF_KIND_TYPEDEF);
-	if (id < 0)
-		id = find(expression->types, token->name, BTF_KIND_INT);
+		id = typedef_or_integer(expression, token->name);
 	if (id >= 0)
 		expression_next(expression);
 	return id;
@@ -129,8 +135,10 @@ int expression_type(struct expression *expression, struct hadal_value_type *type
 		expression_next(expression);
 	id = parse_named(expression);
 	if (id < 0)
-		return hadal_fail(expression->error, ENOENT, "This kernel has no type '%.*s'",
-				  (int)(expression->token.end - start), start);
+		return hadal_fail(expression->error, ENOENT, "This kernel has no type '%.*s'%s%s",
+				  (int)(expression->token.end - start), start,
+				  expression->problem.text[0] ? ". " : "",
+				  expression->problem.text);
 	*type = (struct hadal_value_type){.id = id};
 	for (;;) {
 		if (is_qualifier(&expression->token))

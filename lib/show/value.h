@@ -2,7 +2,7 @@
 #ifndef HADAL_LIB_SHOW_VALUE_H
 #define HADAL_LIB_SHOW_VALUE_H
 
-#include "kernel/kernel.h"
+#include "system/symbolize.h"
 #include "types/declare.h"
 
 /* A type that the blob need not have: some pointers to one that it has. */
@@ -14,6 +14,8 @@ struct hadal_value_type {
 /* What an expression is: something in the kernel's memory, or a number. */
 struct hadal_value {
 	struct hadal_value_type type;
+	/* What its ids are of, once it is evaluated: the kernel's types, or a module's on top. */
+	const struct hadal_types *types;
 	bool in_memory;
 	uint64_t address;             /* in memory */
 	uint64_t number;              /* otherwise */
@@ -25,11 +27,14 @@ struct hadal_value {
  * casts, * & . -> [] + -, per_cpu(variable, cpu), container_of(pointer, type, member),
  * sizeof(type). A symbol of which no type is known takes that of a cast: (struct list_head)modules.
  * As in gdb, . and
- * -> are the same. Returns 0 or a negative errno with a sentence in error: -EINVAL (malformed or
- * senseless), -ENOENT (no such symbol, type or member), -EFAULT (memory that is not mapped).
+ * -> are the same. With a symbolizer, which must outlive the value, a name that is not the kernel's
+ * may be a module's, and MODULE:NAME is; types can be those of one module. Returns 0 or a negative
+ * errno with a sentence in error: -EINVAL (malformed or senseless), -ENOENT (no such symbol, type
+ * or member), -EFAULT (memory that is not mapped).
  */
-int hadal_value_evaluate(struct hadal_kernel *kernel, const char *expression,
-			 struct hadal_value *value, struct hadal_error *error);
+int hadal_value_evaluate(struct hadal_kernel *kernel, struct hadal_symbolizer *symbolizer,
+			 const char *expression, struct hadal_value *value,
+			 struct hadal_error *error);
 
 /*
  * Something in memory without a type can only be cast, or its address taken. Returns -EINVAL with

@@ -307,7 +307,7 @@ int hadal_value_walk(struct hadal_kernel *kernel, struct hadal_symbolizer *symbo
 {
 	struct walk walk = {
 		.space = hadal_kernel_space(kernel),
-		.types = hadal_kernel_types(kernel, error),
+		.types = value->types,
 		.symbolizer = symbolizer,
 		.options = options,
 		.visitor = visitor,
@@ -315,8 +315,6 @@ int hadal_value_walk(struct hadal_kernel *kernel, struct hadal_symbolizer *symbo
 	};
 	int result;
 
-	if (!walk.types)
-		return -ENOENT;
 	if (value->in_memory && !value->type.pointers && !value->type.id)
 		return hadal_value_untyped(value, error);
 	result = copy_object(&walk, value, error);

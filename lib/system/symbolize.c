@@ -21,6 +21,10 @@ struct hadal_symbolizer {
 		bool read;
 		struct hadal_module_symbols symbols;
 	} * names;
+	bool types_read;
+	int types_result; /* of reading them, with what it said */
+	struct hadal_error types_error;
+	struct hadal_module_types types;
 };
 
 struct hadal_symbolizer *hadal_symbolizer_new(struct hadal_kernel *kernel,
@@ -62,6 +66,7 @@ void hadal_symbolizer_free(struct hadal_symbolizer *symbolizer)
 	for (size_t i = 0; symbolizer->names && i < symbolizer->modules.count; i++)
 		hadal_module_symbols_free(&symbolizer->names[i].symbols);
 	free(symbolizer->names);
+	hadal_module_types_free(&symbolizer->types);
 	hadal_modules_free(&symbolizer->modules);
 	free(symbolizer);
 }
@@ -152,6 +157,102 @@ bool hadal_symbol_at(struct hadal_symbolizer *symbolizer, uint64_t address,
 	}
 	place->module = NULL;
 	return find_in_kernel(symbolizer, address, &place->symbol);
+}
+
+static bool find_in_image(struct hadal_symbolizer *symbolizer, const char *name,
+			  struct hadal_symbol_place *place, size_t *count)
+{
+	struct hadal_symbol symbol;
+
+	for (size_t i = 0; !hadal_kallsyms_get(symbolizer->symbols, i, &symbol); i++)
+		if (!strcmp(symbol.name, name) && !(*count)++)
+			*place = (struct hadal_symbol_place){.symbol = symbol};
+	return *count;
+}
+
+static void find_in_names(const struct hadal_module_symbols *names, const char *name,
+			  const struct hadal_module *module, struct hadal_symbol_place *place,
+			  size_t *count)
+{
+	for (size_t i = 0; i < names->count; i++) {
+		const struct hadal_module_symbol *item = &names->items[i];
+
+		if (strcmp(item->name, name) || (*count)++)
+			continue;
+		*place = (struct hadal_symbol_place){
+			.module = module,
+			.symbol = {.address = item->address, .type = item->type},
+		};
+		snprintf(place->symbol.name, sizeof(place->symbol.name), "%s", name);
+	}
+}
+
+bool hadal_symbol_find(struct hadal_symbolizer *symbolizer, const char *name,
+		       struct hadal_symbol_place *place, size_t *count)
+{
+	const struct hadal_module_list *modules = &symbolizer->modules;
+	const char *colon = strchr(name, ':');
+	size_t own;
+
+	if (!count)
+		count = &own;
+	*count = 0;
+	if (!colon && find_in_image(symbolizer, name, place, count))
+		return true;
+	for (size_t i = 0; i < modules->count; i++) {
+		const struct hadal_module *module = &modules->items[i];
+
+		if (!colon || (strlen(module->name) == (size_t)(colon - name) &&
+			       !strncmp(module->name, name, colon - name)))
+			find_in_names(names_of(symbolizer, i), colon ? colon + 1 : name, module,
+				      place, count);
+	}
+	return *count;
+}
+
+/* Where the module's symbol after an address in the part begins. */
+static uint64_t end_in_module(const struct hadal_module_symbols *names,
+			      const struct hadal_range *part, uint64_t address)
+{
+	uint64_t end = part->end;
+
+	for (size_t i = 0; i < names->count; i++)
+		if (names->items[i].address > address && names->items[i].address < end)
+			end = names->items[i].address;
+	return end;
+}
+
+uint64_t hadal_symbol_end(struct hadal_symbolizer *symbolizer,
+			  const struct hadal_symbol_place *place)
+{
+	uint64_t address = place->symbol.address;
+	const struct hadal_module *module = place->module;
+	const struct hadal_range *part = module ? hadal_module_part(module, address) : NULL;
+	struct hadal_symbol symbol = {.address = address};
+	ssize_t index;
+
+	if (part)
+		return end_in_module(names_of(symbolizer, module - symbolizer->modules.items), part,
+				     address);
+	index = module ? -1 : hadal_kallsyms_nearest(symbolizer->symbols, address);
+	while (index >= 0 && !hadal_kallsyms_get(symbolizer->symbols, index, &symbol) &&
+	       symbol.address <= address)
+		index++;
+	return symbol.address;
+}
+
+const struct hadal_module_types *hadal_symbolizer_types(struct hadal_symbolizer *symbolizer,
+							struct hadal_error *error)
+{
+	if (!symbolizer->types_read)
+		symbolizer->types_result = hadal_module_types(
+			symbolizer->kernel, &symbolizer->types, &symbolizer->types_error);
+	symbolizer->types_read = true;
+	if (!symbolizer->types_result)
+		return &symbolizer->types;
+	if (error)
+		*error = symbolizer->types_error;
+	return NULL;
 }
 
 /* Names an address by the symbol that the byte so many before it belongs to. */

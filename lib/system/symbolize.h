@@ -2,9 +2,9 @@
 #ifndef HADAL_LIB_SYSTEM_SYMBOLIZE_H
 #define HADAL_LIB_SYSTEM_SYMBOLIZE_H
 
-#include "system/module.h"
+#include "system/module_types.h"
 
-/* Names addresses of the kernel and of its modules. */
+/* Names addresses of the kernel and of its modules, and finds what has a name. */
 struct hadal_symbolizer;
 
 /* Returns NULL with a sentence in error. The kernel must outlive it. */
@@ -34,6 +34,25 @@ bool hadal_symbolize(struct hadal_symbolizer *symbolizer, uint64_t address, char
  */
 bool hadal_symbolize_return(struct hadal_symbolizer *symbolizer, uint64_t address, char *text,
 			    size_t size);
+
+/*
+ * Finds a symbol: of the kernel, or else of its modules, or with the name "MODULE:NAME" of that
+ * module alone. *count, unless NULL: how many there are of the kernel, or of modules; the first
+ * is taken. Returns false when there is none.
+ */
+bool hadal_symbol_find(struct hadal_symbolizer *symbolizer, const char *name,
+		       struct hadal_symbol_place *place, size_t *count);
+
+/* Where the symbol after that begins, or the part of the module ends; its address when unknown. */
+uint64_t hadal_symbol_end(struct hadal_symbolizer *symbolizer,
+			  const struct hadal_symbol_place *place);
+
+/*
+ * The types of modules, loaded when first asked for. Returns NULL with a sentence in error when the
+ * kernel keeps none.
+ */
+const struct hadal_module_types *hadal_symbolizer_types(struct hadal_symbolizer *symbolizer,
+							struct hadal_error *error);
 
 /* The modules, for those who want them all. */
 const struct hadal_module_list *hadal_symbolizer_modules(const struct hadal_symbolizer *symbolizer);

@@ -5,8 +5,11 @@
 #include <bpf/btf.h>
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 /* Anonymous structures inside each other; the deepest in the kernel has 4. */
 #define MAX_DEPTH 16
@@ -16,10 +19,14 @@
 
 struct hadal_types {
 	struct btf *btf;
+	uint32_t first; /* id of its own */
 };
 
-/* Is this header sound and does what it describes fit in len? Then *size is all of it. */
-static bool header_fits(const uint8_t *blob, size_t len, size_t *size)
+/*
+ * Is this header sound and does what it describes fit in len? Then *size is all of it. split: the
+ * blob is a module's, which may have no names of its own, and no empty one.
+ */
+static bool header_fits(const uint8_t *blob, size_t len, bool split, size_t *size)
 {
 	struct btf_header header;
 	uint64_t types_end, strings_end, end;
@@ -31,13 +38,14 @@ static bool header_fits(const uint8_t *blob, size_t len, size_t *size)
 	strings_end = (uint64_t)header.str_off + header.str_len;
 	if (header.magic != BTF_MAGIC || header.version != BTF_VERSION || header.flags ||
 	    header.hdr_len < sizeof(header) || header.type_off % 4 || header.type_len % 4 ||
-	    !header.type_len || !header.str_len || types_end > header.str_off)
+	    !header.type_len || (!split && !header.str_len) || types_end > header.str_off)
 		return false;
 	end = header.hdr_len + strings_end;
 	if (end > len || end > UINT32_MAX)
 		return false;
 	*size = end;
-	return blob[header.hdr_len + header.str_off] == '\0' && blob[end - 1] == '\0';
+	return (split || blob[header.hdr_len + header.str_off] == '\0') &&
+	       (!header.str_len || blob[end - 1] == '\0');
 }
 
 bool hadal_btf_search(const uint8_t *data, size_t len, size_t *at, size_t *size)
@@ -51,35 +59,68 @@ bool hadal_btf_search(const uint8_t *data, size_t len, size_t *at, size_t *size)
 		if (!hit)
 			return false;
 		*at = hit - data;
-		if (header_fits(hit, len - *at, size))
+		if (header_fits(hit, len - *at, false, size))
 			return true;
 		from = *at + 1;
 	}
 	return false;
 }
 
-int hadal_types_load(const uint8_t *blob, size_t len, struct hadal_types **types,
-		     struct hadal_error *error)
+/* The shared libbpf parses what goes on behind another blob from a file only: here one in memory.
+ */
+static struct btf *parse_split(const uint8_t *blob, size_t size, struct btf *base)
+{
+	int fd = memfd_create("btf", MFD_CLOEXEC);
+	struct btf *btf = NULL;
+	char path[32];
+	int code;
+
+	if (fd < 0)
+		return NULL;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (write(fd, blob, size) == (ssize_t)size)
+		btf = btf__parse_raw_split(path, base);
+	code = errno;
+	close(fd);
+	errno = code;
+	return btf;
+}
+
+static int load(const struct hadal_types *base, const char *whose, const uint8_t *blob, size_t len,
+		struct hadal_types **types, struct hadal_error *error)
 {
 	struct hadal_types *loaded;
 	size_t size;
 
-	if (!header_fits(blob, len, &size))
-		return hadal_fail(error, EINVAL,
-				  "The kernel's type information (BTF) has no sound header");
+	if (!header_fits(blob, len, base, &size))
+		return hadal_fail(error, EINVAL, "%s type information (BTF) has no sound header",
+				  whose);
 	loaded = calloc(1, sizeof(*loaded));
 	if (!loaded)
 		return hadal_fail(error, ENOMEM, "Out of memory");
-	loaded->btf = btf__new(blob, size);
+	loaded->first = base ? btf__type_cnt(base->btf) : 1;
+	loaded->btf = base ? parse_split(blob, size, base->btf) : btf__new(blob, size);
 	if (!loaded->btf) {
 		int code = errno == ENOMEM ? ENOMEM : EINVAL;
 
 		free(loaded);
-		return hadal_fail(error, code, "The kernel's type information (BTF) is damaged: %s",
+		return hadal_fail(error, code, "%s type information (BTF) is damaged: %s", whose,
 				  strerror(code));
 	}
 	*types = loaded;
 	return 0;
+}
+
+int hadal_types_load(const uint8_t *blob, size_t len, struct hadal_types **types,
+		     struct hadal_error *error)
+{
+	return load(NULL, "The kernel's", blob, len, types, error);
+}
+
+int hadal_types_load_module(const struct hadal_types *base, const uint8_t *blob, size_t len,
+			    struct hadal_types **types, struct hadal_error *error)
+{
+	return load(base, "A module's", blob, len, types, error);
 }
 
 void hadal_types_free(struct hadal_types *types)
@@ -93,6 +134,33 @@ void hadal_types_free(struct hadal_types *types)
 const struct btf *hadal_types_btf(const struct hadal_types *types)
 {
 	return types->btf;
+}
+
+uint32_t hadal_types_first(const struct hadal_types *types)
+{
+	return types->first;
+}
+
+uint32_t hadal_types_find_own(const struct hadal_types *types, const char *name, uint32_t kind)
+{
+	uint32_t count = btf__type_cnt(types->btf);
+
+	for (uint32_t id = types->first; id < count; id++) {
+		const struct btf_type *type = btf__type_by_id(types->btf, id);
+
+		if (btf_kind(type) == kind &&
+		    !strcmp(hadal_types_string(types, type->name_off), name))
+			return id;
+	}
+	return 0;
+}
+
+uint32_t hadal_types_find(const struct hadal_types *types, const char *name, uint32_t kind)
+{
+	uint32_t own = hadal_types_find_own(types, name, kind);
+	int32_t any = own ? (int32_t)own : btf__find_by_name_kind(types->btf, name, kind);
+
+	return any > 0 ? any : 0;
 }
 
 const char *hadal_types_string(const struct hadal_types *types, uint32_t offset)
@@ -280,11 +348,12 @@ int64_t hadal_types_enumerator(const struct hadal_types *types, const struct btf
 	return wide ? (int64_t)btf_enum64_value(wide) : btf_enum(type)[index].val;
 }
 
-int hadal_types_enum(const struct hadal_types *types, const char *enumerator, int64_t *value)
+static int find_enumerator(const struct hadal_types *types, uint32_t first, const char *enumerator,
+			   int64_t *value)
 {
 	uint32_t count = btf__type_cnt(types->btf);
 
-	for (uint32_t id = 1; id < count; id++) {
+	for (uint32_t id = first; id < count; id++) {
 		const struct btf_type *type = btf__type_by_id(types->btf, id);
 
 		if (!type || !btf_is_any_enum(type))
@@ -298,6 +367,16 @@ int hadal_types_enum(const struct hadal_types *types, const char *enumerator, in
 		}
 	}
 	return -ENOENT;
+}
+
+int hadal_types_enum(const struct hadal_types *types, const char *enumerator, int64_t *value)
+{
+	return find_enumerator(types, 1, enumerator, value);
+}
+
+int hadal_types_enum_own(const struct hadal_types *types, const char *enumerator, int64_t *value)
+{
+	return find_enumerator(types, types->first, enumerator, value);
 }
 
 int hadal_types_resolve(const struct hadal_types *types, const struct hadal_field_request *requests,

@@ -31,7 +31,24 @@ bool hadal_btf_search(const uint8_t *data, size_t len, size_t *at, size_t *size)
 /* Loads a copy of the blob. Returns 0, -EINVAL (not sound), -ENOMEM. */
 int hadal_types_load(const uint8_t *blob, size_t len, struct hadal_types **types,
 		     struct hadal_error *error);
+/*
+ * The same for a module's blob, whose ids and names go on behind those of base, the kernel's own:
+ * what is loaded has both. base must outlive it.
+ */
+int hadal_types_load_module(const struct hadal_types *base, const uint8_t *blob, size_t len,
+			    struct hadal_types **types, struct hadal_error *error);
 void hadal_types_free(struct hadal_types *types);
+
+/* The first id of its own: 1, or of a module's the first behind the kernel's. */
+uint32_t hadal_types_first(const struct hadal_types *types);
+
+/*
+ * The id of the type of that kind (BTF_KIND_*) and name, one of a module's own before one of the
+ * kernel's; 0 for none.
+ */
+uint32_t hadal_types_find(const struct hadal_types *types, const char *name, uint32_t kind);
+/* The same, of its own types only. */
+uint32_t hadal_types_find_own(const struct hadal_types *types, const char *name, uint32_t kind);
 
 /* libbpf's handle, for what is not below. */
 struct btf;
@@ -81,6 +98,9 @@ int64_t hadal_types_enumerator(const struct hadal_types *types, const struct btf
 
 /* The value of an enumerator, of any enum. Returns 0 or -ENOENT. */
 int hadal_types_enum(const struct hadal_types *types, const char *enumerator, int64_t *value);
+
+/* The same, of its own types only. */
+int hadal_types_enum_own(const struct hadal_types *types, const char *enumerator, int64_t *value);
 
 /*
  * A member that a reader needs, under the names it has had over the versions: the first path that

@@ -17,16 +17,40 @@ static void nothing(void *ctx, const struct hadal_member *member)
 	(void)member;
 }
 
-static void outline_all(const struct hadal_types *types)
+static void outline_from(const struct hadal_types *types, uint32_t first)
 {
 	const struct hadal_outline outline = {nothing, nothing, nothing, NULL};
 	uint32_t count = btf__type_cnt(hadal_types_btf(types));
 	char text[HADAL_DECLARATION_MAX];
 
-	for (uint32_t id = 0; id < count && id < 100; id++) {
+	for (uint32_t id = first; id < count && id < first + 100; id++) {
 		hadal_types_declare(types, id, "name", text);
 		hadal_types_outline(types, id, id % 2, &outline);
 	}
+}
+
+/* The same bytes as a module's types on top of sound ones. */
+static void use_on_top(const uint8_t *data, size_t len)
+{
+	static struct hadal_types *base;
+	struct hadal_types *types;
+	int64_t value;
+
+	if (!base) {
+		uint32_t size;
+		uint8_t *blob = machine_btf(true, &size);
+
+		if (hadal_types_load(blob, size, &base, NULL))
+			abort();
+		free(blob);
+	}
+	if (hadal_types_load_module(base, data, len, &types, NULL))
+		return;
+	hadal_types_find(types, "gadget", BTF_KIND_STRUCT);
+	hadal_types_find(types, "task_struct", BTF_KIND_STRUCT);
+	hadal_types_enum_own(types, "NOTHING", &value);
+	outline_from(types, hadal_types_first(types));
+	hadal_types_free(types);
 }
 
 static void use(const uint8_t *data, size_t len)
@@ -51,22 +75,33 @@ static void use(const uint8_t *data, size_t len)
 	}
 	hadal_types_size(types, "cred");
 	hadal_types_enum(types, "NOTHING", &value);
-	outline_all(types);
+	outline_from(types, 0);
 	hadal_types_free(types);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t len)
 {
-	static uint8_t *blob;
-	static uint32_t size;
+	static uint8_t *blob, *split;
+	static uint32_t size, split_size;
 	struct patches patches;
 
 	if (!blob) {
 		libbpf_set_print(NULL);
 		blob = machine_btf(true, &size);
+		split = machine_split_btf(true, "gadget", &split_size);
 	}
 	if (!len)
 		return 0;
+	if (input[0] % 8 == 6) {
+		use_on_top(input + 1, len - 1);
+		return 0;
+	}
+	if (input[0] % 8 == 5) {
+		patches_apply(&patches, split, split_size, input + 1, len - 1);
+		use_on_top(split, split_size);
+		patches_undo(&patches);
+		return 0;
+	}
 	if (input[0] % 4 == 3) {
 		use(input + 1, len - 1);
 		return 0;

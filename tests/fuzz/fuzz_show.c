@@ -124,7 +124,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t len)
 	patches_apply(&patches, machine->ram + 0xc01000, 0x3000, input + 1 + words_len,
 		      len - 1 - words_len);
 	hadal_space_flush(hadal_kernel_space(kernel));
-	if (!hadal_value_evaluate(kernel, text, &value, NULL))
+	if (!hadal_value_evaluate(kernel, symbolizer, text, &value, NULL))
 		hadal_value_walk(kernel, symbolizer, &value, &options, &visitor, NULL);
 	patches_undo(&patches);
 	return 0;

@@ -29,6 +29,7 @@
 #define CPU_COUNT (DATA + 0x2300)
 #define RING      (DATA + 0x2400) /* a pointer to it */
 #define RING_BITS 10
+#define BTF_LIST  (DATA + 0x2500)
 #define ORC_IPS   (2 * LARGE + 0x30000)
 #define ORCS      (2 * LARGE + 0x31000)
 #define TEXT_END  (LARGE / 4)
@@ -113,6 +114,7 @@ static void write_symbols(struct machine *machine, uint32_t btf_size)
 		{OFFSETS, "__per_cpu_offset"},
 		{CPU_COUNT, "nr_cpu_ids"},
 		{RING, "prb"},
+		{BTF_LIST, machine->options.no_module_types ? "four" : "btf_modules"},
 		{TOP_PGT, "init_top_pgt"},
 		{CRASHINFO, "vmcoreinfo_data"},
 		{CRASHINFO + 8, "vmcoreinfo_size"},
@@ -366,6 +368,23 @@ uint64_t machine_add_module(struct machine *machine, const char *name, uint64_t 
 	return address;
 }
 
+uint64_t machine_module_types(struct machine *machine, uint64_t module, const char *structure)
+{
+	uint64_t entry = machine_new_object(machine, sizeof(struct machine_btf_module));
+	uint64_t btf = machine_new_object(machine, sizeof(struct machine_btf_blob));
+	struct machine_btf_blob *blob = machine_at(machine, btf);
+	void *data = machine_split_btf(machine->options.new_modules, structure, &blob->data_size);
+
+	blob->data = machine_new_object(machine, blob->data_size);
+	memcpy(machine_at(machine, blob->data), data, blob->data_size);
+	free(data);
+	strcpy(blob->name, ((struct machine_module *)machine_at(machine, module))->name);
+	*(struct machine_btf_module *)machine_at(machine, entry) =
+		(struct machine_btf_module){.btf = btf, .module = module};
+	link_last(machine, machine->base + BTF_LIST, entry);
+	return blob->data;
+}
+
 static void write_orc(struct machine *machine, uint64_t ips, uint64_t orcs, unsigned index,
 		      uint64_t ip, const struct machine_orc *orc)
 {
@@ -483,6 +502,7 @@ struct machine *machine_new(const struct machine_options *options)
 	init_list(machine, machine->init_task + offsetof(struct machine_task, tasks));
 	init_list(machine, machine->init_task + offsetof(struct machine_task, children));
 	init_list(machine, machine->modules);
+	init_list(machine, machine->base + BTF_LIST);
 	return machine;
 }
 

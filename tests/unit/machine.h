@@ -145,6 +145,17 @@ struct machine_module {
 	} arch;
 };
 
+struct machine_btf_module {
+	struct machine_links list;
+	uint64_t btf, module;
+};
+
+struct machine_btf_blob {
+	uint64_t data;
+	uint32_t data_size;
+	char name[56];
+};
+
 /* How to unwind from a place in the code on; until 6.3, and from 6.4 on with a wider type. */
 struct machine_orc {
 	int16_t sp_offset, bp_offset;
@@ -167,17 +178,18 @@ struct machine_regs {
 #define MACHINE_ORCS 8
 
 struct machine_options {
-	unsigned levels;     /* 4 or 5; 0 means 4 */
-	bool kpti;           /* CR3 is the user's root of a pair */
-	bool odd_root;       /* without KPTI, CR3's page number is odd */
-	bool no_rodata;      /* all of the image is mapped writable and executable */
-	bool given_away;     /* pages behind the text are another's, one of them read-only */
-	bool no_orc;         /* no __start_orc_unwind_ip either */
-	bool no_btf_symbols; /* __start_BTF is not among the symbols */
-	int kallsyms_order;  /* enum kallsyms_order */
-	bool new_modules;    /* struct module has mem[] instead of core_layout */
-	uint64_t base;       /* of the kernel; 0 takes one with a slide */
-	int hole_at;         /* a page of the direct map's tasks that is not RAM; 0: none */
+	unsigned levels;      /* 4 or 5; 0 means 4 */
+	bool kpti;            /* CR3 is the user's root of a pair */
+	bool odd_root;        /* without KPTI, CR3's page number is odd */
+	bool no_rodata;       /* all of the image is mapped writable and executable */
+	bool given_away;      /* pages behind the text are another's, one of them read-only */
+	bool no_module_types; /* btf_modules is not among the symbols */
+	bool no_orc;          /* no __start_orc_unwind_ip either */
+	bool no_btf_symbols;  /* __start_BTF is not among the symbols */
+	int kallsyms_order;   /* enum kallsyms_order */
+	bool new_modules;     /* struct module has mem[] instead of core_layout */
+	uint64_t base;        /* of the kernel; 0 takes one with a slide */
+	int hole_at;          /* a page of the direct map's tasks that is not RAM; 0: none */
 };
 
 struct machine {
@@ -223,6 +235,11 @@ uint64_t machine_add_module(struct machine *machine, const char *name, uint64_t 
 void machine_add_orc(struct machine *machine, uint64_t offset, const struct machine_orc *orc);
 /* The same for a module's code, which has one such place. */
 void machine_module_orc(struct machine *machine, uint64_t module, const struct machine_orc *orc);
+/*
+ * Gives a module types: a structure called so with a number and a pointer to task_struct, an
+ * enumerator of the same name in capitals, and a typedef of it with _t. Returns where the blob is.
+ */
+uint64_t machine_module_types(struct machine *machine, uint64_t module, const char *structure);
 /* Makes room for an object. Returns its address. */
 uint64_t machine_new_object(struct machine *machine, size_t size);
 
@@ -232,5 +249,7 @@ void machine_map(struct machine *machine, uint64_t root, uint64_t va, uint64_t p
 
 /* Makes a BTF blob of the types above; the caller frees it. */
 void *machine_btf(bool new_modules, uint32_t *size);
+/* The same of a module's types, on top of those. */
+void *machine_split_btf(bool new_modules, const char *structure, uint32_t *size);
 
 #endif

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* The made-up kernel's types. */
 #include <bpf/btf.h>
+#include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -203,6 +205,21 @@ static void add_stacks(struct btf *btf, const struct basic_types *types, bool ne
 	FIELD(btf, machine_regs, ip, types->u64);
 }
 
+static void add_module_types(struct btf *btf, const struct basic_types *types)
+{
+	int name = array_of(btf, types->u32, btf__find_by_name(btf, "char"),
+			    sizeof(((struct machine_btf_blob *)0)->name));
+
+	btf__add_struct(btf, "btf_module", sizeof(struct machine_btf_module));
+	FIELD(btf, machine_btf_module, list, types->list);
+	FIELD(btf, machine_btf_module, btf, types->u64);
+	FIELD(btf, machine_btf_module, module, types->u64);
+	btf__add_struct(btf, "btf", sizeof(struct machine_btf_blob));
+	FIELD(btf, machine_btf_blob, data, types->u64);
+	FIELD(btf, machine_btf_blob, data_size, types->u32);
+	FIELD(btf, machine_btf_blob, name, name);
+}
+
 static void add_tree(struct btf *btf, const struct basic_types *types)
 {
 	btf__add_struct(btf, "rb_root", sizeof(struct machine_tree_root));
@@ -234,12 +251,23 @@ static void add_odd(struct btf *btf, const struct basic_types *types)
 	field(btf, NULL, either, 16);
 }
 
+/* A copy of the blob, which the caller frees; the types are gone. */
+static void *take_blob(struct btf *btf, uint32_t *size)
+{
+	const void *raw = btf__raw_data(btf, size);
+	void *copy = malloc(*size);
+
+	if (!raw || !copy)
+		abort();
+	memcpy(copy, raw, *size);
+	btf__free(btf);
+	return copy;
+}
+
 void *machine_btf(bool new_modules, uint32_t *size)
 {
 	struct btf *btf = btf__new_empty();
 	struct basic_types types = add_basic(btf);
-	const void *raw;
-	void *copy;
 
 	add_task(btf, &types);
 	add_module(btf, &types, new_modules);
@@ -248,11 +276,30 @@ void *machine_btf(bool new_modules, uint32_t *size)
 	add_pid(btf, &types);
 	add_log(btf, &types);
 	add_stacks(btf, &types, new_modules);
-	raw = btf__raw_data(btf, size);
-	copy = malloc(*size);
-	if (!raw || !copy)
-		abort();
-	memcpy(copy, raw, *size);
-	btf__free(btf);
+	add_module_types(btf, &types);
+	return take_blob(btf, size);
+}
+
+void *machine_split_btf(bool new_modules, const char *structure, uint32_t *size)
+{
+	uint32_t base_size;
+	void *blob = machine_btf(new_modules, &base_size), *copy;
+	struct btf *base = btf__new(blob, base_size), *btf = btf__new_empty_split(base);
+	int number = btf__find_by_name(base, "unsigned int"), pointer, id;
+	char name[64];
+
+	pointer = btf__add_ptr(btf, btf__find_by_name_kind(base, "task_struct", BTF_KIND_STRUCT));
+	id = btf__add_struct(btf, structure, 16);
+	field(btf, "number", number, 0);
+	field(btf, "task", pointer, 8);
+	snprintf(name, sizeof(name), "%s_t", structure);
+	btf__add_typedef(btf, name, id);
+	for (size_t i = 0; i <= strlen(structure); i++)
+		name[i] = toupper((unsigned char)structure[i]);
+	btf__add_enum(btf, NULL, 4);
+	btf__add_enum_value(btf, name, 42);
+	copy = take_blob(btf, size);
+	btf__free(base);
+	free(blob);
 	return copy;
 }

@@ -66,7 +66,7 @@ static void isf_has_types_and_symbols(void **state)
 	(void)state;
 	setup(&fixture);
 	info = hadal_kernel_info(fixture.kernel);
-	assert_int_equal(hadal_profile_isf(fixture.kernel, fixture.out, NULL), 0);
+	assert_int_equal(hadal_profile_isf(fixture.kernel, false, fixture.out, NULL), 0);
 	fclose(fixture.out);
 	isf = json_tokener_parse(fixture.text);
 	assert_non_null(isf);
@@ -117,7 +117,7 @@ static void isf_has_what_is_odd(void **state)
 
 	(void)state;
 	setup(&fixture);
-	assert_int_equal(hadal_profile_isf(fixture.kernel, fixture.out, NULL), 0);
+	assert_int_equal(hadal_profile_isf(fixture.kernel, false, fixture.out, NULL), 0);
 	fclose(fixture.out);
 	isf = json_tokener_parse(fixture.text);
 	assert_non_null(isf);

@@ -101,7 +101,8 @@ static const char *walk(struct fixture *fixture, const char *expression,
 	struct hadal_value value;
 
 	fixture->text[0] = '\0';
-	if (hadal_value_evaluate(fixture->kernel, expression, &value, &error) ||
+	if (hadal_value_evaluate(fixture->kernel, fixture->symbolizer, expression, &value,
+				 &error) ||
 	    hadal_value_walk(fixture->kernel, fixture->symbolizer, &value, options, &visitor,
 			     &error))
 		snprintf(fixture->text, sizeof(fixture->text), "%s", error.text);

@@ -311,7 +311,8 @@ static size_t walk_expressions(struct target *target)
 	for (size_t i = 0; i < sizeof(expressions) / sizeof(expressions[0]); i++) {
 		struct hadal_value value;
 
-		if (!hadal_value_evaluate(target->kernel, expressions[i], &value, NULL))
+		if (!hadal_value_evaluate(target->kernel, target->symbolizer, expressions[i],
+					  &value, NULL))
 			hadal_value_walk(target->kernel, target->symbolizer, &value, &options,
 					 &visitor, NULL);
 	}
@@ -337,7 +338,8 @@ static size_t walk_all(struct target *target)
 	size_t found = 0;
 
 	if (kernel && out && strlen(hadal_kernel_vmcoreinfo(kernel)) &&
-	    !hadal_profile_isf(kernel, out, NULL) && !hadal_profile_system_map(kernel, out, NULL) &&
+	    !hadal_profile_isf(kernel, true, out, NULL) &&
+	    !hadal_profile_system_map(kernel, out, NULL) &&
 	    !hadal_profile_libvmi(kernel, "name", NULL, out, NULL))
 		found = walk_processes(&again) && walk_modules(&again);
 	if (out)
