@@ -150,8 +150,9 @@ enum hadal_call {
 	HADAL_CALL_UNSUBSCRIBE,
 	/*
 	 * RDI: a subscription's number, RSI: buffer, RDX: its size, R8: with RDI = 0 an index below
-	 * HADAL_MAX_SUBSCRIPTIONS instead, for who looks at all of them. Fills struct
-	 * hadal_subscription_state. 0, -ENOENT, -EINVAL, -EFAULT.
+	 * HADAL_MAX_SUBSCRIPTIONS instead, for who looks at all of them; R9: 0: of all CPUs
+	 * together, or a vCPU's index + 1. Fills struct hadal_subscription_state. 0, -ENOENT,
+	 * -EINVAL, -EFAULT, -ENXIO (no such vCPU).
 	 */
 	HADAL_CALL_SUBSCRIPTION_STATE,
 	/* Ask for a record of HADAL_EVENT_REQUEST. RDI: its number, RSI: its address, RDX: its

@@ -73,10 +73,12 @@ enum hadal_descriptor { HADAL_GDTR, HADAL_IDTR, HADAL_LDTR, HADAL_TR };
 
 /* What a subscription is told about, by way of a record. */
 enum hadal_notice {
-	HADAL_NOTICE_SAMPLED, /* over its budget: from now on one hit in physical is recorded */
-	HADAL_NOTICE_FULL,    /* within its budget again: every hit is recorded */
-	HADAL_NOTICE_OFF,     /* over its budget for good: nothing is intercepted for it any more */
-	HADAL_NOTICE_MOVED,   /* physical: enum hadal_break_method that the breakpoint has now */
+	/* Over its budget on this CPU: from now on it records one hit in physical, of those that it
+	   would have recorded. */
+	HADAL_NOTICE_SAMPLED,
+	HADAL_NOTICE_FULL,  /* within its budget again: no more so */
+	HADAL_NOTICE_OFF,   /* over its budget for good: nothing is intercepted for it any more */
+	HADAL_NOTICE_MOVED, /* physical: enum hadal_break_method that the breakpoint has now */
 	HADAL_NOTICE_DEGRADED, /* too many answers have missed their deadline: it holds no more */
 };
 
@@ -165,10 +167,11 @@ struct hadal_subscription {
 	uint32_t sample; /* record one in so many of those that pass the filter; 0 and 1: each */
 	uint32_t clause_count;
 	/*
-	 * Checked, but without effect yet. The budget on each CPU: how many of the CPU's
-	 * thousandths of time its exits may take (1 to 1000, 0: no limit), and how many hits a
-	 * second there may be (0: no limit). Over it the subscription is sampled, and when that is
-	 * not enough turned off.
+	 * The budget on each CPU: how many of the CPU's thousandths of time its exits may take (1
+	 * to 1000, 0: no limit), and how many hits a second it may tell (0: no limit), both with
+	 * a burst: 50 ms of the share, a second of the rate. Over it the subscription is sampled on
+	 * that CPU, one in 4, 16 and so on to 65,536, and when that is not enough turned off on
+	 * all. Within it for a second it is told more of again. Each change is a record.
 	 */
 	uint32_t share, rate;
 	uint32_t deadline; /* HADAL_ACTION_HOLD: microseconds, 0: 20,000, at most 1,000,000 */
@@ -231,7 +234,8 @@ struct hadal_event_registers {
  * count bytes for ever. A record never wraps: where it would, a record of subscription
  * HADAL_NO_SUBSCRIPTION fills the rest, of which only `bytes`, `kind`, `flags` and `subscription`
  * are there (16 bytes; with 8 left only `bytes` is, and it is 8). A record that does not fit is
- * counted in `lost` and by its subscription. A tail that lies is taken for a full ring.
+ * counted in `lost` and by its subscription; HADAL_RING_NOTICES bytes are kept free for notices. A
+ * tail that lies is taken for a full ring.
  */
 struct hadal_ring_head {
 	uint64_t head; /* bytes written */
@@ -253,8 +257,9 @@ struct hadal_ring_tail {
 #define HADAL_EVENTS_ENDS_BYTES(cpus) (((cpus)*64ull + 4095) & ~4095ull)
 #define HADAL_RING_BYTES_MIN          4096u
 #define HADAL_RING_BYTES_MAX          (1u << 22)
+#define HADAL_RING_NOTICES            (8u * (unsigned int)sizeof(struct hadal_event))
 
-/* What became of a subscription, of all CPUs together. */
+/* What became of a subscription, on one CPU or all together. */
 struct hadal_subscription_state {
 	uint32_t subscription;
 	uint32_t kind;
@@ -265,9 +270,15 @@ struct hadal_subscription_state {
 	uint64_t hits;     /* events of its kind and place */
 	uint64_t filtered; /* of these, those that its filter or sampling left out */
 	uint64_t lost;     /* of these, those that there was no room for */
-	uint64_t ticks;    /* of the TSC that its hits have cost */
+	/*
+	 * Of the TSC that its exits have cost, with those beside what it asked for, which cannot
+	 * be told apart before. An exit of several subscriptions is divided among them.
+	 */
+	uint64_t ticks;
 	uint64_t steps;    /* instructions stepped over for it */
 	uint64_t timeouts; /* answers that missed the deadline */
+	/* Of the TSC since it was asked for: ticks / elapsed is its share of a CPU's time. */
+	uint64_t elapsed;
 };
 
 /* HADAL_CALL_EVENTS_OPEN: what a loader hands over for an owner. Pages that nobody else has. */
@@ -277,7 +288,8 @@ struct hadal_events_memory {
 	uint64_t heads;      /* physical address of HADAL_EVENTS_ENDS_BYTES, page-aligned */
 	uint64_t tails;      /* the same */
 	uint64_t ticks_per_ms;
-	uint64_t root; /* the reader's CR3: it is never held */
+	uint64_t exit_ticks; /* what an exit with little to do costs, for the account */
+	uint64_t root;       /* the reader's CR3: it is never held */
 	/* Where the physical address of each CPU's ring is, a uint64_t, of ring_bytes, page-aligned
 	 */
 	uint64_t rings;

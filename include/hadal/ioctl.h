@@ -205,7 +205,7 @@ struct hadal_ioc_subscribe {
 	uint32_t version;
 	uint32_t subscription;
 	uint32_t index; /* 0 to HADAL_MAX_SUBSCRIPTIONS - 1; else 0 */
-	uint32_t reserved;
+	uint32_t cpu;   /* HADAL_IOC_SUBSCRIPTION: 0: all together, or a CPU's index + 1; else 0 */
 	uint64_t buffer;
 	uint64_t size; /* of the struct as the caller knows it */
 };

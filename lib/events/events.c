@@ -141,12 +141,15 @@ int hadal_events_unsubscribe(struct hadal_events *events, uint32_t subscription,
 	return 0;
 }
 
+/* cpu: 0: all together, else its index + 1. */
 static int get_state(struct hadal_events *events, uint32_t subscription, uint32_t index,
-		     struct hadal_subscription_state *state, struct hadal_error *error)
+		     uint32_t cpu, struct hadal_subscription_state *state,
+		     struct hadal_error *error)
 {
 	struct hadal_ioc_subscribe request = {.version = HADAL_ABI_VERSION,
 					      .subscription = subscription,
 					      .index = index,
+					      .cpu = cpu,
 					      .buffer = (uintptr_t)state,
 					      .size = sizeof(*state)};
 
@@ -158,13 +161,24 @@ static int get_state(struct hadal_events *events, uint32_t subscription, uint32_
 int hadal_events_state(struct hadal_events *events, uint32_t subscription,
 		       struct hadal_subscription_state *state, struct hadal_error *error)
 {
-	return get_state(events, subscription, 0, state, error);
+	return get_state(events, subscription, 0, 0, state, error);
+}
+
+int hadal_events_state_on(struct hadal_events *events, uint32_t subscription, uint32_t cpu,
+			  struct hadal_subscription_state *state, struct hadal_error *error)
+{
+	return get_state(events, subscription, 0, cpu + 1, state, error);
+}
+
+double hadal_events_share(const struct hadal_subscription_state *state, uint32_t cpus)
+{
+	return state->elapsed ? 1000.0 * state->ticks / state->elapsed / cpus : 0;
 }
 
 int hadal_events_state_at(struct hadal_events *events, uint32_t index,
 			  struct hadal_subscription_state *state, struct hadal_error *error)
 {
-	return get_state(events, 0, index, state, error);
+	return get_state(events, 0, index, 0, state, error);
 }
 
 static void give_back(struct hadal_events *events)

@@ -35,6 +35,11 @@ int hadal_events_unsubscribe(struct hadal_events *events, uint32_t subscription,
 /* What became of a subscription. -ENOENT. */
 int hadal_events_state(struct hadal_events *events, uint32_t subscription,
 		       struct hadal_subscription_state *state, struct hadal_error *error);
+/* The same on one CPU. -ENOENT, -ENXIO: there is no such CPU. */
+int hadal_events_state_on(struct hadal_events *events, uint32_t subscription, uint32_t cpu,
+			  struct hadal_subscription_state *state, struct hadal_error *error);
+/* Thousandths of the time of one CPU, or of all, that a subscription has cost; by a state. */
+double hadal_events_share(const struct hadal_subscription_state *state, uint32_t cpus);
 /* The same by place, 0 to HADAL_MAX_SUBSCRIPTIONS - 1, of whatever reader; -ENOENT: a free place.
  */
 int hadal_events_state_at(struct hadal_events *events, uint32_t index,

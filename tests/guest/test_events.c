@@ -657,7 +657,7 @@ static void check_overflow(void)
 	struct hadal_subscription asked = marked(HADAL_EVENT_MSR, HADAL_ACCESS_READ, MSR_CSTAR, 1);
 	struct hadal_subscription_state state;
 	uint64_t lost = hadal_events_lost(events);
-	unsigned int fits = RING_BYTES / sizeof(struct hadal_event);
+	unsigned int fits = (RING_BYTES - HADAL_RING_NOTICES) / sizeof(struct hadal_event);
 	unsigned int got = 0;
 	int number = subscribe(&asked);
 

@@ -52,6 +52,14 @@ void vcpu_step_cancelled(struct vcpu *v)
 	steps_cancelled++;
 }
 
+static unsigned events_attended;
+
+void vcpu_attend_events(struct vcpu *v)
+{
+	(void)v;
+	events_attended++;
+}
+
 void pause_here(struct vcpu *v)
 {
 	paused++;
@@ -296,6 +304,16 @@ static void an_abandoned_exit_leaves_one_gp(void **unused)
 	assert_int_equal(shutdowns, 0);
 }
 
+static void subscriptions_are_attended_once(void **unused)
+{
+	(void)unused;
+	events_attended = 0;
+	vcpu.requests = REQUEST_EVENTS;
+	vcpu_attend(&vcpu);
+	assert_int_equal(events_attended, 1);
+	assert_int_equal(vcpu.attention, 0);
+}
+
 static void an_nmi_waits_until_it_may_come(void **unused)
 {
 	(void)unused;
@@ -438,6 +456,7 @@ int main(void)
 		cmocka_unit_test_setup(error_codes_go_with_their_exceptions, reset),
 		cmocka_unit_test_setup(faults_have_rf_in_their_frame_and_traps_do_not, reset),
 		cmocka_unit_test_setup(an_abandoned_exit_leaves_one_gp, reset),
+		cmocka_unit_test_setup(subscriptions_are_attended_once, reset),
 		cmocka_unit_test_setup(an_nmi_waits_until_it_may_come, reset),
 		cmocka_unit_test_setup(attention_ends_when_all_is_served, reset),
 		cmocka_unit_test_setup(a_pause_comes_after_all_else, reset),

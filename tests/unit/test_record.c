@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Sources: vmm/events/record.c vmm/events/filter.c
-/* Filters, and records in a ring whose reader may do anything. */
+// Sources: vmm/events/record.c vmm/events/filter.c vmm/events/budget.c
+/* Filters, records in a ring whose reader may do anything, and budgets. */
 #include <stdlib.h>
 #include <string.h>
 #include "unit.h"
@@ -51,8 +51,10 @@ static int reset(void **state)
 	tail = (struct hadal_ring_tail){0};
 	owner = (struct event_owner){
 		.number = 1, .ring_bytes = RING_BYTES, .heads = &head, .tails = &tail};
+	owner.ticks_per_ms = 1000000;
 	vcpu_events(vcpu)->ring[0] = ring;
 	subscription.owner = &owner;
+	subscription.record_bytes = sizeof(struct hadal_event);
 	subscription.number = 9;
 	subscription.asked.kind = HADAL_EVENT_MSR;
 	subscription.asked.access = HADAL_ACCESS_READ;
@@ -95,6 +97,21 @@ static void and_binds_closer_than_or(void **state)
 	assert_false(passes());
 	add(HADAL_FILTER_NUMBER, HADAL_FILTER_GREATER_EQUAL, 1, 0x11);
 	assert_true(passes());
+}
+
+/* What comes after an "or" is not asked once what comes before it holds. */
+static void what_holds_before_an_or_is_enough(void **state)
+{
+	(void)state;
+	add(HADAL_FILTER_NUMBER, HADAL_FILTER_EQUAL, 0, 0x11);
+	add(HADAL_FILTER_CPU, HADAL_FILTER_EQUAL, 1, 1); /* false */
+	assert_true(passes());
+	add(HADAL_FILTER_NUMBER, HADAL_FILTER_EQUAL, 0, 0x11);
+	assert_true(passes());
+	add(HADAL_FILTER_NUMBER, HADAL_FILTER_NOT_EQUAL, 1, 0x11); /* false */
+	assert_true(passes());
+	subscription.asked.clause[0].operand = 0x12;
+	assert_false(passes());
 }
 
 static void memory_that_is_not_there_makes_a_clause_false(void **state)
@@ -180,17 +197,39 @@ static void no_record_is_lost_while_it_is_read(void **state)
 
 static void what_finds_no_room_is_counted(void **state)
 {
-	unsigned fits = RING_BYTES / sizeof(struct hadal_event), got;
+	unsigned fits = (RING_BYTES - HADAL_RING_NOTICES) / sizeof(struct hadal_event);
+	uint64_t lost = 0;
 
 	(void)state;
-	for (unsigned i = 0; i < 3 * fits; i++)
-		tell();
-	got = read_all();
-	assert_in_range(got, fits - 1, fits);
-	assert_int_equal(head.lost, 3 * fits - got);
-	assert_int_equal(vcpu_events(vcpu)->counts[0].lost, head.lost);
+	for (unsigned i = 0; i < 10; i++) { /* wherever the ring's end lies */
+		for (unsigned j = 0; j < 3 * fits; j++)
+			tell();
+		lost += 3 * fits;
+		lost -= read_all();
+		assert_int_equal(head.lost, lost);
+		assert_int_equal(vcpu_events(vcpu)->counts[0].lost, lost);
+	}
+	assert_in_range(10 * 3 * fits - lost, 10 * (fits - 1), 10 * fits);
 	tell();
 	assert_int_equal(read_all(), 1);
+}
+
+static void a_notice_finds_room_where_records_do_not(void **state)
+{
+	const struct hadal_event *event;
+	uint64_t lost;
+
+	(void)state;
+	for (unsigned i = 0; i < 2 * RING_BYTES / sizeof(*event); i++)
+		tell();
+	lost = head.lost;
+	event = (void *)(ring + head.head % RING_BYTES);
+	events_notice(vcpu, &subscription, HADAL_NOTICE_SAMPLED, 4);
+	assert_int_equal(head.lost, lost);
+	assert_int_equal(event->kind, HADAL_EVENT_NOTICE);
+	assert_int_equal(event->number, HADAL_NOTICE_SAMPLED);
+	assert_int_equal(event->physical, 4);
+	assert_int_equal(event->subscription, 9);
 }
 
 static void a_tail_that_lies_is_a_full_ring(void **state)
@@ -222,6 +261,123 @@ static void samples_are_one_in_so_many(void **state)
 	assert_int_equal(vcpu_events(vcpu)->counts[0].hits, 40);
 }
 
+/* Records that were told, and the notices among them. */
+static unsigned read_notices(unsigned *notices)
+{
+	unsigned count = 0;
+
+	*notices = 0;
+	while (tail.tail != head.head) {
+		const struct hadal_event *event = (void *)(ring + tail.tail % RING_BYTES);
+
+		if (event->bytes > 8 && event->subscription) {
+			count += event->kind != HADAL_EVENT_NOTICE;
+			*notices += event->kind == HADAL_EVENT_NOTICE;
+		}
+		tail.tail += event->bytes;
+	}
+	return count;
+}
+
+static void over_its_rate_it_is_sampled(void **state)
+{
+	struct event_counts *counts = &vcpu_events(vcpu)->counts[0];
+	unsigned notices, told = 0, all = 0;
+
+	(void)state;
+	owner.ticks_per_ms = UINT32_MAX; /* a second takes long */
+	subscription.asked.rate = 10;
+	budget_init(&subscription);
+	for (unsigned i = 0; i < 11; i++) {
+		assert_int_equal(counts->divisor, 0);
+		tell();
+	}
+	assert_int_equal(counts->divisor, 4);
+	told += read_notices(&notices);
+	assert_int_equal(told, 11);
+	assert_int_equal(notices, 1);
+	for (unsigned i = 0; i < 100; i++) {
+		tell();
+		told += read_notices(&notices);
+		all += notices;
+	}
+	assert_int_equal(counts->divisor, 16);
+	assert_int_equal(all, 1);
+	assert_in_range(told, 11 + 11, 11 + 11 + 56 / 16 + 1);
+	assert_int_equal(counts->hits, 111);
+	/* A second later it is told more of again. */
+	for (unsigned i = 0; i < 2; i++) {
+		counts->changed -= 1001ull * owner.ticks_per_ms;
+		tell();
+	}
+	assert_int_equal(counts->divisor, 0);
+	read_notices(&notices);
+	assert_int_equal(notices, 2);
+	assert_false(subscription.over);
+}
+
+static void over_its_share_for_good_it_is_to_be_turned_off(void **state)
+{
+	struct event_counts *counts = &vcpu_events(vcpu)->counts[0];
+	unsigned hits = 0, notices, all = 0;
+
+	(void)state;
+	owner.exit_ticks = 600000;
+	subscription.asked.share = 10;
+	budget_init(&subscription);
+	while (!subscription.over && hits < 1000) {
+		tell();
+		hits++;
+		read_notices(&notices);
+		all += notices;
+	}
+	/* Each level lets through a burst of 50 ms, of which a hit takes 60. */
+	assert_int_equal(hits, 9);
+	assert_int_equal(all, 8);
+	assert_int_equal(vcpu->requests, REQUEST_EVENTS);
+	assert_true(counts->ticks >= 9 * 600000);
+	assert_int_equal(counts->hits, 9);
+}
+
+/* An exit that nobody matches is theirs who made it exit. */
+static void what_is_beside_costs_too(void **state)
+{
+	struct event_counts *counts = vcpu_events(vcpu)->counts;
+	static struct subscription other;
+	const struct happening leaf = {
+		.kind = HADAL_EVENT_CPUID, .access = HADAL_ACCESS_EXECUTE, .number = 0x99};
+
+	(void)state;
+	owner.exit_ticks = 1ull << 40;
+	subscription.asked.kind = HADAL_EVENT_CPUID;
+	subscription.asked.access = HADAL_ACCESS_EXECUTE;
+	other = subscription;
+	other.index = 1;
+	events_table[1] = &other;
+	events_begin(vcpu);
+	events_record(vcpu, &leaf, events_match(vcpu, &leaf, 3));
+	assert_int_equal(counts[0].hits + counts[1].hits, 0);
+	assert_int_equal(counts[0].ticks >> 39, 1);
+	assert_int_equal(counts[1].ticks, counts[0].ticks);
+	events_table[1] = NULL;
+	/* The page of watched bytes, but no other one. */
+	subscription.asked.kind = HADAL_EVENT_MEMORY;
+	subscription.asked.access = HADAL_ACCESS_WRITE;
+	subscription.asked.first = 0x5ff8;
+	subscription.asked.count = 8;
+	for (unsigned i = 0; i < 3; i++) {
+		struct happening write = {.kind = HADAL_EVENT_MEMORY,
+					  .access = HADAL_ACCESS_WRITE,
+					  .physical = 0x4ff8 + i * 0x808};
+		uint64_t before = counts[0].ticks;
+
+		vcpu_events(vcpu)->stepped = true;
+		events_charge_cause(vcpu, &write, 1);
+		assert_int_equal(counts[0].ticks - before != 0, i == 1);
+		assert_int_equal(counts[0].steps, i >= 1);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -232,6 +388,11 @@ int main(void)
 		cmocka_unit_test_setup(what_finds_no_room_is_counted, reset),
 		cmocka_unit_test_setup(a_tail_that_lies_is_a_full_ring, reset),
 		cmocka_unit_test_setup(samples_are_one_in_so_many, reset),
+		cmocka_unit_test_setup(what_holds_before_an_or_is_enough, reset),
+		cmocka_unit_test_setup(a_notice_finds_room_where_records_do_not, reset),
+		cmocka_unit_test_setup(over_its_rate_it_is_sampled, reset),
+		cmocka_unit_test_setup(over_its_share_for_good_it_is_to_be_turned_off, reset),
+		cmocka_unit_test_setup(what_is_beside_costs_too, reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

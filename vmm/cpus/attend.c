@@ -46,6 +46,10 @@ void vcpu_attend(struct vcpu *vcpu)
 		request_take_nmis(vcpu);
 	if (vcpu->requests)
 		vcpu_serve_requests(vcpu);
+	if (vcpu->requests & REQUEST_EVENTS) {
+		__atomic_fetch_and(&vcpu->requests, ~REQUEST_EVENTS, __ATOMIC_SEQ_CST);
+		vcpu_attend_events(vcpu);
+	}
 	if (vcpu->requests & REQUEST_PAUSE) {
 		pause_here(vcpu);
 		request_take_nmis(vcpu);

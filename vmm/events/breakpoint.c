@@ -70,7 +70,7 @@ static void tell(struct vcpu *vcpu)
 		.address = vcpu->rip,
 	};
 
-	vcpu_events(vcpu)->started = rdtsc();
+	events_begin(vcpu);
 	events_record(vcpu, &what, events_match(vcpu, &what, events_of(HADAL_EVENT_BREAK)));
 }
 

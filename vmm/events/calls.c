@@ -72,6 +72,8 @@ static int owner_fill(struct event_owner *owner, const struct hadal_events_memor
 	owner->ring_bytes = bytes;
 	owner->root = memory->root;
 	owner->ticks_per_ms = memory->ticks_per_ms;
+	owner->exit_ticks = memory->exit_ticks < memory->ticks_per_ms ? memory->exit_ticks
+								      : memory->ticks_per_ms;
 	owner->heads = owner_memory(memory->heads, HADAL_EVENTS_ENDS_BYTES(owner->cpu_count));
 	owner->tails = owner_memory(memory->tails, HADAL_EVENTS_ENDS_BYTES(owner->cpu_count));
 	return owner->heads && owner->tails ? 0 : -EFAULT;
@@ -197,18 +199,42 @@ static void publish(struct vcpu *vcpu, struct subscription *s)
 	events_route(vcpu);
 }
 
-/* On return no CPU has a pointer to it any more. */
-static void withdraw(struct vcpu *vcpu, struct subscription *s)
+/* Nothing is intercepted for it any more. */
+static void turn_off(struct vcpu *vcpu, struct subscription *s)
 {
+	s->off = true;
 	__atomic_fetch_and(&events_subscribed[s->asked.kind], ~BIT(s->index), __ATOMIC_SEQ_CST);
-	__atomic_store_n(&events_table[s->index], NULL, __ATOMIC_SEQ_CST);
 	release_msrs(&s->asked, s->asked.count);
 	if (s->asked.kind == HADAL_EVENT_BREAK)
 		breakpoint_remove(&s->asked);
 	events_route(vcpu);
 	if (s->asked.kind == HADAL_EVENT_MEMORY)
 		watch_remove(vcpu, &s->asked);
+}
+
+/* On return no CPU has a pointer to it any more. */
+static void withdraw(struct vcpu *vcpu, struct subscription *s)
+{
+	if (!s->off)
+		turn_off(vcpu, s);
+	__atomic_store_n(&events_table[s->index], NULL, __ATOMIC_SEQ_CST);
+	request_follow(vcpu);
 	page_give(s);
+}
+
+/* Those that are over their budget; right before an entry, where no lock is held. */
+void vcpu_attend_events(struct vcpu *vcpu)
+{
+	lock_take(&events_lock);
+	for (unsigned i = 0; i < HADAL_MAX_SUBSCRIPTIONS; i++) {
+		struct subscription *s = events_table[i];
+
+		if (!s || s->off || !__atomic_load_n(&s->over, __ATOMIC_SEQ_CST))
+			continue;
+		turn_off(vcpu, s);
+		events_notice(vcpu, s, HADAL_NOTICE_OFF, 0);
+	}
+	lock_give(&events_lock);
 }
 
 static int64_t subscribe_locked(struct vcpu *vcpu, struct subscription *s, uint64_t owner)
@@ -219,7 +245,8 @@ static int64_t subscribe_locked(struct vcpu *vcpu, struct subscription *s, uint6
 	s->owner = find_owner(owner);
 	if (!s->owner)
 		return -ENOENT;
-	if (record_bytes(&s->asked) > s->owner->ring_bytes / 2)
+	s->record_bytes = record_bytes(&s->asked);
+	if (s->record_bytes > s->owner->ring_bytes / 2)
 		return -EINVAL;
 	while (index < HADAL_MAX_SUBSCRIPTIONS && events_table[index])
 		index++;
@@ -230,6 +257,7 @@ static int64_t subscribe_locked(struct vcpu *vcpu, struct subscription *s, uint6
 	if (err)
 		return err;
 	s->number = ++last_number;
+	budget_init(s);
 	publish(vcpu, s);
 	return s->number;
 }
@@ -286,7 +314,9 @@ int64_t hypercall_events_close(struct vcpu *vcpu)
 	return owner ? 0 : -ENOENT;
 }
 
-static void sum(const struct subscription *s, struct hadal_subscription_state *state)
+/* On the CPUs [first, end). */
+static void sum(const struct subscription *s, struct hadal_subscription_state *state,
+		uint32_t first, uint32_t end)
 {
 	*state = (struct hadal_subscription_state){
 		.subscription = s->number,
@@ -294,8 +324,9 @@ static void sum(const struct subscription *s, struct hadal_subscription_state *s
 		.owner = s->owner->number,
 		.method = s->asked.kind == HADAL_EVENT_BREAK ? HADAL_BREAK_DEBUG : 0,
 		.state = s->off ? HADAL_NOTICE_OFF : HADAL_NOTICE_FULL,
+		.elapsed = rdtsc() - s->since,
 	};
-	for (uint32_t i = 0; i < machine.cpu_count; i++) {
+	for (uint32_t i = first; i < end; i++) {
 		const struct event_counts *counts = &vcpu_events(vcpu_at(i))->counts[s->index];
 
 		state->hits += counts->hits;
@@ -318,12 +349,15 @@ int64_t hypercall_subscription_state(struct vcpu *vcpu)
 		return -EINVAL;
 	if (!memory_guest_range(regs->rsi, sizeof(state), MEMORY_WRITE))
 		return -EFAULT;
+	if (regs->r9 > machine.cpu_count)
+		return -ENXIO;
 	lock_take(&events_lock);
 	s = find_subscription(regs->rdi);
 	if (!s && regs->r8 < HADAL_MAX_SUBSCRIPTIONS && !regs->rdi)
 		s = events_table[regs->r8];
 	if (s)
-		sum(s, &state);
+		sum(s, &state, regs->r9 ? regs->r9 - 1 : 0,
+		    regs->r9 ? regs->r9 : machine.cpu_count);
 	lock_give(&events_lock);
 	if (!s)
 		return -ENOENT;
@@ -343,7 +377,7 @@ int64_t hypercall_event_request(struct vcpu *vcpu)
 	};
 	uint64_t matched;
 
-	vcpu_events(vcpu)->started = rdtsc();
+	events_begin(vcpu);
 	matched = events_match(vcpu, &what, events_of(HADAL_EVENT_REQUEST));
 	events_record(vcpu, &what, matched);
 	return matched != 0;

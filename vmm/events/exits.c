@@ -12,11 +12,6 @@
 #include "vcpu/vendor.h"
 #include "x86/cpu.h"
 
-static void begin(struct vcpu *vcpu)
-{
-	vcpu_events(vcpu)->started = rdtsc();
-}
-
 static inline uint64_t edx_eax(const struct vcpu *vcpu)
 {
 	return (uint32_t)vcpu->regs.rax | vcpu->regs.rdx << 32;
@@ -43,7 +38,7 @@ static enum verdict on_rdmsr(struct vcpu *vcpu)
 	enum verdict verdict;
 	uint64_t matched;
 
-	begin(vcpu);
+	events_begin(vcpu);
 	matched = events_match(vcpu, &what, events_of(HADAL_EVENT_MSR));
 	if (complete(vcpu, &what, &verdict))
 		what.new_value = edx_eax(vcpu);
@@ -62,7 +57,7 @@ static enum verdict on_wrmsr(struct vcpu *vcpu)
 	enum verdict verdict;
 	uint64_t matched;
 
-	begin(vcpu);
+	events_begin(vcpu);
 	matched = events_match(vcpu, &what, events_of(HADAL_EVENT_MSR));
 	complete(vcpu, &what, &verdict);
 	events_record(vcpu, &what, matched);
@@ -84,7 +79,7 @@ static enum verdict on_cr_write(struct vcpu *vcpu)
 
 	if (cr != 0 && cr != 3 && cr != 4)
 		return exits_ask_next(vcpu);
-	begin(vcpu);
+	events_begin(vcpu);
 	what.old_value = vcpu_get(vcpu, reg[cr]);
 	matched = events_match(vcpu, &what, events_of(HADAL_EVENT_CR));
 	complete(vcpu, &what, &verdict);
@@ -103,7 +98,7 @@ static enum verdict on_xsetbv(struct vcpu *vcpu)
 	enum verdict verdict;
 	uint64_t matched;
 
-	begin(vcpu);
+	events_begin(vcpu);
 	if (vcpu_get(vcpu, REG_CR4) & CR4_OSXSAVE)
 		what.old_value = xgetbv(0);
 	matched = events_match(vcpu, &what, events_of(HADAL_EVENT_CR));
@@ -124,7 +119,7 @@ static enum verdict on_cpuid(struct vcpu *vcpu)
 	enum verdict verdict;
 	uint64_t matched;
 
-	begin(vcpu);
+	events_begin(vcpu);
 	matched = events_match(vcpu, &what, events_of(HADAL_EVENT_CPUID));
 	if (complete(vcpu, &what, &verdict)) {
 		what.old_value = (uint32_t)regs->rax | regs->rbx << 32;
@@ -161,7 +156,7 @@ static enum verdict on_io(struct vcpu *vcpu)
 	enum verdict verdict;
 	uint64_t matched;
 
-	begin(vcpu);
+	events_begin(vcpu);
 	if (e->io.string)
 		what.flags |= HADAL_RECORD_NO_VALUE;
 	matched = events_match(vcpu, &what, events_of(HADAL_EVENT_IO));
@@ -190,7 +185,7 @@ static enum verdict on_exception(struct vcpu *vcpu)
 		return verdict;
 	if (e->exception.vector == VECTOR_DB && breakpoint_hit(vcpu))
 		return VERDICT_RETRY;
-	begin(vcpu);
+	events_begin(vcpu);
 	events_record(vcpu, &what, events_match(vcpu, &what, events_of(HADAL_EVENT_EXCEPTION)));
 	return exits_ask_next(vcpu);
 }
@@ -240,7 +235,7 @@ static enum verdict on_descriptor(struct vcpu *vcpu)
 		.old_value = table_value(vcpu, e->descriptor.table),
 	};
 
-	begin(vcpu);
+	events_begin(vcpu);
 	return step_without(vcpu, &what,
 			    events_match(vcpu, &what, events_of(HADAL_EVENT_DESCRIPTOR)));
 }

@@ -41,18 +41,66 @@ static bool place_matches(struct vcpu *vcpu, const struct hadal_subscription *as
 	}
 }
 
+/* Whether an exit beside what was asked for is its doing all the same. */
+static bool is_cause(const struct hadal_subscription *asked, const struct happening *what)
+{
+	switch (asked->kind) {
+	case HADAL_EVENT_CPUID: /* all leaves exit, and all tables */
+	case HADAL_EVENT_DESCRIPTOR:
+		return true;
+	case HADAL_EVENT_BREAK: /* in another address space */
+		return what->address == asked->first;
+	case HADAL_EVENT_MEMORY: /* rights are those of a page; who may not read may do nothing */
+		return (asked->access & (what->access | HADAL_ACCESS_READ)) &&
+		       what->physical >> PAGE_SHIFT >= asked->first >> PAGE_SHIFT &&
+		       what->physical >> PAGE_SHIFT <= (asked->first + asked->count - 1) >>
+			       PAGE_SHIFT;
+	default:
+		return false;
+	}
+}
+
+void events_charge_cause(struct vcpu *vcpu, const struct happening *what, uint64_t mask)
+{
+	struct vcpu_events *events = vcpu_events(vcpu);
+
+	for (; mask; mask &= mask - 1) {
+		unsigned index = __builtin_ctzll(mask);
+		const struct subscription *s = events_at(index);
+
+		if (s && is_cause(&s->asked, what))
+			events->charged |= BIT(index);
+	}
+	events_charge(vcpu);
+}
+
+/* From one record to the next; a budget thins out what is sampled already. */
+static uint32_t to_skip(const struct subscription *s, const struct event_counts *counts)
+{
+	uint64_t every = (uint64_t)(s->asked.sample ? s->asked.sample : 1) *
+			 (counts->divisor ? counts->divisor : 1);
+
+	return (every >> 32 ? ~0u : every) - 1;
+}
+
 uint64_t events_match(struct vcpu *vcpu, const struct happening *what, uint64_t mask)
 {
 	struct vcpu_events *events = vcpu_events(vcpu);
-	uint64_t matched = 0;
+	uint64_t matched = 0, charged = 0, passed = 0;
 
 	for (; mask; mask &= mask - 1) {
 		unsigned index = __builtin_ctzll(mask);
 		const struct subscription *s = events_at(index);
 		struct event_counts *counts = &events->counts[index];
 
-		if (!s || !place_matches(vcpu, &s->asked, what))
+		if (!s)
 			continue;
+		if (!place_matches(vcpu, &s->asked, what)) {
+			if (is_cause(&s->asked, what))
+				charged |= BIT(index);
+			continue;
+		}
+		charged |= BIT(index);
 		counts->hits++;
 		if (s->asked.clause_count && !filter_passes(vcpu, &s->asked, what)) {
 			counts->filtered++;
@@ -63,11 +111,14 @@ uint64_t events_match(struct vcpu *vcpu, const struct happening *what, uint64_t 
 			counts->filtered++;
 			continue;
 		}
-		if (s->asked.sample > 1)
-			counts->to_skip = s->asked.sample - 1;
+		if (s->asked.sample > 1 || counts->divisor)
+			counts->to_skip = to_skip(s, counts);
+		passed |= BIT(index);
 		if (s->asked.action != HADAL_ACTION_COUNT)
 			matched |= BIT(index);
 	}
+	events->charged = charged;
+	events->passed = passed;
 	return matched;
 }
 
@@ -155,17 +206,17 @@ static void pad(uint8_t *at, uint32_t bytes)
 }
 
 /*
- * Room for a record at *position, which is moved to it; NULL when there is none. The tail is the
- * reader's, who may have written anything there.
+ * Room for a record at *position, which is moved to it, and `spare` bytes more; NULL when there is
+ * none. The tail is the reader's, who may have written anything there.
  */
 static struct hadal_event *reserve(const struct event_owner *owner, uint8_t *ring, unsigned cpu,
-				   uint64_t *position, uint32_t bytes)
+				   uint64_t *position, uint32_t bytes, uint32_t spare)
 {
 	uint32_t size = owner->ring_bytes, at = *position & (size - 1);
 	uint64_t used = *position - __atomic_load_n(&owner->tails[cpu].tail, __ATOMIC_ACQUIRE);
 	uint32_t padding = size - at < bytes ? size - at : 0;
 
-	if (used > size || size - used < (uint64_t)bytes + padding)
+	if (used > size || size - used < (uint64_t)bytes + padding + spare)
 		return NULL;
 	if (padding) {
 		pad(ring + at, padding);
@@ -175,40 +226,47 @@ static struct hadal_event *reserve(const struct event_owner *owner, uint8_t *rin
 	return (struct hadal_event *)(ring + at);
 }
 
-static void record(struct vcpu *vcpu, const struct subscription *s, const struct happening *what)
+/* A record with its captures, or for a notice without. False: it is lost. */
+static bool record(struct vcpu *vcpu, const struct subscription *s, const struct happening *what,
+		   uint32_t bytes, uint32_t spare)
 {
 	struct vcpu_events *events = vcpu_events(vcpu);
 	const struct event_owner *owner = s->owner;
 	uint64_t position = events->ring_position[owner->number - 1];
 	struct hadal_ring_head *head = &owner->heads[vcpu->index];
-	uint32_t bytes = record_bytes(&s->asked);
-	struct hadal_event *event =
-		reserve(owner, events->ring[owner->number - 1], vcpu->index, &position, bytes);
+	struct hadal_event *event = reserve(owner, events->ring[owner->number - 1], vcpu->index,
+					    &position, bytes, spare);
 
 	if (!event) {
 		events->counts[s->index].lost++;
 		head->lost = ++events->ring_lost[owner->number - 1];
-		return;
+		return false;
 	}
 	fill(vcpu, event, s, what, bytes);
-	if (s->asked.capture)
+	if (bytes > sizeof(*event))
 		capture(vcpu, &s->asked, (uint8_t *)(event + 1));
 	position += bytes;
 	events->ring_position[owner->number - 1] = position;
 	__atomic_store_n(&head->head, position, __ATOMIC_RELEASE);
+	return true;
 }
 
 void events_record(struct vcpu *vcpu, const struct happening *what, uint64_t mask)
 {
-	struct event_counts *counts = vcpu_events(vcpu)->counts;
-
 	for (; mask; mask &= mask - 1) {
-		unsigned index = __builtin_ctzll(mask);
-		const struct subscription *s = events_at(index);
+		const struct subscription *s = events_at(__builtin_ctzll(mask));
 
-		if (!s) /* it has gone while requests were served */
-			continue;
-		record(vcpu, s, what);
-		counts[index].ticks += rdtsc() - vcpu_events(vcpu)->started;
+		if (s) /* else it has gone while requests were served */
+			record(vcpu, s, what, s->record_bytes, HADAL_RING_NOTICES);
 	}
+	events_charge(vcpu);
+}
+
+void events_notice(struct vcpu *vcpu, const struct subscription *s, enum hadal_notice notice,
+		   uint64_t physical)
+{
+	const struct happening what = {
+		.kind = HADAL_EVENT_NOTICE, .number = notice, .physical = physical};
+
+	record(vcpu, s, &what, sizeof(struct hadal_event), 0);
 }

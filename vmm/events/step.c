@@ -181,6 +181,7 @@ static void finish(struct vcpu *vcpu, bool retired)
 	struct step *step = &vcpu_events(vcpu)->step;
 
 	vcpu->stepping = false;
+	vcpu_events(vcpu)->stepped = !step->is_delivery;
 	if (!step->is_delivery) {
 		uint64_t held = vcpu->step_flags & HELD;
 

@@ -12,6 +12,7 @@
 #include <hadal/events.h>
 #include "cpus/lock.h"
 #include "vcpu/vcpu.h"
+#include "x86/cpu.h"
 
 /* What has happened, to filters and records. */
 struct happening {
@@ -28,6 +29,7 @@ struct event_owner {
 	uint32_t ring_bytes;
 	uint64_t root; /* of its program */
 	uint64_t ticks_per_ms;
+	uint64_t exit_ticks; /* what the processor takes for an exit, which no handler sees */
 	struct hadal_ring_head *heads;
 	const struct hadal_ring_tail *tails;
 };
@@ -36,18 +38,24 @@ struct subscription {
 	struct hadal_subscription asked;
 	uint32_t number; /* never used again */
 	uint8_t index;   /* in the table */
-	bool off;        /* over its budget for good */
+	uint32_t record_bytes;
+	bool limited; /* has a budget */
+	bool over;    /* its budget for good: it is to be turned off */
+	bool off;     /* nothing is intercepted for it */
 	struct event_owner *owner;
+	uint64_t since; /* TSC */
+	/* The budget: what a tick and a record use up of the time that passes. */
+	uint64_t tick_weight; /* in 16ths; 0: no limit */
+	uint64_t hit_weight;  /* ticks; 0: no limit */
 };
 
 /* What one vCPU counts of a subscription. */
 struct event_counts {
 	uint64_t hits, filtered, lost, ticks, steps;
-	uint32_t to_skip; /* of those that pass the filter, until one is recorded */
-	uint32_t divisor; /* 0: within the budget; else one in so many is recorded */
-	uint64_t window;  /* TSC at which the budget's window has begun */
-	uint32_t window_hits;
-	uint32_t window_ticks;
+	uint32_t to_skip;             /* of those that pass the filter, until one is recorded */
+	uint32_t divisor;             /* 0: within the budget; else one in so many is recorded */
+	uint64_t share_due, rate_due; /* TSC until which the budget is used up */
+	uint64_t changed;             /* TSC of the last change of divisor */
 };
 
 /* What one vCPU has intercepted for subscriptions. */
@@ -82,6 +90,9 @@ struct vcpu_events {
 	uint64_t ring_lost[HADAL_MAX_OWNERS];
 	struct event_intercepts applied;
 	uint64_t started; /* TSC at which the exit's handler began */
+	uint64_t charged; /* subscriptions that it is the exit of */
+	uint64_t passed;  /* those of them that it is a hit of, after filter and sampling */
+	bool stepped;     /* an instruction was stepped over for them */
 	struct step step;
 	struct watch watch;
 };
@@ -117,12 +128,28 @@ bool filter_passes(struct vcpu *vcpu, const struct hadal_subscription *asked,
 /* Whether the filter can be evaluated at all. */
 bool filter_is_valid(const struct hadal_subscription *asked);
 
+/* An exit's handler begins. */
+static inline void events_begin(struct vcpu *vcpu)
+{
+	vcpu_events(vcpu)->started = rdtsc();
+}
+
 /* record.c: bytes of a record with its captures. */
 uint32_t record_bytes(const struct hadal_subscription *asked);
 /* The subscriptions that want this, out of a mask of them; the others have counted it. */
 uint64_t events_match(struct vcpu *vcpu, const struct happening *what, uint64_t mask);
-/* A record for each of those in a mask. */
+/* A record for each of those in a mask, and what the exit has cost is charged. */
 void events_record(struct vcpu *vcpu, const struct happening *what, uint64_t mask);
+/* A notice to a subscription's owner; physical: see enum hadal_notice. */
+void events_notice(struct vcpu *vcpu, const struct subscription *s, enum hadal_notice notice,
+		   uint64_t physical);
+/* An exit that nobody has matched is charged to those out of a mask whose place made it. */
+void events_charge_cause(struct vcpu *vcpu, const struct happening *what, uint64_t mask);
+
+/* budget.c: what the exit has cost until now, to those that it is charged to. */
+void events_charge(struct vcpu *vcpu);
+/* What a subscription's budget comes to. */
+void budget_init(struct subscription *s);
 
 /* follow.c: intercept on all CPUs what the table asks for now. */
 void events_route(struct vcpu *vcpu);

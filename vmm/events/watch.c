@@ -174,16 +174,20 @@ static void access_done(struct vcpu *vcpu, bool retired)
 
 	if (vcpu_events(vcpu)->applied.watches)
 		vendor->use_root(vcpu, view_root(&machine.watched));
-	if (!retired)
+	if (!retired) {
+		events_charge_cause(vcpu, what, events_of(HADAL_EVENT_MEMORY));
 		return;
+	}
 	if (!(what->flags & HADAL_RECORD_NO_VALUE) && !read_value(what->physical, &what->new_value))
 		what->flags |= HADAL_RECORD_NO_VALUE;
 	changed = what->new_value != what->old_value && !(what->flags & HADAL_RECORD_NO_VALUE);
 	/* An atomic access of memory without rights is told as a read or as a write. */
 	if (changed)
 		what->access |= HADAL_ACCESS_WRITE;
-	if ((what->flags & HADAL_RECORD_TABLE) && !changed)
+	if ((what->flags & HADAL_RECORD_TABLE) && !changed) {
+		events_charge_cause(vcpu, what, events_of(HADAL_EVENT_MEMORY));
 		return;
+	}
 	vcpu->rip = watch->rip;
 	mask = events_match(vcpu, what, events_of(HADAL_EVENT_MEMORY));
 	events_record(vcpu, what, mask);
@@ -232,7 +236,7 @@ enum verdict watch_fault(struct vcpu *vcpu)
 		denied = PT_RIGHTS;
 	if (!(denied & rights_of(access_of(e))))
 		return exits_ask_next(vcpu);
-	events->started = rdtsc();
+	events_begin(vcpu);
 	describe(vcpu, &events->watch);
 	vendor->use_root(vcpu, nested_root(&machine.nested));
 	return step_over(vcpu, access_done);

@@ -57,7 +57,8 @@ static const uint8_t kind_of[KIND_TABLE] = {
 
 /*
  * An event whose delivery exited is delivered again. INT n, INT3 and INTO are executed again
- * instead, for RIP still points at them.
+ * instead, for RIP still points at them. QEMU calls interrupts and NMIs exceptions here, and would
+ * not take them as such.
  */
 static void requeue_event(struct vcpu *vcpu, const struct vmcb *vmcb)
 {
@@ -67,6 +68,8 @@ static void requeue_event(struct vcpu *vcpu, const struct vmcb *vmcb)
 		return;
 	if ((info & EVENT_TYPE) == EVENT_EXCEPTION && (vector == VECTOR_BP || vector == VECTOR_OF))
 		return;
+	if ((info & EVENT_TYPE) == EVENT_EXCEPTION && (vector > 31 || vector == VECTOR_NMI))
+		info = (info & ~EVENT_TYPE) | (vector > 31 ? EVENT_INTERRUPT : EVENT_NMI);
 	vcpu->inject = (struct event){.info = info, .error = vmcb->exit_interrupt >> 32};
 }
 

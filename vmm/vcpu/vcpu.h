@@ -78,6 +78,7 @@ struct event {
 #define REQUEST_FOLLOW 8u  /* what is to be intercepted has changed */
 #define REQUEST_PAUSE  16u /* run nothing of the guest's while pause_ticks */
 #define REQUEST_SET    32u /* while paused: take the asker's registers */
+#define REQUEST_EVENTS 64u /* its own: see to subscriptions that are over their budget */
 
 /* The state of the system that START is called from, or that a CPU is handed back to. */
 struct entry_state {
@@ -248,6 +249,8 @@ void vcpu_drop_caches(struct vcpu *vcpu);
 
 /* Intercept what clients and subscriptions want now; in events/follow.c. */
 void vcpu_follow(struct vcpu *vcpu);
+/* What REQUEST_EVENTS asks for; in events/calls.c. */
+void vcpu_attend_events(struct vcpu *vcpu);
 
 /* While vcpu->stepping, in events/step.c: a handler has done the instruction, or raises an
  * exception in its place. */
