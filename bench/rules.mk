@@ -16,7 +16,7 @@ $(BENCH_PROGRAMS): $(BUILD)/bench/bin/bench_%: bench/%.c $(BENCH_SHARED) $(BUILD
 	$(call say,CC,$@)
 	$(Q)$(CC) -static -no-pie -Wl,--no-warnings $(CFLAGS) $(CPPFLAGS) $(LIB_CPPFLAGS) -MF $(BUILD)/bench/$(@F).d -o $@ $^ $(LIB_LIBS)
 
-$(BENCH_MODULE): $(BENCH_MODULE_SOURCES) bench/sample.h include/hadal/abi.h
+$(BENCH_MODULE): $(BENCH_MODULE_SOURCES) bench/sample.h $(MODULE_HEADERS)
 	$(call say,MODULE,$@)
 	$(Q)$(call kbuild,$(GUEST_KDIR),$(@D),$(BENCH_MODULE_SOURCES))
 

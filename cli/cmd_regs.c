@@ -52,101 +52,64 @@ static struct json_object *json_segment(const struct hadal_segment *segment)
 		return object;                                                \
 	}
 
-JSON_SEGMENT(cs)
-JSON_SEGMENT(ss)
-JSON_SEGMENT(ds)
-JSON_SEGMENT(es)
-JSON_SEGMENT(fs)
-JSON_SEGMENT(gs)
-JSON_SEGMENT(ldtr)
-JSON_SEGMENT(tr)
+#define SEGMENT_JSON(NAME, member, ...) JSON_SEGMENT(member)
+HADAL_SEGMENT_REGISTERS(SEGMENT_JSON)
 JSON_TABLE(gdtr)
 JSON_TABLE(idtr)
 
-#define AT(member) offsetof(struct hadal_regs, member), NULL, NULL
-#define REG(name)                                                         \
-	{                                                                 \
-#name, NULL, 18, CLI_COLUMN_HEX, AT(name), "the register" \
-	}
-#define PARTS(name, about)                                                   \
-	{                                                                    \
-#name, NULL, 0, CLI_COLUMN_JSON, 0, NULL, json_##name, about \
-	}
-#define SEGMENT(name) PARTS(name, "object: `selector`, `base`, `limit`, `attributes`")
+#define AT(member)                     offsetof(struct hadal_regs, member), NULL, NULL
+#define WORD(NAME, member, type, text) {text, NULL, 18, CLI_COLUMN_HEX, AT(member), "the register"},
+#define PARTS(name, about)             {#name, NULL, 0, CLI_COLUMN_JSON, 0, NULL, json_##name, about},
+#define SEGMENT(NAME, member, ...) \
+	PARTS(member, "object: `selector`, `base`, `limit`, `attributes`")
 
 static const struct cli_column columns[] = {
 	{"cpu", NULL, 4, CLI_COLUMN_U32, AT(cpu), "number of the CPU"},
 	{"apic_id", NULL, 7, CLI_COLUMN_U32, AT(apic_id), "of its local APIC"},
-	REG(rax),
-	REG(rbx),
-	REG(rcx),
-	REG(rdx),
-	REG(rsi),
-	REG(rdi),
-	REG(rbp),
-	REG(rsp),
-	REG(r8),
-	REG(r9),
-	REG(r10),
-	REG(r11),
-	REG(r12),
-	REG(r13),
-	REG(r14),
-	REG(r15),
-	REG(rip),
-	REG(rflags),
-	REG(cr0),
-	REG(cr2),
-	REG(cr3),
-	REG(cr4),
-	REG(cr8),
-	REG(xcr0),
-	REG(dr0),
-	REG(dr1),
-	REG(dr2),
-	REG(dr3),
-	REG(dr6),
-	REG(dr7),
-	REG(efer),
-	REG(star),
-	REG(lstar),
-	REG(cstar),
-	REG(sfmask),
-	REG(pat),
-	REG(tsc_aux),
-	{"kgsbase", NULL, 18, CLI_COLUMN_HEX, AT(kernel_gs_base), "the value for SWAPGS"},
-	REG(sysenter_cs),
-	REG(sysenter_esp),
-	REG(sysenter_eip),
-	PARTS(gdtr, "object: `base`, `limit`"),
-	PARTS(idtr, "object: `base`, `limit`"),
-	SEGMENT(cs),
-	SEGMENT(ss),
-	SEGMENT(ds),
-	SEGMENT(es),
-	SEGMENT(fs),
-	SEGMENT(gs),
-	SEGMENT(ldtr),
-	SEGMENT(tr),
+	/* clang-format off */
+	HADAL_GENERAL_REGISTERS(WORD, WORD)
+	HADAL_SPECIAL_REGISTERS(WORD)
+	HADAL_SEGMENT_REGISTERS(SEGMENT)
+	PARTS(gdtr, "object: `base`, `limit`")
+	PARTS(idtr, "object: `base`, `limit`")
+	HADAL_MODEL_REGISTERS(WORD)
+	/* clang-format on */
 	{0},
 };
 
-/* Registers of 64 bits in the order they are printed, three in a line, but for the last ones. */
-static const struct cli_column *const registers = &columns[2];
-#define REGISTERS        (sizeof(columns) / sizeof(columns[0]) - 13)
-#define REGISTERS_A_LINE (REGISTERS - 3)
+/* Names that are longer stand on a line of their own. */
+#define NAME_WIDTH 7
+#define LONG_WIDTH 12
+#define IN_A_LINE  3
 
-static const struct {
-	const char *name;
-	size_t offset;
-} segments[] = {
-	{"cs", offsetof(struct hadal_regs, cs)},     {"ss", offsetof(struct hadal_regs, ss)},
-	{"ds", offsetof(struct hadal_regs, ds)},     {"es", offsetof(struct hadal_regs, es)},
-	{"fs", offsetof(struct hadal_regs, fs)},     {"gs", offsetof(struct hadal_regs, gs)},
-	{"ldtr", offsetof(struct hadal_regs, ldtr)}, {"tr", offsetof(struct hadal_regs, tr)},
-};
+static void print_words(const struct hadal_regs *regs)
+{
+	unsigned int in_line = 0;
 
-#define SEGMENTS (sizeof(segments) / sizeof(segments[0]))
+	for (const struct cli_column *column = columns; column->name; column++) {
+		bool is_long = strlen(column->name) > NAME_WIDTH;
+
+		if (column->kind != CLI_COLUMN_HEX)
+			continue;
+		if (in_line)
+			fputs(is_long || in_line == IN_A_LINE ? "\n" : "  ", stdout);
+		in_line = is_long ? IN_A_LINE : in_line % IN_A_LINE + 1;
+		printf("%-*s %016" PRIx64, is_long ? LONG_WIDTH : NAME_WIDTH, column->name,
+		       *(const uint64_t *)((const char *)regs + column->at));
+	}
+	putchar('\n');
+}
+
+static void print_segments(const struct hadal_regs *regs)
+{
+	for (unsigned int reg = HADAL_REG_ES; reg <= HADAL_REG_TR; reg++) {
+		const struct hadal_segment *segment = &regs->es + (reg - HADAL_REG_ES);
+
+		printf("%-5s %04x   %016" PRIx64 "  limit %08x  attributes %03x\n",
+		       hadal_reg_name(reg), segment->selector, segment->base, segment->limit,
+		       segment->attributes);
+	}
+}
 
 static void print_text(const void *record, void *ctx)
 {
@@ -154,23 +117,10 @@ static void print_text(const void *record, void *ctx)
 
 	(void)ctx;
 	printf("CPU %u (APIC id %u)\n", regs->cpu, regs->apic_id);
-	for (size_t i = 0; i < REGISTERS; i++) {
-		bool alone = i >= REGISTERS_A_LINE;
-
-		printf("%-*s %016" PRIx64 "%s", alone ? 12 : 7, registers[i].name,
-		       *(const uint64_t *)((const char *)regs + registers[i].at),
-		       alone || i % 3 == 2 || i == REGISTERS_A_LINE - 1 ? "\n" : "  ");
-	}
+	print_words(regs);
 	printf("gdtr         %016" PRIx64 "  limit %04x\n", regs->gdtr_base, regs->gdtr_limit);
 	printf("idtr         %016" PRIx64 "  limit %04x\n", regs->idtr_base, regs->idtr_limit);
-	for (size_t i = 0; i < SEGMENTS; i++) {
-		const struct hadal_segment *segment =
-			(const void *)((const char *)regs + segments[i].offset);
-
-		printf("%-5s %04x   %016" PRIx64 "  limit %08x  attributes %03x\n",
-		       segments[i].name, segment->selector, segment->base, segment->limit,
-		       segment->attributes);
-	}
+	print_segments(regs);
 }
 
 static const struct cli_record_kind kind = {.name = "CPU", .columns = columns, .print = print_text};

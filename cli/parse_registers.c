@@ -31,23 +31,6 @@ struct place {
 	size_t bytes;
 };
 
-/* Where enum hadal_reg lies. */
-static void *member(struct hadal_regs *regs, unsigned int reg, size_t *bytes)
-{
-	*bytes = 8;
-	if (reg >= HADAL_REG_EFER)
-		return &regs->efer + (reg - HADAL_REG_EFER);
-	if (reg >= HADAL_REG_GDTR_LIMIT) {
-		*bytes = 4;
-		return &regs->gdtr_limit + (reg - HADAL_REG_GDTR_LIMIT);
-	}
-	if (reg >= HADAL_REG_GDTR_BASE)
-		return &regs->gdtr_base + (reg - HADAL_REG_GDTR_BASE);
-	if (reg >= HADAL_REG_ES)
-		return &regs->es + (reg - HADAL_REG_ES);
-	return &regs->rax + reg;
-}
-
 static bool find_part(const char *name, struct hadal_segment *segment, struct place *place)
 {
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
@@ -64,10 +47,11 @@ static bool find(const char *name, struct hadal_regs *regs, struct place *place)
 {
 	for (unsigned int reg = 0; reg < HADAL_REG_COUNT; reg++) {
 		const char *known = hadal_reg_name(reg);
-		bool is_segment = reg >= HADAL_REG_ES && reg <= HADAL_REG_TR;
+		bool is_segment;
 
 		place->reg = reg;
-		place->at = member(regs, reg, &place->bytes);
+		place->at = (char *)regs + hadal_reg_place(reg, &place->bytes);
+		is_segment = place->bytes == sizeof(struct hadal_segment);
 		if (!is_segment && !strcasecmp(name, known))
 			return true;
 		if (is_segment && !strncasecmp(name, known, strlen(known)) &&

@@ -128,6 +128,9 @@ int hadal_set_regs(struct hadal *hadal, unsigned int cpu, const struct hadal_set
 
 /* Name of an enum hadal_reg as `hadal regs` prints it, such as "rax"; NULL when there is none. */
 const char *hadal_reg_name(unsigned int reg);
+/* Where an enum hadal_reg lies in struct hadal_regs, in bytes from its start, and how many bytes.
+ */
+size_t hadal_reg_place(unsigned int reg, size_t *bytes);
 
 /*
  * Reads or writes `length` bytes of physical memory. flags: HADAL_MEM_MMIO to also touch what is

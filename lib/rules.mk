@@ -30,7 +30,7 @@ LIB_ROOM_HEADERS := $(addprefix lib/,device/window.h events/events.h memory/imag
 install:: all
 	install -d $(DESTDIR)$(PREFIX)/include/hadal $(DESTDIR)$(PREFIX)/include/libhadal \
 		$(DESTDIR)$(PREFIX)/lib
-	install -m 644 include/hadal/*.h $(DESTDIR)$(PREFIX)/include/hadal
+	install -m 644 include/hadal/*.h include/hadal/*.def $(DESTDIR)$(PREFIX)/include/hadal
 	install -m 644 $(LIB_HEADERS) $(DESTDIR)$(PREFIX)/include/libhadal
 	$(foreach header,$(LIB_ROOM_HEADERS),install -D -m 644 $(header) \
 		$(DESTDIR)$(PREFIX)/include/libhadal/$(patsubst lib/%,%,$(header)) &&) true

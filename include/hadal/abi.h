@@ -14,6 +14,7 @@
 #ifndef HADAL_ABI_H
 #define HADAL_ABI_H
 
+#include <hadal/registers.def>
 #include <hadal/types.h>
 
 #define HADAL_ABI_VERSION 1u
@@ -269,67 +270,22 @@ struct hadal_segment {
 				nibble */
 };
 
-/* One vCPU's registers. The order of the general registers is the processor's encoding order. */
+/* One vCPU's registers: the members and their order are in registers.def. */
+#define HADAL_MEMBER(NAME, member, type, text) type member;
 struct hadal_regs {
-	uint64_t rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi;
-	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
-	uint64_t rip, rflags;
-	uint64_t cr0, cr2, cr3, cr4, cr8;
-	uint64_t dr0, dr1, dr2, dr3, dr6, dr7;
-	struct hadal_segment es, cs, ss, ds, fs, gs, ldtr, tr;
-	uint64_t gdtr_base, idtr_base;
-	uint32_t gdtr_limit, idtr_limit;
-	uint64_t efer, star, lstar, cstar, sfmask;
-	uint64_t kernel_gs_base; /* FS and GS bases are in their segments */
-	uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
-	uint64_t pat, tsc_aux, xcr0;
+	HADAL_REGISTERS(HADAL_MEMBER)
 	uint32_t cpu; /* vCPU index */
 	uint32_t apic_id;
 };
+#undef HADAL_MEMBER
 
-/* The members of struct hadal_regs that can be set. A segment is set as a whole. */
+/* The members of struct hadal_regs that can be set, HADAL_REG_RAX to HADAL_REG_XCR0. A segment is
+ * set as a whole. */
+#define HADAL_CONSTANT(NAME, member, type, text) HADAL_REG_##NAME,
 enum hadal_reg {
-	HADAL_REG_RAX, /* the general registers in their order there */
-	HADAL_REG_R15 = 15,
-	HADAL_REG_RIP,
-	HADAL_REG_RFLAGS,
-	HADAL_REG_CR0,
-	HADAL_REG_CR2,
-	HADAL_REG_CR3,
-	HADAL_REG_CR4,
-	HADAL_REG_CR8,
-	HADAL_REG_DR0,
-	HADAL_REG_DR1,
-	HADAL_REG_DR2,
-	HADAL_REG_DR3,
-	HADAL_REG_DR6,
-	HADAL_REG_DR7,
-	HADAL_REG_ES,
-	HADAL_REG_CS,
-	HADAL_REG_SS,
-	HADAL_REG_DS,
-	HADAL_REG_FS,
-	HADAL_REG_GS,
-	HADAL_REG_LDTR,
-	HADAL_REG_TR,
-	HADAL_REG_GDTR_BASE,
-	HADAL_REG_IDTR_BASE,
-	HADAL_REG_GDTR_LIMIT,
-	HADAL_REG_IDTR_LIMIT,
-	HADAL_REG_EFER,
-	HADAL_REG_STAR,
-	HADAL_REG_LSTAR,
-	HADAL_REG_CSTAR,
-	HADAL_REG_SFMASK,
-	HADAL_REG_KERNEL_GS_BASE,
-	HADAL_REG_SYSENTER_CS,
-	HADAL_REG_SYSENTER_ESP,
-	HADAL_REG_SYSENTER_EIP,
-	HADAL_REG_PAT,
-	HADAL_REG_TSC_AUX,
-	HADAL_REG_XCR0,
-	HADAL_REG_COUNT,
+	HADAL_REGISTERS(HADAL_CONSTANT) HADAL_REG_COUNT,
 };
+#undef HADAL_CONSTANT
 
 /*
  * What HADAL_CALL_SET_REGS is given. A vCPU whose registers are set waits in HLT no longer. The

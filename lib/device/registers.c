@@ -3,23 +3,26 @@
 #include "device/device.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <sys/ioctl.h>
 
-static const char *const names[HADAL_REG_COUNT] = {
-	"rax",          "rcx",          "rdx",       "rbx",        "rsp",        "rbp",
-	"rsi",          "rdi",          "r8",        "r9",         "r10",        "r11",
-	"r12",          "r13",          "r14",       "r15",        "rip",        "rflags",
-	"cr0",          "cr2",          "cr3",       "cr4",        "cr8",        "dr0",
-	"dr1",          "dr2",          "dr3",       "dr6",        "dr7",        "es",
-	"cs",           "ss",           "ds",        "fs",         "gs",         "ldtr",
-	"tr",           "gdtr.base",    "idtr.base", "gdtr.limit", "idtr.limit", "efer",
-	"star",         "lstar",        "cstar",     "sfmask",     "kgsbase",    "sysenter_cs",
-	"sysenter_esp", "sysenter_eip", "pat",       "tsc_aux",    "xcr0",
-};
+#define ROW(NAME, member, type, text) \
+	[HADAL_REG_##NAME] = {text, offsetof(struct hadal_regs, member), sizeof(type)},
+
+static const struct {
+	const char *name;
+	uint16_t offset, bytes;
+} registers[HADAL_REG_COUNT] = {HADAL_REGISTERS(ROW)};
 
 const char *hadal_reg_name(unsigned int reg)
 {
-	return reg < HADAL_REG_COUNT ? names[reg] : NULL;
+	return reg < HADAL_REG_COUNT ? registers[reg].name : NULL;
+}
+
+size_t hadal_reg_place(unsigned int reg, size_t *bytes)
+{
+	*bytes = registers[reg].bytes;
+	return registers[reg].offset;
 }
 
 static int pause_error(struct hadal_error *error, int code, unsigned int cpu)

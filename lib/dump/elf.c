@@ -53,6 +53,7 @@ static void append_note(struct blob *blob, const char *name, uint32_t type, cons
 	append(blob, bytes, len, align_note(len));
 }
 
+/* Which registers there are, and in which order, is Linux's ABI, so that they go by name. */
 static void append_registers(struct blob *blob, const struct hadal_regs *regs)
 {
 	struct user_regs_struct user = {

@@ -3,7 +3,7 @@
 # hadal.ko for the guests' kernel and for KDIR. Kbuild writes beside the sources, so each kernel gets
 # a directory of links to them below build/.
 MODULE_SOURCES := $(wildcard loader/linux/*.[chS]) loader/linux/Kbuild
-MODULE_HEADERS := $(wildcard include/hadal/*.h)
+MODULE_HEADERS := $(wildcard include/hadal/*.h include/hadal/*.def)
 HADAL_IMAGE ?= $(BUILD)/hadal.bin
 
 # $(call module_release,KDIR): the release a tree of kernel headers is for

@@ -21,9 +21,9 @@ $(GUEST_TEST_PROGRAMS): $(BUILD)/guest-bin/%: tests/guest/%.c $(GUEST_TEST_SUPPO
 GUEST_TEST_MODULE := $(wildcard tests/guest/module/*)
 GUEST_EXAMPLES := $(BUILD)/tests/guest/examples/module/$(GUEST_RELEASE)/hadal.ko
 
-$(BUILD)/tests/guest/module/hadal_test.ko: $(GUEST_TEST_MODULE)
+$(BUILD)/tests/guest/module/hadal_test.ko: $(GUEST_TEST_MODULE) $(MODULE_HEADERS)
 	$(call say,MODULE,$@)
-	$(Q)$(call kbuild,$(GUEST_KDIR),$(@D),$^)
+	$(Q)$(call kbuild,$(GUEST_KDIR),$(@D),$(GUEST_TEST_MODULE))
 
 # A build of its own below this one, as make EXT= would do it.
 $(GUEST_EXAMPLES): FORCE

@@ -28,18 +28,10 @@ static uint64_t taken, refused, undone, entered, expired;
 /* The words of struct hadal_regs that enum hadal_reg covers: first one and how many. */
 static unsigned int words_of(unsigned int reg, unsigned int *count)
 {
-	*count = 1;
-	if (reg < HADAL_REG_ES)
-		return reg;
-	if (reg <= HADAL_REG_TR) {
-		*count = 2;
-		return HADAL_REG_ES + 2 * (reg - HADAL_REG_ES);
-	}
-	if (reg <= HADAL_REG_IDTR_BASE)
-		return offsetof(struct hadal_regs, gdtr_base) / 8 + reg - HADAL_REG_GDTR_BASE;
-	if (reg <= HADAL_REG_IDTR_LIMIT)
-		return offsetof(struct hadal_regs, gdtr_limit) / 8; /* both */
-	return offsetof(struct hadal_regs, efer) / 8 + reg - HADAL_REG_EFER;
+	size_t bytes, place = hadal_reg_place(reg, &bytes);
+
+	*count = bytes > 8 ? bytes / 8 : 1;
+	return place / 8; /* limits of tables share one */
 }
 
 static uint64_t mutated(uint64_t *random, uint64_t value)

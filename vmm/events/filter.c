@@ -47,7 +47,7 @@ static uint64_t register_value(struct vcpu *vcpu, unsigned index)
 		return vcpu->rip;
 	if (index == HADAL_REG_RFLAGS)
 		return vcpu->rflags;
-	return index == 4 ? vcpu_get(vcpu, REG_RSP) : *vcpu_gpr(vcpu, index);
+	return index == HADAL_REG_RSP ? vcpu_get(vcpu, REG_RSP) : *vcpu_gpr(vcpu, index);
 }
 
 /* False when there is no such value. */

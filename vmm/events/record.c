@@ -150,7 +150,7 @@ static void capture_registers(struct vcpu *vcpu, struct hadal_event_registers *o
 
 	for (unsigned i = 0; i < 16; i++)
 		out->general[i] = *vcpu_gpr(vcpu, i);
-	out->general[4] = vcpu_get(vcpu, REG_RSP);
+	out->general[HADAL_REG_RSP] = vcpu_get(vcpu, REG_RSP);
 	out->rflags = vcpu->rflags;
 	vendor->get_segment(vcpu, SEG_FS, &segment);
 	out->fs_base = segment.base;

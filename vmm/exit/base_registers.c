@@ -16,12 +16,12 @@ static enum verdict fail(struct vcpu *vcpu)
 
 static uint64_t gpr_read(struct vcpu *vcpu, unsigned encoding)
 {
-	return encoding == 4 ? vcpu_get(vcpu, REG_RSP) : *vcpu_gpr(vcpu, encoding);
+	return encoding == HADAL_REG_RSP ? vcpu_get(vcpu, REG_RSP) : *vcpu_gpr(vcpu, encoding);
 }
 
 static void gpr_write(struct vcpu *vcpu, unsigned encoding, uint64_t value)
 {
-	if (encoding == 4)
+	if (encoding == HADAL_REG_RSP)
 		vcpu_set(vcpu, REG_RSP, value);
 	else
 		*vcpu_gpr(vcpu, encoding) = value;

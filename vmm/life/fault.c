@@ -86,18 +86,28 @@ static bool fixed_up(struct vcpu *vcpu, struct fault_frame *frame)
 	return false;
 }
 
+#define IN_FRAME(NAME, member, type, text)     {text, offsetof(struct fault_frame, regs.member)},
+#define RSP_IN_FRAME(NAME, member, type, text) {text, offsetof(struct fault_frame, member)},
+static const struct {
+	const char *name;
+	size_t offset;
+} general[] = {HADAL_GENERAL_REGISTERS(IN_FRAME, RSP_IN_FRAME)};
+
+static uint64_t value_of(const struct fault_frame *frame, unsigned reg)
+{
+	return *(const uint64_t *)((const uint8_t *)frame + general[reg].offset);
+}
+
 static void log_fault(const struct vcpu *vcpu, const struct fault_frame *frame)
 {
-	const struct gprs *r = &frame->regs;
-
 	log_line("fault %lu in the image, error %lx, address %lx, at image+%lx, exit kind %u of "
 		 "rip %lx",
 		 frame->vector, frame->error, read_cr2(), frame->rip - LAYOUT_IMAGE_BASE,
 		 vcpu->exit.kind, vcpu->rip);
-	log_line("  rax %lx rcx %lx rdx %lx rbx %lx rsp %lx rbp %lx rsi %lx rdi %lx", r->rax,
-		 r->rcx, r->rdx, r->rbx, frame->rsp, r->rbp, r->rsi, r->rdi);
-	log_line("  r8 %lx r9 %lx r10 %lx r11 %lx r12 %lx r13 %lx r14 %lx r15 %lx", r->r8, r->r9,
-		 r->r10, r->r11, r->r12, r->r13, r->r14, r->r15);
+	for (unsigned i = 0; i < ARRAY_LEN(general); i += 4)
+		log_line("  %s %lx %s %lx %s %lx %s %lx", general[i].name, value_of(frame, i),
+			 general[i + 1].name, value_of(frame, i + 1), general[i + 2].name,
+			 value_of(frame, i + 2), general[i + 3].name, value_of(frame, i + 3));
 }
 
 static _Noreturn void give_up_machine(struct vcpu *vcpu, const char *why)

@@ -94,8 +94,8 @@ static bool decode_cr(struct vcpu *vcpu, struct exit *e, unsigned code)
 		break;
 	default:
 		if (e->kind == HADAL_EXIT_CR_WRITE)
-			e->cr.value =
-				insn.rm == 4 ? vcpu_get(vcpu, REG_RSP) : *vcpu_gpr(vcpu, insn.rm);
+			e->cr.value = insn.rm == HADAL_REG_RSP ? vcpu_get(vcpu, REG_RSP)
+							       : *vcpu_gpr(vcpu, insn.rm);
 	}
 	return true;
 }

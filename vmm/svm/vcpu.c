@@ -123,14 +123,12 @@ void svm_set(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value)
 	}
 }
 
+/* LDTR and TR are among the VMCB's tables, apart from the others. */
+#define SEGMENT_OFFSET(NAME, member, ...) [SEG_##NAME] = offsetof(struct vmcb, member),
+
 static struct svm_segment *segment_field(struct vcpu *vcpu, enum vcpu_segment segment)
 {
-	static const uint16_t offset[SEG_COUNT] = {
-		[SEG_ES] = offsetof(struct vmcb, es),     [SEG_CS] = offsetof(struct vmcb, cs),
-		[SEG_SS] = offsetof(struct vmcb, ss),     [SEG_DS] = offsetof(struct vmcb, ds),
-		[SEG_FS] = offsetof(struct vmcb, fs),     [SEG_GS] = offsetof(struct vmcb, gs),
-		[SEG_LDTR] = offsetof(struct vmcb, ldtr), [SEG_TR] = offsetof(struct vmcb, tr),
-	};
+	static const uint16_t offset[SEG_COUNT] = {HADAL_SEGMENT_REGISTERS(SEGMENT_OFFSET)};
 
 	return (struct svm_segment *)((uint8_t *)svm_vmcb(vcpu) + offset[segment]);
 }

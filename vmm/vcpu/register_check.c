@@ -42,38 +42,25 @@
 #define TYPE_TSS   0x09u
 #define TYPE_BUSY  0x0bu
 
-#define OFFSET(member) offsetof(struct hadal_regs, member)
-_Static_assert(OFFSET(dr7) == 8 * HADAL_REG_DR7, "enum hadal_reg has the members' order");
-_Static_assert(OFFSET(tr) == OFFSET(es) + 16 * (HADAL_REG_TR - HADAL_REG_ES), "segments");
-_Static_assert(OFFSET(xcr0) == OFFSET(efer) + 8 * (HADAL_REG_XCR0 - HADAL_REG_EFER), "MSRs");
+#define PLACE(NAME, member, type, text) \
+	[HADAL_REG_##NAME] = {offsetof(struct hadal_regs, member), sizeof(type)},
+
+static const struct {
+	uint16_t offset, bytes;
+} places[HADAL_REG_COUNT] = {HADAL_REGISTERS(PLACE)};
 
 size_t register_place(enum hadal_reg reg, size_t *bytes)
 {
-	*bytes = 8;
-	if (reg < HADAL_REG_ES)
-		return 8 * reg;
-	if (reg >= HADAL_REG_EFER)
-		return OFFSET(efer) + 8 * (reg - HADAL_REG_EFER);
-	if (reg <= HADAL_REG_TR) {
-		*bytes = sizeof(struct hadal_segment);
-		return OFFSET(es) + *bytes * (reg - HADAL_REG_ES);
-	}
-	if (reg <= HADAL_REG_IDTR_BASE)
-		return OFFSET(gdtr_base) + 8 * (reg - HADAL_REG_GDTR_BASE);
-	*bytes = 4;
-	return OFFSET(gdtr_limit) + 4 * (reg - HADAL_REG_GDTR_LIMIT);
+	*bytes = places[reg].bytes;
+	return places[reg].offset;
 }
 
 enum hadal_reg register_at(size_t place)
 {
 	unsigned reg = 0;
-	size_t bytes;
 
-	if (place < OFFSET(es))
-		return place / 8;
-	for (reg = HADAL_REG_ES; reg < HADAL_REG_XCR0; reg++)
-		if (place - register_place(reg, &bytes) < bytes)
-			break;
+	while (reg < HADAL_REG_COUNT - 1 && place - places[reg].offset >= places[reg].bytes)
+		reg++;
 	return reg;
 }
 

@@ -118,7 +118,7 @@ static void load(struct vcpu *vcpu, const struct hadal_regs *values, uint64_t ma
 	for (unsigned reg = 0; reg < HADAL_REG_COUNT; reg++)
 		if (mask >> reg & 1)
 			load_one(vcpu, reg, values);
-	if (mask & (1ull << 4)) /* RSP's encoding */
+	if (mask & BIT(HADAL_REG_RSP))
 		vcpu_set(vcpu, REG_RSP, values->rsp);
 	load_live(vcpu, values, mask);
 	if (mask & PAGING_MASK) {

@@ -14,11 +14,14 @@
 
 #define EXTENSION_MAX 8
 
-/* General registers in the processor's encoding order; rsp is kept elsewhere (REG_RSP). */
+/* General registers in the processor's encoding order; RSP is kept elsewhere (REG_RSP). */
+#define GPR(NAME, member, type, text)    type member;
+#define UNUSED(NAME, member, type, text) type unused_##member;
 struct gprs {
-	uint64_t rax, rcx, rdx, rbx, unused_rsp, rbp, rsi, rdi;
-	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+	HADAL_GENERAL_REGISTERS(GPR, UNUSED)
 };
+#undef GPR
+#undef UNUSED
 
 /* Guest registers that the vendor's control structure or the processor holds. */
 enum vcpu_reg {
@@ -48,8 +51,10 @@ enum vcpu_reg {
 	REG_CPL,    /* 0 to 3, read only */
 };
 
-#define SEGMENT_LONG 0x200 /* CS.L in struct hadal_segment.attributes */
-enum vcpu_segment { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SEG_TR, SEG_COUNT };
+#define SEGMENT_LONG       0x200 /* CS.L in struct hadal_segment.attributes */
+#define SEGMENT(NAME, ...) SEG_##NAME,
+enum vcpu_segment { HADAL_SEGMENT_REGISTERS(SEGMENT) SEG_COUNT };
+#undef SEGMENT
 
 struct insn;
 struct crossing;

@@ -7,48 +7,13 @@
  * NMI handler sends the CPU back from there (.restart_table).
  */
 #include "vmx/offsets.h"
-
-	.macro save_registers
-	mov %rax, 0(%rsp)
-	mov %rcx, 8(%rsp)
-	mov %rdx, 16(%rsp)
-	mov %rbx, 24(%rsp)
-	mov %rbp, 40(%rsp)
-	mov %rsi, 48(%rsp)
-	mov %rdi, 56(%rsp)
-	mov %r8, 64(%rsp)
-	mov %r9, 72(%rsp)
-	mov %r10, 80(%rsp)
-	mov %r11, 88(%rsp)
-	mov %r12, 96(%rsp)
-	mov %r13, 104(%rsp)
-	mov %r14, 112(%rsp)
-	mov %r15, 120(%rsp)
-	.endm
-
-	.macro load_registers
-	mov 0(%rsp), %rax
-	mov 8(%rsp), %rcx
-	mov 16(%rsp), %rdx
-	mov 24(%rsp), %rbx
-	mov 40(%rsp), %rbp
-	mov 48(%rsp), %rsi
-	mov 56(%rsp), %rdi
-	mov 64(%rsp), %r8
-	mov 72(%rsp), %r9
-	mov 80(%rsp), %r10
-	mov 88(%rsp), %r11
-	mov 96(%rsp), %r12
-	mov 104(%rsp), %r13
-	mov 112(%rsp), %r14
-	mov 120(%rsp), %r15
-	.endm
+#include "x86/registers.inc"
 
 	.text
 	.balign 16
 	.globl vmx_exit_stub
 vmx_exit_stub:
-	save_registers
+	store_registers
 	mov %rsp, %rdi
 handle:
 	call vmx_handle_exit
@@ -74,7 +39,7 @@ vmx_resume:
 /* The exit of the first entry, which may have failed instead. */
 	.globl vmx_first_exit_stub
 vmx_first_exit_stub:
-	save_registers
+	store_registers
 	mov %rsp, %rdi
 	call vmx_first_exit
 	mov %rsp, %rdi

@@ -90,7 +90,7 @@ static void decode_exception(struct vcpu *vcpu, uint64_t qualification)
 
 static uint64_t gpr_value(struct vcpu *vcpu, unsigned gpr)
 {
-	uint64_t value = gpr == 4 ? vmread(VMCS_RSP) : *vcpu_gpr(vcpu, gpr);
+	uint64_t value = gpr == HADAL_REG_RSP ? vmread(VMCS_RSP) : *vcpu_gpr(vcpu, gpr);
 
 	return vcpu_long_mode(vcpu) ? value : (uint32_t)value;
 }

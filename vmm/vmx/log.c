@@ -46,8 +46,8 @@ static const struct {
 
 _Static_assert(ARRAY_LEN(fields) % 4 == 0, "four fields in a line");
 
-static const char *const segment_names[SEG_COUNT] = {"es", "cs", "ss",   "ds",
-						     "fs", "gs", "ldtr", "tr"};
+#define SEGMENT_NAME(NAME, member, type, text) text,
+static const char *const segment_names[SEG_COUNT] = {HADAL_SEGMENT_REGISTERS(SEGMENT_NAME)};
 
 void vmx_log_entry_failure(struct vcpu *vcpu)
 {

@@ -5,22 +5,21 @@
  */
 #include <linux/linkage.h>
 #include <asm/asm.h>
+#include <hadal/registers.def>
 
-.macro for_each_but_rdi action
-	\action %rax, 0
-	\action %rcx, 8
-	\action %rdx, 16
-	\action %rbx, 24
-	\action %rbp, 32
-	\action %rsi, 40
-	\action %r8, 56
-	\action %r9, 64
-	\action %r10, 72
-	\action %r11, 80
-	\action %r12, 88
-	\action %r13, 96
-	\action %r14, 104
-	\action %r15, 112
+#define ACT(NAME, name, ...)    action name;
+#define PASS_OVER(NAME, name, ...)
+
+.macro for_each_but_rdi what
+	.macro action name
+	.ifnc \name, rdi
+	\what %\name, place
+	.endif
+	.set place, place + 8
+	.endm
+	.set place, 0
+	HADAL_GENERAL_REGISTERS(ACT, PASS_OVER)
+	.purgem action
 .endm
 .macro load register, offset
 	mov \offset(%rdi), \register

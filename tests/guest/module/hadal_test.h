@@ -6,6 +6,8 @@
 #ifndef HADAL_TEST_H
 #define HADAL_TEST_H
 
+#include <hadal/registers.def>
+
 #ifdef __KERNEL__
 #include <linux/ioctl.h>
 #include <linux/types.h>
@@ -18,9 +20,10 @@
 enum hadal_test_instruction { HADAL_TEST_OWN, HADAL_TEST_OTHER };
 
 /* All general registers but RSP: in as they are before the instruction, out as it leaves them. */
+#define HADAL_TEST_MEMBER(NAME, member, type, text) type member;
+#define HADAL_TEST_NONE(NAME, member, type, text)
 struct hadal_test_registers {
-	uint64_t rax, rcx, rdx, rbx, rbp, rsi, rdi;
-	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+	HADAL_GENERAL_REGISTERS(HADAL_TEST_MEMBER, HADAL_TEST_NONE)
 };
 
 struct hadal_test_call {

@@ -13,6 +13,10 @@
 		REGISTER(name "_LIMIT", member.limit),                               \
 		REGISTER(name "_ARBYTES", member.attributes)
 
+/*
+ * Which registers there are, what they are called and in which order they come is the clients' ABI,
+ * not registers.def's; test_json_read checks that only PAT and TSC_AUX are not among them.
+ */
 const struct named_register named_registers[] = {
 	REGISTER("RAX", rax),
 	REGISTER("RBX", rbx),
