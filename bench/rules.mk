@@ -14,7 +14,7 @@ bench_image_module = $(BUILD)/bench/image/$(1)/module/$(GUEST_RELEASE)/hadal.ko
 $(BENCH_PROGRAMS): $(BUILD)/bench/bin/bench_%: bench/%.c $(BENCH_SHARED) $(BUILD)/libhadal.a
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
-	$(Q)$(CC) -static -no-pie -Wl,--no-warnings $(CFLAGS) $(CPPFLAGS) $(LIB_CPPFLAGS) -MF $(BUILD)/bench/$(@F).d -o $@ $^ $(LIB_LIBS)
+	$(Q)$(CC) -static -no-pie -Wl,--no-warnings $(CFLAGS) $(CPPFLAGS) $(LIB_CPPFLAGS) -MF $(BUILD)/bench/$(@F).d -o $@ $(filter %.c %.o %.a,$^) $(LIB_LIBS)
 
 $(BENCH_MODULE): $(BENCH_MODULE_SOURCES) bench/sample.h $(MODULE_HEADERS)
 	$(call say,MODULE,$@)

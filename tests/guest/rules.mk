@@ -16,7 +16,7 @@ $(GUEST_TEST_SUPPORT): $(BUILD)/%.o: %.c
 $(GUEST_TEST_PROGRAMS): $(BUILD)/guest-bin/%: tests/guest/%.c $(GUEST_TEST_SUPPORT) $(BUILD)/libhadal.a
 	@mkdir -p $(@D) $(BUILD)/tests/guest
 	$(call say,CC,$@)
-	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(GUEST_TEST_CPPFLAGS) -MF $(BUILD)/tests/guest/$*.d -o $@ $^ $(LIB_LIBS) -ljson-c
+	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(GUEST_TEST_CPPFLAGS) -MF $(BUILD)/tests/guest/$*.d -o $@ $(filter %.c %.o %.a,$^) $(LIB_LIBS) -ljson-c
 
 GUEST_TEST_MODULE := $(wildcard tests/guest/module/*)
 GUEST_EXAMPLES := $(BUILD)/tests/guest/examples/module/$(GUEST_RELEASE)/hadal.ko

@@ -27,7 +27,7 @@ static bool vmx_exits(uint32_t msr, bool write)
 /* As APM 15.11 does. */
 static bool svm_exits(uint32_t msr, bool write)
 {
-	const uint8_t *bitmap = (const uint8_t *)svm_msr_bitmap();
+	const uint8_t *bitmap = (const uint8_t *)svm_msr_bitmap_physical();
 	uint32_t bit = (msr & 0x1fff) * 2 + write;
 
 	if (msr >= 0xc0010000 && msr <= 0xc0011fff)
@@ -59,7 +59,7 @@ static void each_msr_has_its_bits(void **state)
 
 		for (unsigned access = 0; access < 4; access++) {
 			unsigned vmx = bits_set(vmx_msr_bitmap_physical(), 4096);
-			unsigned svm = bits_set(svm_msr_bitmap(), 8192);
+			unsigned svm = bits_set(svm_msr_bitmap_physical(), 8192);
 
 			vmx_intercept_msr(msrs[i], access & 1, access & 2);
 			svm_intercept_msr(msrs[i], access & 1, access & 2);
@@ -71,7 +71,7 @@ static void each_msr_has_its_bits(void **state)
 			svm_intercept_msr(msrs[i], false, false);
 			/* No other bit was touched. */
 			assert_int_equal(bits_set(vmx_msr_bitmap_physical(), 4096), vmx);
-			assert_int_equal(bits_set(svm_msr_bitmap(), 8192), svm);
+			assert_int_equal(bits_set(svm_msr_bitmap_physical(), 8192), svm);
 		}
 	}
 }
@@ -82,14 +82,14 @@ static void msrs_without_a_bit_change_nothing(void **state)
 	static const uint32_t msrs[] = {0x2000,     0x3fffffff, 0x40000000, 0x40001fff, 0x80000000,
 					0x80001fff, 0xbfffffff, 0xc0002000, 0xc0012000, 0xffffffff};
 	unsigned vmx = bits_set(vmx_msr_bitmap_physical(), 4096);
-	unsigned svm = bits_set(svm_msr_bitmap(), 8192);
+	unsigned svm = bits_set(svm_msr_bitmap_physical(), 8192);
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(msrs); i++) {
 		vmx_intercept_msr(msrs[i], true, true);
 		svm_intercept_msr(msrs[i], true, true);
 		assert_int_equal(bits_set(vmx_msr_bitmap_physical(), 4096), vmx);
-		assert_int_equal(bits_set(svm_msr_bitmap(), 8192), svm);
+		assert_int_equal(bits_set(svm_msr_bitmap_physical(), 8192), svm);
 	}
 }
 

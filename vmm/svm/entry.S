@@ -8,7 +8,7 @@
 #include "x86/registers.inc"
 
 	.text
-/* int svm_enter(struct vcpu *): returns -EIO when the processor refuses the guest's state. */
+/* int svm_enter(struct vcpu *) */
 	.globl svm_enter
 svm_enter:
 	mov %rdi, %rsp
@@ -25,7 +25,7 @@ svm_resume:				/* after a fault in the image: RSP = vCPU */
 	jmp 1f
 
 	.balign 32
-0:	call svm_exit
+0:	call svm_handle_exit
 1:	pop VCPU_VMCB_RAX - 8(%rsp)
 	pop_registers
 	vmload %rax

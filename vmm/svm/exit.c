@@ -5,51 +5,17 @@
 #include "leave/stop.h"
 #include "base/insn.h"
 #include "base/log.h"
-#include "vcpu/vendor.h"
 #include "x86/cpu.h"
+#include "svm/offsets.h"
+#include "svm/reasons.h"
 #include "svm/svm.h"
 
-#define VECTOR_OF  4
-#define KIND_TABLE 0x90
+_Static_assert(offsetof(struct vcpu, arch_data) == VCPU_ARCH_DATA, "see offsets.h");
+_Static_assert(PERCPU_ARCH - PERCPU_VCPU + offsetof(struct vmcb, rax) == VCPU_VMCB_RAX,
+	       "see offsets.h");
 
-/*
- * Exits of instructions without operands, which have nothing more to tell. By the low byte of the
- * exit code: those above 255 (APM, appendix C) have the low byte of none of these.
- */
-static const uint8_t plain_kind[256] = {
-	[SVM_EXIT_RDTSC] = HADAL_EXIT_RDTSC,       [SVM_EXIT_RDPMC] = HADAL_EXIT_RDPMC,
-	[SVM_EXIT_CPUID] = HADAL_EXIT_CPUID,       [SVM_EXIT_INVD] = HADAL_EXIT_INVD,
-	[SVM_EXIT_PAUSE] = HADAL_EXIT_PAUSE,       [SVM_EXIT_HLT] = HADAL_EXIT_HLT,
-	[SVM_EXIT_VMMCALL] = HADAL_EXIT_HYPERCALL, [SVM_EXIT_RDTSCP] = HADAL_EXIT_RDTSCP,
-	[SVM_EXIT_WBINVD] = HADAL_EXIT_WBINVD,     [SVM_EXIT_MONITOR] = HADAL_EXIT_MONITOR,
-	[SVM_EXIT_MWAIT] = HADAL_EXIT_MWAIT,
-};
-
-/* All others. */
-static const uint8_t kind_of[KIND_TABLE] = {
-	[SVM_EXIT_CR_READ... SVM_EXIT_CR_READ + 15] = HADAL_EXIT_CR_READ,
-	[SVM_EXIT_CR_WRITE... SVM_EXIT_CR_WRITE + 15] = HADAL_EXIT_CR_WRITE,
-	[SVM_EXIT_DR_READ... SVM_EXIT_DR_WRITE + 15] = HADAL_EXIT_DR_ACCESS,
-	[SVM_EXIT_EXCEPTION... SVM_EXIT_EXCEPTION + 31] = HADAL_EXIT_EXCEPTION,
-	[SVM_EXIT_INTR] = HADAL_EXIT_INTERRUPT,
-	[SVM_EXIT_NMI] = HADAL_EXIT_NMI,
-	[SVM_EXIT_SMI] = HADAL_EXIT_SMI,
-	[SVM_EXIT_INIT] = HADAL_EXIT_INIT,
-	[SVM_EXIT_VINTR] = HADAL_EXIT_NMI_WINDOW,
-	[SVM_EXIT_IDTR_READ... SVM_EXIT_TR_WRITE] = HADAL_EXIT_DESCRIPTOR,
-	[SVM_EXIT_IRET] = HADAL_EXIT_IRET,
-	[SVM_EXIT_SOFTWARE_INT] = HADAL_EXIT_EXCEPTION,
-	[SVM_EXIT_INVLPG] = HADAL_EXIT_INVLPG,
-	[SVM_EXIT_INVLPGA] = HADAL_EXIT_VIRT_INSN,
-	[SVM_EXIT_IO] = HADAL_EXIT_IO,
-	[SVM_EXIT_MSR] = HADAL_EXIT_RDMSR,
-	[SVM_EXIT_SHUTDOWN] = HADAL_EXIT_SHUTDOWN,
-	[SVM_EXIT_VMRUN] = HADAL_EXIT_VIRT_INSN,
-	[SVM_EXIT_VMLOAD... SVM_EXIT_SKINIT] = HADAL_EXIT_VIRT_INSN,
-	[SVM_EXIT_XSETBV] = HADAL_EXIT_XSETBV,
-};
-
-/* Of these, the kinds whose instruction the base handlers complete: its length is needed. */
+#define VECTOR_OF 4
+/* The kinds whose instruction the base handlers complete: its length is needed. */
 #define COMPLETED                                                                                 \
 	(1ull << HADAL_EXIT_RDMSR | 1ull << HADAL_EXIT_WRMSR | 1ull << HADAL_EXIT_CR_READ |       \
 	 1ull << HADAL_EXIT_CR_WRITE | 1ull << HADAL_EXIT_DR_ACCESS | 1ull << HADAL_EXIT_XSETBV | \
@@ -199,25 +165,6 @@ static void take_nmi(void)
 	__asm__ volatile("stgi\n nop\n nop\n clgi" ::: "memory");
 }
 
-/*
- * The guest's NMI handler ends. The shadow keeps the next NMI off until it has, but an exit before
- * the IRET may lose it (QEMU does not load it); an NMI there would take the IRET's frame away.
- */
-static void end_of_nmi(struct vcpu *vcpu)
-{
-	vcpu->arch_data[SVM_DATA_FLAGS] = SVM_FLAG_IRET_PENDING;
-	vcpu->arch_data[SVM_DATA_IRET_RIP] = vcpu->rip;
-	svm_set_intercept(vcpu, SVM_INTERCEPT_IRET, false);
-	svm_vmcb(vcpu)->interrupt_shadow |= 1;
-}
-
-static void end_nmi_window(struct vcpu *vcpu)
-{
-	svm_set_intercept(vcpu, SVM_INTERCEPT_VINTR, false);
-	svm_vmcb(vcpu)->virtual_interrupt &= ~VIRTUAL_IRQ;
-	vcpu->arch_data[SVM_DATA_FLAGS] &= ~(uint64_t)SVM_FLAG_IRET_PENDING;
-}
-
 /* What more an exit of a kind has to tell. False when the guest is to go on without it. */
 static bool decode_kind(struct vcpu *vcpu, struct vmcb *vmcb, struct exit *e, unsigned code)
 {
@@ -243,10 +190,10 @@ static bool decode_kind(struct vcpu *vcpu, struct vmcb *vmcb, struct exit *e, un
 		take_nmi();
 		break;
 	case HADAL_EXIT_NMI_WINDOW:
-		end_nmi_window(vcpu);
+		svm_end_nmi_window(vcpu);
 		break;
 	case HADAL_EXIT_IRET:
-		end_of_nmi(vcpu);
+		svm_end_nmi(vcpu);
 		break;
 	case HADAL_EXIT_NESTED_FAULT:
 		e->nested.gpa = vmcb->exit_info2;
@@ -263,7 +210,7 @@ static bool decode_kind(struct vcpu *vcpu, struct vmcb *vmcb, struct exit *e, un
 
 static uint32_t exit_length(struct vcpu *vcpu)
 {
-	if (svm_features.next_rip)
+	if (svm_caps.next_rip)
 		return svm_vmcb(vcpu)->next_rip - vcpu->rip;
 	return svm_instruction_length(vcpu);
 }
@@ -274,13 +221,13 @@ static bool decode(struct vcpu *vcpu, struct vmcb *vmcb)
 	uint32_t code = vmcb->exit_code;
 	struct exit *e = &vcpu->exit;
 
-	e->kind = plain_kind[(uint8_t)code];
+	e->kind = svm_plain_kind[(uint8_t)code];
 	if (e->kind) {
 		e->length = exit_length(vcpu);
 		return e->length;
 	}
-	if (code < KIND_TABLE)
-		e->kind = kind_of[code];
+	if (code < SVM_KIND_TABLE)
+		e->kind = svm_kind[code];
 	if (code == SVM_EXIT_NPF)
 		e->kind = HADAL_EXIT_NESTED_FAULT;
 	e->length = 0;
@@ -351,18 +298,17 @@ static __attribute__((noinline)) uint64_t handle_more(struct vcpu *vcpu)
 	return encode(vcpu);
 }
 
-uint64_t svm_exit(struct vcpu *vcpu)
+uint64_t svm_handle_exit(struct vcpu *vcpu)
 {
 	struct vmcb *vmcb = svm_vmcb(vcpu);
-	uint32_t kind = plain_kind[(uint8_t)vmcb->exit_code];
+	uint32_t kind = svm_plain_kind[(uint8_t)vmcb->exit_code];
 
 	vcpu->rip = vmcb->rip;
 	vcpu->rflags = vmcb->rflags;
 	vmcb->event_injection = 0;
 	vmcb->tlb_control = SVM_TLB_NOTHING;
 	vmcb->clean = ~0u;
-	if (__builtin_expect(!kind || !svm_features.next_rip || vmcb->exit_interrupt & EVENT_VALID,
-			     0))
+	if (__builtin_expect(!kind || !svm_caps.next_rip || vmcb->exit_interrupt & EVENT_VALID, 0))
 		return handle_more(vcpu);
 	vcpu->exit.kind = kind;
 	vcpu->exit.length = vmcb->next_rip - vcpu->rip;

@@ -2,7 +2,6 @@
 /* Instructions that exited, read from the guest's memory where the processor does not tell them. */
 #include "base/log.h"
 #include "vcpu/register_set.h"
-#include "vcpu/vendor.h"
 #include "svm/svm.h"
 
 /* How often the guest is sent back to an instruction that cannot be read. */

@@ -45,7 +45,7 @@ void svm_intercept_msr(uint32_t msr, bool read, bool write)
 	}
 }
 
-uint64_t svm_msr_bitmap(void)
+uint64_t svm_msr_bitmap_physical(void)
 {
 	svm_intercept_msr(MSR_EFER, true, true);
 	svm_intercept_msr(MSR_VM_CR, true, true);

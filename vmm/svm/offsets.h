@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Offsets into struct vcpu for entry.S; vendor.c asserts them. */
+/* Where entry.S finds members of struct vcpu; exit.c checks them. */
 #ifndef HADAL_SVM_OFFSETS_H
 #define HADAL_SVM_OFFSETS_H
 

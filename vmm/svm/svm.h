@@ -3,10 +3,10 @@
 #ifndef HADAL_SVM_SVM_H
 #define HADAL_SVM_SVM_H
 
-#include <stdbool.h>
 #include "base/insn.h"
-#include "vcpu/vcpu.h"
+#include "vcpu/vendor.h"
 #include "x86/cpu.h"
+#include "svm/caps.h"
 #include "svm/vmcb.h"
 
 #define MSR_VM_CR       0xc0010114
@@ -14,7 +14,7 @@
 #define MSR_SYSCFG      0xc0010010
 
 /* The pages of vcpu->arch; the guest's VMCB is found by its distance from the vCPU. */
-enum svm_page { SVM_GUEST_VMCB, SVM_HOST_VMCB, SVM_HOST_SAVE };
+enum svm_page { SVM_PAGE_GUEST, SVM_PAGE_HOST, SVM_PAGE_HOST_SAVE };
 
 /* vcpu->arch_data; the first two are read by entry.S. */
 enum svm_data {
@@ -31,17 +31,6 @@ enum svm_data {
 
 #define SVM_FLAG_NMI_BLOCKED  1u /* the guest is in its NMI handler: an IRET ends it */
 #define SVM_FLAG_IRET_PENDING 2u /* which is the next that it executes */
-
-/* What the processor has, found by svm_probe(). */
-struct svm_features {
-	bool next_rip;
-	bool decode_assists;
-	bool flush_by_asid;
-	bool invlpgb;      /* and TLBSYNC */
-	bool spec_ctrl;    /* the VMCB holds the guest's SPEC_CTRL */
-	bool shadow_stack; /* the VMCB holds the guest's S_CET, SSP and ISST */
-};
-extern struct svm_features svm_features;
 
 static inline struct vmcb *svm_vmcb(struct vcpu *vcpu)
 {
@@ -64,55 +53,86 @@ static inline void svm_clear_shadow(struct vcpu *vcpu)
 	svm_vmcb(vcpu)->interrupt_shadow &= ~1ull;
 }
 
-/* Called by entry.S: handle the exit, and prepare the entry; the guest VMCB's physical address. */
-uint64_t svm_exit(struct vcpu *vcpu);
-uint64_t svm_encode(struct vcpu *vcpu);
-uint64_t svm_first_encode(struct vcpu *vcpu);
-
 static inline bool svm_in_64bit_code(const struct vmcb *vmcb)
 {
 	return (vmcb->efer & EFER_LMA) && (vmcb->cs.attributes & SEGMENT_LONG);
 }
 
 /*
- * Length of the instruction at RIP, which has exited. 0: the guest is to go on, and meets what has
- * been done about it.
+ * What VMLOAD, VMSAVE and VMRUN swap and both an MSR and a register of enum vcpu_reg name:
+ * R(NAME, member of struct vmcb).
  */
-uint32_t svm_instruction_length(struct vcpu *vcpu);
-/* The instruction at RIP, which has exited. False as svm_instruction_length() says. */
-bool svm_decode_instruction(struct vcpu *vcpu, struct insn *insn);
+#define SVM_SWAPPED(R)                    \
+	R(STAR, star)                     \
+	R(LSTAR, lstar)                   \
+	R(CSTAR, cstar)                   \
+	R(SFMASK, sfmask)                 \
+	R(KERNEL_GS_BASE, kernel_gs_base) \
+	R(SYSENTER_CS, sysenter_cs)       \
+	R(SYSENTER_ESP, sysenter_esp)     \
+	R(SYSENTER_EIP, sysenter_eip)     \
+	R(PAT, pat)
 
-/* In entry.S. */
+/* entry.S: enter the guest for the first time; -EIO when the processor refuses its state. */
 int svm_enter(struct vcpu *vcpu);
+/* Encode and enter again, with RSP and RDI at the vCPU. */
 void svm_resume(void);
 
-/* The parts of struct vendor. */
+/* setup.c: fill a fresh VMCB. */
+void svm_setup(struct vcpu *vcpu);
+
+/* exit.c: called by entry.S; they return the guest VMCB's physical address. */
+uint64_t svm_handle_exit(struct vcpu *vcpu);
+uint64_t svm_encode(struct vcpu *vcpu);
+uint64_t svm_first_encode(struct vcpu *vcpu);
+
+/*
+ * length.c: what the processor does not tell of an instruction that has exited.
+ */
+/* Its length. 0: the guest is to go on, and meets what has been done about it. */
+uint32_t svm_instruction_length(struct vcpu *vcpu);
+/* The instruction itself. False as svm_instruction_length() says. */
+bool svm_decode_instruction(struct vcpu *vcpu, struct insn *insn);
+
+/* vcpu.c */
 uint64_t svm_get(struct vcpu *vcpu, enum vcpu_reg reg);
 bool svm_in_kernel(struct vcpu *vcpu);
 void svm_set(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value);
 void svm_get_segment(struct vcpu *vcpu, enum vcpu_segment segment, struct hadal_segment *out);
 void svm_set_segment(struct vcpu *vcpu, enum vcpu_segment segment,
 		     const struct hadal_segment *value);
+void svm_flush_nested(struct vcpu *vcpu);
+void svm_use_root(struct vcpu *vcpu, uint64_t root);
+uint64_t svm_fault_linear(struct vcpu *vcpu);
+
+/* event.c: exceptions and NMIs, and what blocks them. */
 bool svm_needs_if(struct vcpu *vcpu);
-int svm_intercept(struct vcpu *vcpu, enum hadal_exit_kind kind, bool on);
-void svm_intercept_cr_writes(struct vcpu *vcpu, uint32_t registers);
-void svm_intercept_exceptions(struct vcpu *vcpu, uint32_t vectors);
-void svm_intercept_msr(uint32_t msr, bool read, bool write);
-uint64_t svm_msr_bitmap(void);
-enum verdict svm_read_msr(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
-enum verdict svm_write_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value);
-uint64_t svm_cr4_allowed(struct vcpu *vcpu);
-uint64_t svm_efer_allowed(void);
-void svm_reinject_exception(struct vcpu *vcpu);
 void svm_pend_single_step(struct vcpu *vcpu);
-void svm_request_nmi_window(struct vcpu *vcpu);
+void svm_reinject_exception(struct vcpu *vcpu);
 bool svm_nmi_blocked(struct vcpu *vcpu);
 bool svm_nmi_allowed(struct vcpu *vcpu);
 void svm_request_interrupt_window(struct vcpu *vcpu);
 bool svm_interrupt_allowed(struct vcpu *vcpu);
-void svm_flush_nested(struct vcpu *vcpu);
-void svm_use_root(struct vcpu *vcpu, uint64_t root);
+void svm_request_nmi_window(struct vcpu *vcpu);
 void svm_exit_after_event(struct vcpu *vcpu);
-uint64_t svm_fault_linear(struct vcpu *vcpu);
+/* The window opened. */
+void svm_end_nmi_window(struct vcpu *vcpu);
+/* The guest's NMI handler is about to execute its IRET. */
+void svm_end_nmi(struct vcpu *vcpu);
+
+/* msr_bitmap.c */
+void svm_intercept_msr(uint32_t msr, bool read, bool write);
+uint64_t svm_msr_bitmap_physical(void);
+
+/* intercept.c */
+int svm_intercept(struct vcpu *vcpu, enum hadal_exit_kind kind, bool on);
+void svm_intercept_cr_writes(struct vcpu *vcpu, uint32_t registers);
+void svm_intercept_exceptions(struct vcpu *vcpu, uint32_t vectors);
+enum verdict svm_read_msr(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
+enum verdict svm_write_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value);
+
+/* caps.c */
+uint64_t svm_cr4_allowed(struct vcpu *vcpu);
+uint64_t svm_efer_allowed(void);
 
 #endif

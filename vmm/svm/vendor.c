@@ -4,29 +4,12 @@
 #include "paging/memory.h"
 #include "base/string.h"
 #include "vcpu/entry_check.h"
-#include "vcpu/ports.h"
-#include "vcpu/vendor.h"
 #include "x86/cpu.h"
-#include "svm/offsets.h"
 #include "x86/reset.h"
 #include "svm/svm.h"
 
-#define CPUID_SVM            (1u << 2) /* 0x80000001 ECX */
-#define CPUID_NESTED_PAGING  (1u << 0) /* 0x8000000a EDX */
-#define CPUID_NEXT_RIP       (1u << 3)
-#define CPUID_FLUSH_BY_ASID  (1u << 6)
-#define CPUID_DECODE_ASSISTS (1u << 7)
-#define CPUID_SPEC_CTRL      (1u << 20)
-#define CPUID_INVLPGB        (1u << 3) /* 0x80000008 EBX */
-#define CPUID_SHADOW_STACK   (1u << 7) /* 7 ECX */
-#define VM_CR_SVMDIS         (1ull << 4)
-#define SYSCFG_SMEE          (1ull << 23)
-#define GUEST_ASID           1
-
-_Static_assert(offsetof(struct vcpu, arch_data) == VCPU_ARCH_DATA, "entry.S");
-_Static_assert(PERCPU_ARCH - PERCPU_VCPU + offsetof(struct vmcb, rax) == VCPU_VMCB_RAX, "entry.S");
-
-struct svm_features svm_features;
+#define VM_CR_SVMDIS (1ull << 4)
+#define SYSCFG_SMEE  (1ull << 23)
 
 static const char *yes(bool has)
 {
@@ -35,28 +18,14 @@ static const char *yes(bool has)
 
 static int svm_probe(void)
 {
-	uint32_t edx;
+	const char *lacking = svm_caps_read();
 
-	if (cpuid(0x80000000, 0).eax < 0x8000000a || !(cpuid(0x80000001, 0).ecx & CPUID_SVM)) {
-		log_line("this processor has no SVM");
+	if (lacking) {
+		log_line("%s", lacking);
 		return -ENODEV;
 	}
-	edx = cpuid(0x8000000a, 0).edx;
-	if (!(edx & CPUID_NESTED_PAGING)) {
-		log_line("this processor's SVM has no nested paging");
-		return -ENODEV;
-	}
-	svm_features = (struct svm_features){
-		.next_rip = edx & CPUID_NEXT_RIP,
-		.decode_assists = edx & CPUID_DECODE_ASSISTS,
-		.flush_by_asid = edx & CPUID_FLUSH_BY_ASID,
-		.invlpgb = cpuid(0x80000008, 0).ebx & CPUID_INVLPGB,
-		.spec_ctrl = edx & CPUID_SPEC_CTRL,
-		.shadow_stack = cpuid(0, 0).eax >= 7 && (cpuid(7, 0).ecx & CPUID_SHADOW_STACK),
-	};
 	log_line("SVM has nested paging; next RIP: %s, decode assists: %s, flush by ASID: %s",
-		 yes(svm_features.next_rip), yes(svm_features.decode_assists),
-		 yes(svm_features.flush_by_asid));
+		 yes(svm_caps.next_rip), yes(svm_caps.decode_assists), yes(svm_caps.flush_by_asid));
 	return 0;
 }
 
@@ -90,50 +59,6 @@ static int svm_check(struct vcpu *vcpu)
 	return entry_check(entry->cr4, read_s_cet(entry->cr4));
 }
 
-static void fill_control(struct vcpu *vcpu)
-{
-	static const uint8_t always[] = {
-		SVM_INTERCEPT_NMI,      SVM_INTERCEPT_INVD,   SVM_INTERCEPT_MSR,
-		SVM_INTERCEPT_SHUTDOWN, SVM_INTERCEPT_VMRUN,  SVM_INTERCEPT_VMMCALL,
-		SVM_INTERCEPT_VMLOAD,   SVM_INTERCEPT_VMSAVE, SVM_INTERCEPT_STGI,
-		SVM_INTERCEPT_CLGI,     SVM_INTERCEPT_SKINIT, SVM_INTERCEPT_INVLPGA,
-	};
-	struct vmcb *vmcb = svm_vmcb(vcpu);
-
-	for (size_t i = 0; i < sizeof(always); i++)
-		svm_set_intercept(vcpu, always[i], true);
-	svm_intercept_exceptions(vcpu, 0);
-	vmcb->msrpm = svm_msr_bitmap();
-	vmcb->iopm = ports_physical();
-	vmcb->asid = GUEST_ASID;
-	vmcb->tlb_control = SVM_TLB_FLUSH_ALL;
-	vmcb->nested_enable = NESTED_PAGING | (svm_features.invlpgb ? NESTED_INVLPGB : 0);
-	vmcb->nested_cr3 = nested_root(&machine.nested);
-}
-
-static void fill_state(struct vcpu *vcpu)
-{
-	const struct entry_state *entry = &vcpu->entry;
-	struct vmcb *vmcb = svm_vmcb(vcpu);
-
-	for (int i = 0; i < SEG_COUNT; i++)
-		svm_set_segment(vcpu, i, &entry->segment[i]);
-	vmcb->gdtr = (struct svm_segment){0, 0, entry->gdtr.limit, entry->gdtr.base};
-	vmcb->idtr = (struct svm_segment){0, 0, entry->idtr.limit, entry->idtr.base};
-	vmcb->cpl = 0;
-	vmcb->efer = entry->efer | EFER_SVME;
-	vmcb->cr0 = entry->cr0;
-	vmcb->cr2 = read_cr2();
-	vmcb->cr3 = entry->cr3;
-	vmcb->cr4 = entry->cr4;
-	vmcb->dr6 = read_dr6();
-	vmcb->dr7 = entry->dr7;
-	vmcb->rip = entry->rip;
-	vmcb->rsp = entry->rsp;
-	vmcb->rflags = entry->rflags;
-	vmcb->pat = entry->pat;
-}
-
 /*
  * State that VMRUN swaps on processors that have it (APM 15.5.1), to be carried over both ways: the
  * guest would lose its protection, or the system after a stop. SSP counts only while the kernel has
@@ -141,9 +66,9 @@ static void fill_state(struct vcpu *vcpu)
  */
 static void fill_protection(struct vmcb *vmcb)
 {
-	if (svm_features.spec_ctrl)
+	if (svm_caps.spec_ctrl)
 		vmcb->spec_ctrl = rdmsr(MSR_SPEC_CTRL);
-	if (svm_features.shadow_stack) {
+	if (svm_caps.shadow_stack) {
 		vmcb->s_cet = rdmsr(MSR_S_CET);
 		vmcb->isst = rdmsr(MSR_ISST);
 	}
@@ -151,9 +76,9 @@ static void fill_protection(struct vmcb *vmcb)
 
 static void restore_protection(const struct vmcb *vmcb)
 {
-	if (svm_features.spec_ctrl)
+	if (svm_caps.spec_ctrl)
 		wrmsr(MSR_SPEC_CTRL, vmcb->spec_ctrl);
-	if (svm_features.shadow_stack) {
+	if (svm_caps.shadow_stack) {
 		wrmsr(MSR_S_CET, vmcb->s_cet);
 		wrmsr(MSR_ISST, vmcb->isst);
 	}
@@ -166,19 +91,18 @@ static int svm_start(struct vcpu *vcpu)
 	if (err)
 		return err;
 	memset(vcpu->arch, 0, PERCPU_ARCH_PAGES * PAGE_BYTES);
-	vcpu->arch_data[SVM_DATA_GUEST_VMCB] = vcpu->arch_physical[SVM_GUEST_VMCB];
-	vcpu->arch_data[SVM_DATA_HOST_VMCB] = vcpu->arch_physical[SVM_HOST_VMCB];
+	vcpu->arch_data[SVM_DATA_GUEST_VMCB] = vcpu->arch_physical[SVM_PAGE_GUEST];
+	vcpu->arch_data[SVM_DATA_HOST_VMCB] = vcpu->arch_physical[SVM_PAGE_HOST];
 	vcpu->arch_data[SVM_DATA_FLAGS] = 0;
 	vcpu->arch_data[SVM_DATA_CR_WRITES] = 0;
 	vcpu->arch_data[SVM_DATA_ALL_CR_WRITES] = 0;
 	wrmsr(MSR_EFER, vcpu->entry.efer | EFER_SVME);
-	wrmsr(MSR_VM_HSAVE_PA, vcpu->arch_physical[SVM_HOST_SAVE]);
+	wrmsr(MSR_VM_HSAVE_PA, vcpu->arch_physical[SVM_PAGE_HOST_SAVE]);
 	/* The guest's VMCB takes the system call MSRs; the rest of what VMSAVE saves is replaced.
 	 */
-	__asm__ volatile("vmsave %0" ::"a"(vcpu->arch_physical[SVM_GUEST_VMCB]) : "memory");
-	__asm__ volatile("vmsave %0" ::"a"(vcpu->arch_physical[SVM_HOST_VMCB]) : "memory");
-	fill_control(vcpu);
-	fill_state(vcpu);
+	__asm__ volatile("vmsave %0" ::"a"(vcpu->arch_physical[SVM_PAGE_GUEST]) : "memory");
+	__asm__ volatile("vmsave %0" ::"a"(vcpu->arch_physical[SVM_PAGE_HOST]) : "memory");
+	svm_setup(vcpu);
 	fill_protection(svm_vmcb(vcpu));
 	return 0;
 }
@@ -213,7 +137,7 @@ static void svm_stop(struct vcpu *vcpu)
 	entry->sysenter_cs = vmcb->sysenter_cs;
 	entry->sysenter_esp = vmcb->sysenter_esp;
 	entry->sysenter_eip = vmcb->sysenter_eip;
-	__asm__ volatile("vmload %0" ::"a"(vcpu->arch_physical[SVM_GUEST_VMCB]) : "memory");
+	__asm__ volatile("vmload %0" ::"a"(vcpu->arch_physical[SVM_PAGE_GUEST]) : "memory");
 	restore_protection(vmcb);
 	write_cr2(vmcb->cr2);
 	write_dr6(vmcb->dr6);

@@ -3,8 +3,7 @@
 #include <stddef.h>
 #include "base/bits.h"
 #include "x86/cpu.h"
-#include "vmx/caps.h"
-#include "vmx/vmcs.h"
+#include "vmx/vmx.h"
 
 /* The controls that Hadal cannot do without. */
 #define PIN_NEEDED       (PIN_NMI | PIN_VIRTUAL_NMIS)
@@ -162,4 +161,14 @@ uint64_t vmx_feature_control(uint64_t unlocked, bool lmce, bool sgx, bool sgx_la
 	if (sgx)
 		value |= FEATURE_CONTROL_SGX | (sgx_launch ? FEATURE_CONTROL_SGX_LAUNCH : 0);
 	return value;
+}
+
+uint64_t vmx_cr4_allowed(struct vcpu *vcpu)
+{
+	return vmx_cpu(vcpu)->caps.cr4_fixed1 & ~CR4_FRED;
+}
+
+uint64_t vmx_efer_allowed(void)
+{
+	return EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
 }

@@ -83,6 +83,13 @@ bool vmx_interrupt_allowed(struct vcpu *vcpu)
 	       !(vmread(VMCS_ENTRY_EVENT) & EVENT_VALID) && vmread(VMCS_ACTIVITY) <= ACTIVITY_HLT;
 }
 
+/* The window opens behind the event, unless NMIs are blocked (SDM 27.7.6). */
+void vmx_exit_after_event(struct vcpu *vcpu)
+{
+	vmx_cpu(vcpu)->nmi_window = true;
+	vmx_apply_controls(vcpu);
+}
+
 void vmx_end_nmi_window(struct vcpu *vcpu)
 {
 	struct vmx_cpu *cpu = vmx_cpu(vcpu);

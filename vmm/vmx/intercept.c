@@ -5,8 +5,6 @@
 #include "x86/cpu.h"
 #include "vmx/vmx.h"
 
-#define EFER_WRITABLE (EFER_SCE | EFER_LME | EFER_NXE)
-
 void vmx_apply_controls(struct vcpu *vcpu)
 {
 	const struct vmx_cpu *cpu = vmx_cpu(vcpu);
@@ -105,16 +103,11 @@ enum verdict vmx_read_msr(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 	return VERDICT_DONE;
 }
 
-uint64_t vmx_efer_allowed(void)
-{
-	return EFER_WRITABLE | EFER_LMA;
-}
-
 static bool efer_allowed(struct vcpu *vcpu, uint64_t value)
 {
 	uint64_t changed = value ^ vmx_get(vcpu, REG_EFER);
 
-	if (changed & ~(EFER_WRITABLE | EFER_LMA))
+	if (changed & ~vmx_efer_allowed())
 		return false;
 	return !((changed & EFER_LME) && (vmx_get(vcpu, REG_CR0) & CR0_PG));
 }

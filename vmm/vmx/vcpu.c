@@ -213,13 +213,6 @@ void vmx_use_root(struct vcpu *vcpu, uint64_t root)
 	vmx_flush_nested(vcpu);
 }
 
-/* The window opens behind the event, unless NMIs are blocked (SDM 27.7.6). */
-void vmx_exit_after_event(struct vcpu *vcpu)
-{
-	vmx_cpu(vcpu)->nmi_window = true;
-	vmx_apply_controls(vcpu);
-}
-
 /* Bit 7 of the qualification: there is one. */
 uint64_t vmx_fault_linear(struct vcpu *vcpu)
 {

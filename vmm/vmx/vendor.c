@@ -266,11 +266,6 @@ static void vmx_stop(struct vcpu *vcpu)
 	write_cr4(read_cr4() & ~CR4_VMXE);
 }
 
-static uint64_t vmx_cr4_allowed(struct vcpu *vcpu)
-{
-	return vmx_cpu(vcpu)->caps.cr4_fixed1 & ~CR4_FRED;
-}
-
 static bool ept_has_1g(void)
 {
 	return rdmsr(MSR_VMX_EPT_VPID) & EPT_1G;

@@ -95,7 +95,6 @@ void vmx_set_segment(struct vcpu *vcpu, enum vcpu_segment segment,
 void vmx_flush_virtual(struct vcpu *vcpu);
 void vmx_flush_nested(struct vcpu *vcpu);
 void vmx_use_root(struct vcpu *vcpu, uint64_t root);
-void vmx_exit_after_event(struct vcpu *vcpu);
 uint64_t vmx_fault_linear(struct vcpu *vcpu);
 
 /* event.c: interrupts, NMIs, INIT and what blocks them. */
@@ -108,6 +107,7 @@ bool vmx_nmi_allowed(struct vcpu *vcpu);
 void vmx_request_interrupt_window(struct vcpu *vcpu);
 bool vmx_interrupt_allowed(struct vcpu *vcpu);
 void vmx_request_nmi_window(struct vcpu *vcpu);
+void vmx_exit_after_event(struct vcpu *vcpu);
 /* The window opened. */
 void vmx_end_nmi_window(struct vcpu *vcpu);
 /* An INIT came: wait for a SIPI at once, for one that comes in between is lost. */
@@ -115,7 +115,7 @@ void vmx_wait_for_sipi(void);
 /* A SIPI came: reset all registers and start in real mode (SDM vol. 3, 9.1.1). */
 void vmx_start_from_sipi(struct vcpu *vcpu, uint8_t vector);
 
-/* vmx_msr_bitmap.c */
+/* msr_bitmap.c */
 void vmx_intercept_msr(uint32_t msr, bool read, bool write);
 uint64_t vmx_msr_bitmap_physical(void);
 
@@ -123,10 +123,13 @@ uint64_t vmx_msr_bitmap_physical(void);
 int vmx_intercept(struct vcpu *vcpu, enum hadal_exit_kind kind, bool on);
 void vmx_intercept_cr_writes(struct vcpu *vcpu, uint32_t registers);
 void vmx_intercept_exceptions(struct vcpu *vcpu, uint32_t vectors);
-uint64_t vmx_efer_allowed(void);
 enum verdict vmx_read_msr(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
 enum verdict vmx_write_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value);
 /* Write the processor-based controls and the CR masks anew, with what extensions want. */
 void vmx_apply_controls(struct vcpu *vcpu);
+
+/* caps.c */
+uint64_t vmx_cr4_allowed(struct vcpu *vcpu);
+uint64_t vmx_efer_allowed(void);
 
 #endif

@@ -1,9 +1,39 @@
 // SPDX-License-Identifier: MIT
-/* Bits of CR4 and EFER that this processor has; an entry refuses all others (APM 15.5.1). */
+/* What a processor's SVM can do, and the bits of CR4 and EFER that it has. */
 #include "base/bits.h"
-#include "vcpu/vendor.h"
 #include "x86/cpu.h"
 #include "svm/svm.h"
+
+#define CPUID_SVM            (1u << 2) /* 0x80000001 ECX */
+#define CPUID_NESTED_PAGING  (1u << 0) /* 0x8000000a EDX */
+#define CPUID_NEXT_RIP       (1u << 3)
+#define CPUID_FLUSH_BY_ASID  (1u << 6)
+#define CPUID_DECODE_ASSISTS (1u << 7)
+#define CPUID_SPEC_CTRL      (1u << 20)
+#define CPUID_INVLPGB        (1u << 3) /* 0x80000008 EBX */
+#define CPUID_SHADOW_STACK   (1u << 7) /* 7 ECX */
+
+struct svm_caps svm_caps;
+
+const char *svm_caps_read(void)
+{
+	uint32_t edx;
+
+	if (cpuid(0x80000000, 0).eax < 0x8000000a || !(cpuid(0x80000001, 0).ecx & CPUID_SVM))
+		return "this processor has no SVM";
+	edx = cpuid(0x8000000a, 0).edx;
+	if (!(edx & CPUID_NESTED_PAGING))
+		return "this processor's SVM has no nested paging";
+	svm_caps = (struct svm_caps){
+		.next_rip = edx & CPUID_NEXT_RIP,
+		.decode_assists = edx & CPUID_DECODE_ASSISTS,
+		.flush_by_asid = edx & CPUID_FLUSH_BY_ASID,
+		.invlpgb = cpuid(0x80000008, 0).ebx & CPUID_INVLPGB,
+		.spec_ctrl = edx & CPUID_SPEC_CTRL,
+		.shadow_stack = cpuid(0, 0).eax >= 7 && (cpuid(7, 0).ecx & CPUID_SHADOW_STACK),
+	};
+	return NULL;
+}
 
 /* A bit of the register, and the bit of CPUID that tells of it. */
 struct feature {
@@ -66,6 +96,7 @@ static uint64_t allowed(const struct feature *features, size_t count)
 	return bits;
 }
 
+/* An entry refuses all other bits (APM 15.5.1). */
 uint64_t svm_cr4_allowed(struct vcpu *vcpu)
 {
 	(void)vcpu;
@@ -75,11 +106,4 @@ uint64_t svm_cr4_allowed(struct vcpu *vcpu)
 uint64_t svm_efer_allowed(void)
 {
 	return allowed(efer_features, ARRAY_LEN(efer_features));
-}
-
-/* VMRUN does not look at RFLAGS.IF when it delivers an interrupt. */
-bool svm_needs_if(struct vcpu *vcpu)
-{
-	(void)vcpu;
-	return false;
 }
