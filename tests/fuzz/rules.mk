@@ -7,12 +7,17 @@ FUZZ_PROGRAMS += $(FUZZ_TARGETS:%.c=$(BUILD)/%)
 FUZZ_CFLAGS := -std=gnu11 -O1 -g -Wall -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
 FUZZ_CPPFLAGS := $(CPPFLAGS) -D_GNU_SOURCE -Ilib -Ivmm -Itests/unit
 
-$(BUILD)/tests/fuzz/%: tests/fuzz/%.c $$(call test_sources,tests/fuzz/%.c) \
-		$(wildcard lib/*.h lib/*/*.h include/hadal/*.h vmm/*/*.h vmm/*/*/*.h tests/unit/*.h)
+fuzz_objects = $(patsubst %.c,$(BUILD)/tests/fuzzed/%.o,$(1) $(call test_sources,$(1)))
+
+$(BUILD)/tests/fuzzed/%.o: %.c tests/fuzz/rules.mk
 	@mkdir -p $(@D)
-	$(call say,FUZZ,$@)
-	$(Q)clang $(FUZZ_CFLAGS) $(FUZZ_CPPFLAGS) -o $@ $(filter %.c,$^) \
-		$(call test_note,tests/fuzz/$*.c,Libraries)
+	$(call say,CC,$@)
+	$(Q)clang $(FUZZ_CFLAGS) $(FUZZ_CPPFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/tests/fuzz/%: $$(call fuzz_objects,tests/fuzz/%.c)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)clang $(FUZZ_CFLAGS) -o $@ $^ $(call test_note,tests/fuzz/$*.c,Libraries)
 
 # The walkers over a changed memory image, run by a guest test that makes one.
 FUZZ_IMAGE := $(BUILD)/tests/fuzz/fuzz_image
