@@ -87,6 +87,13 @@ struct hadal_ram {
 };
 int hadal_ram(struct hadal *hadal, struct hadal_ram *ram, struct hadal_error *error);
 
+/*
+ * A range of the hypervisor's own memory, hidden from the system above it. -ENOENT behind the last
+ * one; they are in no order.
+ */
+int hadal_own(struct hadal *hadal, unsigned int index, struct hadal_range *range,
+	      struct hadal_error *error);
+
 /* What made one CPU exit, how often. -ENXIO when that CPU is not there or not running. */
 int hadal_stats(struct hadal *hadal, unsigned int cpu, struct hadal_stats *stats,
 		struct hadal_error *error);

@@ -165,6 +165,12 @@ enum hadal_call {
 	 * need for. Returns how many ranges there are. -EINVAL, -EFAULT.
 	 */
 	HADAL_CALL_RAM,
+	/*
+	 * What of the physical memory is the hypervisor's own, which the guest sees zeros in place
+	 * of. RDI: index of a range, of which there are few and in no order. Returns 0, RDI = its
+	 * start, RSI = its end, page-aligned. -ENOENT behind the last one.
+	 */
+	HADAL_CALL_OWN,
 	HADAL_CALL_COUNT,
 	/* Numbers from here to HADAL_CALL_EXTENSION_LAST are left to extensions. */
 	HADAL_CALL_EXTENSION = 0x100,

@@ -90,6 +90,13 @@ struct hadal_ioc_ram {
 	uint64_t buffer; /* struct hadal_range[count] */
 };
 
+/* A range of the hypervisor's own memory; see HADAL_CALL_OWN. -ENOENT behind the last one. */
+struct hadal_ioc_own {
+	uint32_t version;
+	uint32_t index;
+	uint64_t start, end; /* out */
+};
+
 struct hadal_ioc_translate {
 	uint32_t version;
 	uint32_t flags; /* HADAL_MEM_LA57, HADAL_MEM_LA48 */
@@ -235,5 +242,6 @@ struct hadal_ioc_subscribe {
 #define HADAL_IOC_KEEP         _IOWR('H', 22, struct hadal_ioc_keep)
 #define HADAL_IOC_CHECK        _IOWR('H', 23, struct hadal_ioc_check)
 #define HADAL_IOC_RAM          _IOWR('H', 24, struct hadal_ioc_ram)
+#define HADAL_IOC_OWN          _IOWR('H', 25, struct hadal_ioc_own)
 
 #endif

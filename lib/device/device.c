@@ -177,6 +177,20 @@ int hadal_ram(struct hadal *hadal, struct hadal_ram *ram, struct hadal_error *er
 	return 0;
 }
 
+int hadal_own(struct hadal *hadal, unsigned int index, struct hadal_range *range,
+	      struct hadal_error *error)
+{
+	struct hadal_ioc_own request = {.version = HADAL_ABI_VERSION, .index = index};
+
+	if (ioctl(hadal->fd, HADAL_IOC_OWN, &request)) {
+		if (errno == ENOENT)
+			return hadal_fail(error, ENOENT, "The hypervisor has no such range");
+		return common_error(error, errno, "Cannot ask what memory is the hypervisor's own");
+	}
+	*range = (struct hadal_range){request.start, request.end};
+	return 0;
+}
+
 int hadal_stats(struct hadal *hadal, unsigned int cpu, struct hadal_stats *stats,
 		struct hadal_error *error)
 {

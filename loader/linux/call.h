@@ -12,12 +12,12 @@
 #define HYPERCALL ALTERNATIVE("vmcall", "vmmcall", X86_FEATURE_VMMCALL)
 
 /*
- * The hypercall itself. *first is RDI, in and out. On a CPU without Hadal the instruction raises
- * #UD, or belongs to the hypervisor that the machine itself runs under: -ENODEV either way.
- * HADAL_CALL_STOP keeps only the registers that a C function keeps.
+ * The hypercall itself. *first is RDI and *second RSI, in and out. On a CPU without Hadal the
+ * instruction raises #UD, or belongs to the hypervisor that the machine itself runs under: -ENODEV
+ * either way. HADAL_CALL_STOP keeps only the registers that a C function keeps.
  */
-static __always_inline long hadal_call_inout(enum hadal_call call, u64 *first, u64 b, u64 c, u64 d,
-					     u64 e)
+static __always_inline long hadal_call_pair(enum hadal_call call, u64 *first, u64 *second, u64 c,
+					    u64 d, u64 e)
 {
 	register u64 r8 asm("r8") = d;
 	register u64 r9 asm("r9") = e;
@@ -25,13 +25,19 @@ static __always_inline long hadal_call_inout(enum hadal_call call, u64 *first, u
 	u64 result = number;
 
 	asm volatile("1: " HYPERCALL "\n2:\n" _ASM_EXTABLE(1b, 2b)
-		     : "+a"(result), "+D"(*first), "+S"(b), "+d"(c), "+r"(r8), "+r"(r9)
+		     : "+a"(result), "+D"(*first), "+S"(*second), "+d"(c), "+r"(r8), "+r"(r9)
 		     :
 		     : "rcx", "r10", "r11", "memory", "cc");
 	/* The -1000 is what KVM answers to a number it does not know. */
 	if (result == number || (long)result == -1000)
 		return -ENODEV;
 	return (long)result;
+}
+
+static __always_inline long hadal_call_inout(enum hadal_call call, u64 *first, u64 b, u64 c, u64 d,
+					     u64 e)
+{
+	return hadal_call_pair(call, first, &b, c, d, e);
 }
 
 static __always_inline long hadal_call(enum hadal_call call, u64 a, u64 b, u64 c, u64 d, u64 e)

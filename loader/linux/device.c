@@ -125,6 +125,12 @@ static long ioctl_translate(struct hadal_ioc_translate *request)
 	return result;
 }
 
+static long ioctl_own(struct hadal_ioc_own *request)
+{
+	request->start = request->index;
+	return hadal_call_pair(HADAL_CALL_OWN, &request->start, &request->end, 0, 0, 0);
+}
+
 union request {
 	u32 version;
 	struct hadal_ioc_start start;
@@ -133,6 +139,7 @@ union request {
 	struct hadal_ioc_memory memory;
 	struct hadal_ioc_get get;
 	struct hadal_ioc_ram ram;
+	struct hadal_ioc_own own;
 	struct hadal_ioc_translate translate;
 	struct hadal_ioc_map map;
 	struct hadal_ioc_log log;
@@ -161,6 +168,8 @@ static long ioctl_running(struct file *file, unsigned int command, union request
 		return ioctl_get(command, &request->get);
 	case HADAL_IOC_RAM:
 		return ram_list(&request->ram);
+	case HADAL_IOC_OWN:
+		return ioctl_own(&request->own);
 	case HADAL_IOC_TRANSLATE:
 		return ioctl_translate(&request->translate);
 	case HADAL_IOC_MAP:

@@ -151,6 +151,10 @@ static bool are_registers_kept(const struct hadal_test_registers *in,
 		copy.rax = out->rax;
 		if (number == HADAL_CALL_QUERY || number == HADAL_CALL_LOG)
 			copy.rdi = out->rdi;
+		if (number == HADAL_CALL_OWN && !(int64_t)out->rax) {
+			copy.rdi = out->rdi;
+			copy.rsi = out->rsi;
+		}
 		if (number == HADAL_CALL_QUERY) {
 			copy.rsi = out->rsi;
 			copy.rdx = out->rdx;

@@ -20,7 +20,7 @@
 #include "support/hostile.h"
 #include "support/region.h"
 
-#define KINDS 18
+#define KINDS 19
 #define EDGE  64
 
 union request {
@@ -30,6 +30,7 @@ union request {
 	struct hadal_ioc_memory memory;
 	struct hadal_ioc_get get;
 	struct hadal_ioc_ram ram;
+	struct hadal_ioc_own own;
 	struct hadal_ioc_translate translate;
 	struct hadal_ioc_map map;
 	struct hadal_ioc_log log;
@@ -44,7 +45,7 @@ static const unsigned long commands[KINDS] = {
 	HADAL_IOC_START,  HADAL_IOC_STOP,     HADAL_IOC_STATE, HADAL_IOC_READ,      HADAL_IOC_WRITE,
 	HADAL_IOC_INFO,   HADAL_IOC_REGS,     HADAL_IOC_STATS, HADAL_IOC_TRANSLATE, HADAL_IOC_MAP,
 	HADAL_IOC_UNMAP,  HADAL_IOC_LOG,      HADAL_IOC_ADMIT, HADAL_IOC_CLIENTS,   HADAL_IOC_PAUSE,
-	HADAL_IOC_RESUME, HADAL_IOC_SET_REGS, HADAL_IOC_RAM,
+	HADAL_IOC_RESUME, HADAL_IOC_SET_REGS, HADAL_IOC_RAM,   HADAL_IOC_OWN,
 };
 
 static struct world world;
@@ -191,6 +192,9 @@ static void seed(uint64_t *random, unsigned int kind, union request *request)
 			random_below(random, 4)
 				? arena_page(&world, DATA + random_below(random, 16))
 				: hostile_address(&model, random);
+		break;
+	case HADAL_IOC_OWN:
+		request->own.index = random_below(random, 4);
 		break;
 	case HADAL_IOC_LOG:
 		request->log.reserved = !random_below(random, 8);

@@ -217,6 +217,30 @@ static void ram(void)
 	EQUAL(memcmp(page_bytes(PAGE_RESULT), world.ram, count * 16), 0);
 }
 
+/* Together they are the image and its pool, and nobody reads them. */
+static void own(void)
+{
+	const uint64_t beyond[] = {world.own_ranges, 1ull << 32, -1ull};
+	struct hadal_test_registers in;
+	uint64_t bytes = 0;
+
+	for (uint64_t i = 0; i < world.own_ranges; i++) {
+		in = (struct hadal_test_registers){.rax = HADAL_CALL_BASE + HADAL_CALL_OWN,
+						   .rdi = i};
+		CHECK(ring0_execute(&in));
+		EQUAL(in.rax, 0);
+		CHECK(in.rdi < in.rsi && !(in.rdi % PAGE) && !(in.rsi % PAGE));
+		bytes += in.rsi - in.rdi;
+		for (uint64_t at = in.rdi; at < in.rsi; at += PAGE)
+			EQUAL(ring0_call(HADAL_CALL_READ, at, 1, world.arena.physical, 0, 0),
+			      -EACCES);
+	}
+	EQUAL(bytes,
+	      (world.info.image_bytes + PAGE - 1) / PAGE * PAGE + world.info.pool_pages * PAGE);
+	for (size_t i = 0; i < sizeof(beyond) / sizeof(beyond[0]); i++)
+		EQUAL(ring0_call(HADAL_CALL_OWN, beyond[i], 0, 0, 0, 0), -ENOENT);
+}
+
 static void registers(void)
 {
 	const struct hadal_regs *regs = (void *)page_bytes(PAGE_RESULT);
@@ -471,6 +495,7 @@ int main(void)
 	query();
 	info();
 	ram();
+	own();
 	EQUAL(map_page(arena_page(&world, PAGE_READ_ONLY), arena_page(&world, PAGE_SHOWN), 0), 0);
 	fillers();
 	log_text();

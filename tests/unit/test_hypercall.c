@@ -157,6 +157,18 @@ static void answers_fit_or_nothing_is_written(void **unused)
 	assert_int_equal(fixture_call(HADAL_CALL_INFO, BUFFER, size - 1, 0, 0, 0), -EINVAL);
 }
 
+static void own_memory_is_told_by_index(void **unused)
+{
+	(void)unused;
+
+	assert_int_equal(fixture_call(HADAL_CALL_OWN, 0, 1, 0, 0, 0), 0);
+	assert_int_equal(vcpu->regs.rdi, OWN_START);
+	assert_int_equal(vcpu->regs.rsi, OWN_END);
+	assert_int_equal(fixture_call(HADAL_CALL_OWN, 1, 1, 0, 0, 0), -ENOENT);
+	assert_int_equal(vcpu->regs.rsi, 1);
+	assert_int_equal(fixture_call(HADAL_CALL_OWN, 1ull << 32, 0, 0, 0, 0), -ENOENT);
+}
+
 static void a_mapped_page_is_used_as_what_it_shows(void **unused)
 {
 	(void)unused;
@@ -402,6 +414,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(ring_0_of_64_bit_mode_only, reset, check),
+		cmocka_unit_test_setup_teardown(own_memory_is_told_by_index, reset, check),
 		cmocka_unit_test_setup_teardown(transfers_end_where_ram_does, reset, check),
 		cmocka_unit_test_setup_teardown(every_split_of_a_transfer_is_exact, reset, check),
 		cmocka_unit_test_setup_teardown(answers_fit_or_nothing_is_written, reset, check),

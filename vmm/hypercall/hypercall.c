@@ -118,6 +118,17 @@ static int64_t call_stats(struct vcpu *vcpu)
 				sizeof(struct hadal_stats));
 }
 
+static int64_t call_own(struct vcpu *vcpu)
+{
+	uint64_t index = vcpu->regs.rdi;
+
+	if (index >= machine.own_count)
+		return -ENOENT;
+	vcpu->regs.rdi = machine.own[index].start;
+	vcpu->regs.rsi = machine.own[index].end;
+	return 0;
+}
+
 static int64_t (*const call[HADAL_CALL_COUNT])(struct vcpu *vcpu) = {
 	[HADAL_CALL_QUERY] = call_query,
 	[HADAL_CALL_INFO] = call_info,
@@ -146,6 +157,7 @@ static int64_t (*const call[HADAL_CALL_COUNT])(struct vcpu *vcpu) = {
 	[HADAL_CALL_SUBSCRIPTION_STATE] = hypercall_subscription_state,
 	[HADAL_CALL_EVENT_REQUEST] = hypercall_event_request,
 	[HADAL_CALL_RAM] = call_ram,
+	[HADAL_CALL_OWN] = call_own,
 };
 
 /* The loader's own, by its key; to others they do not exist. */

@@ -214,7 +214,7 @@ static uint64_t some_number(uint64_t *random)
 		HADAL_CALL_WRITE,     HADAL_CALL_WRITE,     HADAL_CALL_WRITE,
 		HADAL_CALL_WRITE,     HADAL_CALL_LOG,       HADAL_CALL_CLIENT_STATE,
 		HADAL_CALL_WINDOW,    HADAL_CALL_RESUME,    HADAL_CALL_SET_REGS,
-		HADAL_CALL_RAM,
+		HADAL_CALL_RAM,       HADAL_CALL_OWN,
 	};
 
 	if (!random_below(random, 64))
@@ -259,6 +259,7 @@ static void seed(const struct model *model, uint64_t *random, struct hadal_test_
 	r->rax = HADAL_CALL_BASE + number;
 	switch (number) {
 	case HADAL_CALL_QUERY:
+	case HADAL_CALL_OWN:
 		r->rdi = random_below(random, 4);
 		break;
 	case HADAL_CALL_INFO:

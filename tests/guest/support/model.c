@@ -355,6 +355,14 @@ static struct expected predict_events(const struct model *model,
 	}
 }
 
+static struct expected predict_own(const struct model *model, const struct hadal_test_registers *r)
+{
+	bool there = r->rdi < model->world->own_ranges;
+
+	return (struct expected){
+		.harmless = true, .errors = there ? 0 : error_bit(ENOENT), .most = there ? 0 : -1};
+}
+
 struct expected model_predict(const struct model *model, const struct hadal_test_registers *r)
 {
 	struct expected query = {.harmless = true, .least = 0, .most = 0};
@@ -413,6 +421,8 @@ struct expected model_predict(const struct model *model, const struct hadal_test
 		return predict_events(model, r);
 	case HADAL_CALL_RAM:
 		return predict_ram(model, r);
+	case HADAL_CALL_OWN:
+		return predict_own(model, r);
 	}
 	return (struct expected){.trapped = true, .harmless = true};
 }

@@ -52,6 +52,8 @@ void world_open(struct world *world, bool all_own)
 	CHECK(world->own_map);
 	for (uint32_t i = 0; i < world->info.ram_count; i++)
 		find_own(world, &world->ram[i], all_own);
+	while (!ring0_call(HADAL_CALL_OWN, world->own_ranges, 0, 0, 0, 0))
+		world->own_ranges++;
 	CHECK(world->own);
 	CHECK(!all_own ||
 	      world->own_pages >= world->info.image_bytes / PAGE + world->info.pool_pages);

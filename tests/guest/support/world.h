@@ -18,7 +18,8 @@ struct world {
 	uint64_t ram_end;
 	uint64_t own; /* first page of the hypervisor's that lies behind a page which is not */
 	uint64_t own_pages;
-	uint8_t *own_map; /* a bit for each page below ram_end */
+	uint64_t own_ranges; /* that HADAL_CALL_OWN tells */
+	uint8_t *own_map;    /* a bit for each page below ram_end */
 };
 
 /*
