@@ -12,6 +12,7 @@ BUILD = Path(os.environ.get("BUILD", TOP / "build")).resolve()
 # The Bochs that scripts/setup unpacks beside the system's, to be run with libraries of its own.
 NEWER_BOCHS = BUILD / "bochs-3.0"
 VGA_BIOS = Path("/usr/share/vgabios/vgabios.bin")
+OVMF = Path("/usr/share/OVMF")
 GRUB_MODULES = Path("/usr/lib/grub/i386-pc")
 
 # What --cpu accepts: the emulator, its CPU model, and kernel arguments that the model needs.
@@ -46,6 +47,16 @@ def memory_size(options):
     return f"{options.mem},slots=4,maxmem={options.max_mem}M"
 
 
+def firmware(tmp):
+    """QEMU's arguments for OVMF, with variables of this guest's own."""
+    code, variables = OVMF / "OVMF_CODE_4M.fd", OVMF / "OVMF_VARS_4M.fd"
+    if not code.is_file():
+        raise SetupError("OVMF is missing; run scripts/setup")
+    shutil.copyfile(variables, tmp / "variables.fd")
+    flash = "if=pflash,format=raw,unit="
+    return ["-drive", f"{flash}0,readonly=on,file={code}", "-drive", f"{flash}1,file={tmp}/variables.fd"]
+
+
 def qemu(options, model, kernel, initramfs, console, output, tmp):
     """The command that boots the guest in QEMU."""
     if options.accel == "kvm":
@@ -60,6 +71,8 @@ def qemu(options, model, kernel, initramfs, console, output, tmp):
         "-kernel", kernel, "-initrd", initramfs, "-append", "panic=-1 " + kernel_arguments(options),
         "-serial", f"file:{console}", "-serial", f"file:{output}",
     ]  # fmt: skip
+    if options.uefi:
+        command += firmware(tmp)
     if not options.reboots:
         command += ["-no-reboot"]
     if options.icount:
@@ -132,9 +145,9 @@ def run_tool(command):
 
 def bochs(options, model, kernel, initramfs, console, output, tmp):
     """The command that boots the guest in Bochs; RDTSC counts instructions in it."""
-    for_qemu = options.mem_file, options.disk, options.monitor, options.gdb, options.icount
+    for_qemu = options.mem_file, options.disk, options.monitor, options.gdb, options.icount, options.uefi
     if options.accel != "tcg" or any(for_qemu):
-        raise SetupError("--accel kvm, --icount, --mem-file, --disk, --monitor and --gdb are for --cpu amd only")
+        raise SetupError("--accel kvm, --icount, --mem-file, --disk, --monitor, --gdb and --uefi are for --cpu amd only")
     program, share = bochs_program()
     # A triple fault resets the machine; 2.7 has to be told so.
     cpu_options = ", reset_on_triple_fault=1" if bochs_version() == "2.7" else ""
