@@ -20,6 +20,7 @@ const struct cli_command *const cli_commands[] = {
 	&command_sockets,
 	&command_mounts,
 	&command_modules,
+	&command_memmap,
 	&command_dmesg,
 	/* What happens in it */
 	&command_events,

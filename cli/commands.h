@@ -18,6 +18,7 @@ extern const struct cli_command command_maps;
 extern const struct cli_command command_sockets;
 extern const struct cli_command command_mounts;
 extern const struct cli_command command_modules;
+extern const struct cli_command command_memmap;
 extern const struct cli_command command_dmesg;
 extern const struct cli_command command_events;
 extern const struct cli_command command_read;

@@ -13,7 +13,7 @@ UNIT_CPPFLAGS := $(CPPFLAGS) -D_GNU_SOURCE -Ilib -Ivmm -Itests/unit
 # The comment "// NAME: words" of a test, as words.
 test_note = $(shell sed -n 's,^// $(2): *,,p' $(1))
 KERNEL_SOURCES := lib/error.c lib/memory/memory.c lib/memory/space.c \
-	$(wildcard $(patsubst %,lib/%/*.c,types symbols kernel walk process file net system unwind))
+	$(wildcard $(patsubst %,lib/%/*.c,types symbols kernel walk process file net system memmap unwind))
 test_sources = $(sort $(wildcard $(patsubst KERNEL,$(KERNEL_SOURCES),$(call test_note,$(1),Sources))))
 test_objects = $(patsubst %.c,$(BUILD)/tests/sanitized/%.o,$(1) $(call test_sources,$(1)))
 
