@@ -192,7 +192,7 @@ static const struct cli_column columns[] = {
 	{0},
 };
 
-static const struct cli_record_kind kind = {"range of addresses", columns};
+static const struct cli_record_kind kind = {.name = "range of addresses", .columns = columns};
 
 /* The ranges of one source as it tells them, one a line; other columns have nothing to say. */
 static void print_source(struct cli_printer *printer, const struct hadal_memmap *map,

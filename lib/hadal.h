@@ -88,8 +88,8 @@ struct hadal_ram {
 int hadal_ram(struct hadal *hadal, struct hadal_ram *ram, struct hadal_error *error);
 
 /*
- * A range of the hypervisor's own memory, hidden from the system above it. -ENOENT behind the last
- * one; they are in no order.
+ * A range of the hypervisor's own memory, hidden from the system above it, of ascending ones.
+ * -ENOENT behind the last one.
  */
 int hadal_own(struct hadal *hadal, unsigned int index, struct hadal_range *range,
 	      struct hadal_error *error);

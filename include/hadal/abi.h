@@ -167,7 +167,7 @@ enum hadal_call {
 	HADAL_CALL_RAM,
 	/*
 	 * What of the physical memory is the hypervisor's own, which the guest sees zeros in place
-	 * of. RDI: index of a range, of which there are few and in no order. Returns 0, RDI = its
+	 * of. RDI: index of a range, of which there are few, ascending. Returns 0, RDI = its
 	 * start, RSI = its end, page-aligned. -ENOENT behind the last one.
 	 */
 	HADAL_CALL_OWN,

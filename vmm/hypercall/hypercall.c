@@ -120,12 +120,13 @@ static int64_t call_stats(struct vcpu *vcpu)
 
 static int64_t call_own(struct vcpu *vcpu)
 {
+	const struct ram_map *own = __atomic_load_n(&machine.own, __ATOMIC_ACQUIRE);
 	uint64_t index = vcpu->regs.rdi;
 
-	if (index >= machine.own_count)
+	if (index >= own->count)
 		return -ENOENT;
-	vcpu->regs.rdi = machine.own[index].start;
-	vcpu->regs.rsi = machine.own[index].end;
+	vcpu->regs.rdi = own->range[index].start;
+	vcpu->regs.rsi = own->range[index].end;
 	return 0;
 }
 
