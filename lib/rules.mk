@@ -7,7 +7,7 @@ LIB_SOURCES := $(wildcard lib/*.c $(LIB_DIRS:%=lib/%/*.c))
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o)
 LIB_CPPFLAGS := -D_GNU_SOURCE -Ilib
 # What a program linked with libhadal.a needs beside it.
-LIB_LIBS := -Wl,--as-needed -lbpf -lelf -lz -lzstd -lcapstone
+LIB_LIBS := -Wl,--as-needed -lbpf -lelf -lz -lzstd -llzo2 -lsnappy -lstdc++ -lcapstone
 
 ARTEFACTS += $(BUILD)/libhadal.a
 

@@ -7,10 +7,6 @@
 #define MAGIC(bytes) bytes, sizeof(bytes) - 1
 
 static const struct hadal_format formats[] = {
-	{MAGIC("AVML"), "is an AVML file with compressed memory",
-	 "avml-convert makes a LiME file of it"},
-	{MAGIC("KDUMP   "), "is compressed by kdump",
-	 "take an ELF core instead, as makedumpfile -E writes it"},
 	{MAGIC("DISKDUMP"), "is compressed by diskdump",
 	 "take an ELF core instead, as makedumpfile -E writes it"},
 	{MAGIC("makedumpfile"), "is a dump that makedumpfile flattened for a pipe",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Files as physical memory: ELF cores, LiME, raw. */
+/* Files as physical memory: ELF cores, LiME, raw; compressed ones are opened by memory/packed.c. */
 #include "memory/image.h"
 
 #include <errno.h>
@@ -12,6 +12,7 @@
 
 #include "memory/format.h"
 #include "memory/lime.h"
+#include "memory/packed.h"
 
 /* More ranges of RAM than any file has that a tool wrote. */
 #define MAX_SEGMENTS 65536u
@@ -269,32 +270,35 @@ static int read_raw(struct image *image, struct hadal_error *error)
 				    error);
 }
 
-static int read_segments(struct image *image, struct hadal_error *error)
+static int own_places(const struct image *image, struct hadal_error *error)
+{
+	return hadal_fail(error, EINVAL,
+			  "%s says itself where its memory is; a hole can be given for raw "
+			  "memory only",
+			  image->path);
+}
+
+static int read_segments(struct image *image, const uint8_t magic[HADAL_FORMAT_BYTES],
+			 struct hadal_error *error)
 {
 	static const uint8_t zstd[] = {0x28, 0xb5, 0x2f, 0xfd};
 	static const uint8_t lime[] = {'E', 'M', 'i', 'L'};
-	uint8_t magic[HADAL_FORMAT_BYTES] = {0};
 	const struct hadal_format *format;
 	bool is_elf, is_lime;
 
-	if (pread(image->fd, magic, sizeof(magic), 0) < 0)
-		return hadal_fail(error, errno, "Cannot read memory image %s: %s", image->path,
-				  strerror(errno));
 	if (!memcmp(magic, zstd, sizeof(zstd)))
 		return hadal_fail_kind(error, EINVAL, HADAL_ERROR_COMPRESSED,
 				       "%s is compressed with zstd", image->path);
 	format = hadal_format_of(magic);
 	if (format)
 		return hadal_fail(error, EINVAL,
-				  "%s %s; Hadal reads ELF cores, LiME and raw memory: %s",
+				  "%s %s; Hadal reads ELF cores, LiME, AVML, kdump and raw memory: "
+				  "%s",
 				  image->path, format->what, format->remedy);
 	is_elf = !memcmp(magic, ELFMAG, SELFMAG);
 	is_lime = !memcmp(magic, lime, sizeof(lime));
 	if (image->hole.end && (is_elf || is_lime))
-		return hadal_fail(error, EINVAL,
-				  "%s says itself where its memory is; a hole can be given for raw "
-				  "memory only",
-				  image->path);
+		return own_places(image, error);
 	return is_elf    ? read_elf(image, error)
 	       : is_lime ? read_lime(image, error)
 			 : read_raw(image, error);
@@ -357,24 +361,16 @@ static int open_file(struct image *image, struct hadal_error *error)
 	return 0;
 }
 
-int hadal_image_open(const char *path, struct hadal_memory *memory, struct hadal_error *error)
+/* A file with its memory as it is. */
+static int open_plain(struct image *image, const uint8_t magic[HADAL_FORMAT_BYTES],
+		      struct hadal_memory *memory, struct hadal_error *error)
 {
-	struct image *image = calloc(1, sizeof(*image));
-	int result;
+	int result = read_segments(image, magic, error);
 
-	if (!image)
-		return no_memory(error);
-	image->fd = -1;
-	image->path = path;
-	result = open_file(image, error);
-	if (!result)
-		result = read_segments(image, error);
 	if (!result)
 		result = arrange(image, error);
-	if (result) {
-		image_free(image);
+	if (result)
 		return result;
-	}
 	*memory = (struct hadal_memory){
 		.read = image_read,
 		.close = image_close,
@@ -384,4 +380,45 @@ int hadal_image_open(const char *path, struct hadal_memory *memory, struct hadal
 		.is_image = true,
 	};
 	return 0;
+}
+
+/* One with compressed memory has its own place for what it needs. */
+static int open_by_format(struct image *image, struct hadal_memory *memory, bool *is_packed,
+			  struct hadal_error *error)
+{
+	uint8_t magic[HADAL_FORMAT_BYTES] = {0};
+	int result;
+
+	if (pread(image->fd, magic, sizeof(magic), 0) < 0)
+		return hadal_fail(error, errno, "Cannot read memory image %s: %s", image->path,
+				  strerror(errno));
+	result = packed_open(image->fd, image->path, image->size, magic, is_packed, memory, error);
+	if (!*is_packed)
+		return open_plain(image, magic, memory, error);
+	if (result || !image->hole.end)
+		return result;
+	hadal_memory_close(memory);
+	image->fd = -1;
+	return own_places(image, error);
+}
+
+int hadal_image_open(const char *path, struct hadal_memory *memory, struct hadal_error *error)
+{
+	struct image *image = calloc(1, sizeof(*image));
+	bool is_packed = false;
+	int result;
+
+	if (!image)
+		return no_memory(error);
+	image->fd = -1;
+	image->path = path;
+	result = open_file(image, error);
+	if (!result)
+		result = open_by_format(image, memory, &is_packed, error);
+	/* The memory has the file, or all of the image. */
+	if (!result && is_packed)
+		image->fd = -1;
+	if (result || is_packed)
+		image_free(image);
+	return result;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Sources: lib/error.c lib/memory/memory.c lib/memory/format.c lib/memory/image.c lib/dump/view.c lib/dump/elf.c
-// Libraries: -lelf
+// Sources: lib/error.c lib/memory/memory.c lib/memory/format.c lib/memory/image.c lib/memory/packed.c
+// Sources: lib/memory/avml.c lib/memory/kdump.c lib/dump/view.c lib/dump/elf.c
+// Libraries: -lelf -lz -lzstd -llzo2 -lsnappy
 /* Files as memory: read right, or refused with a reason. */
 #include "unit.h"
 
@@ -202,8 +203,7 @@ static void what_is_compressed_is_named(void **state)
 		const char *magic, *why;
 	} formats[] = {
 		{"\x28\xb5\x2f\xfd", "compressed with zstd"},
-		{"KDUMP   ", "makedumpfile -E"},
-		{"AVML", "avml-convert"},
+		{"DISKDUMP", "makedumpfile -E"},
 		{"makedumpfile", "makedumpfile -R"},
 		{"\x1f\x8b", "gunzip"},
 		{"QFI\xfb", "qemu-img convert"},
