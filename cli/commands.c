@@ -24,6 +24,7 @@ const struct cli_command *const cli_commands[] = {
 	&command_dmesg,
 	/* What happens in it */
 	&command_events,
+	&command_watch,
 	/* Memory and registers */
 	&command_read,
 	&command_write,

@@ -136,8 +136,14 @@ struct hadal_clause {
 #define HADAL_CAPTURE_REGISTERS 1u /* struct hadal_event_registers */
 #define HADAL_CAPTURE_CODE      2u /* 16 bytes at RIP; those that cannot be read are 0 */
 #define HADAL_CAPTURE_STACK     4u /* stack_bytes from RSP on; the same */
-#define HADAL_CAPTURE_ALL       7u
-#define HADAL_STACK_MAX         4096u /* a multiple of 8 */
+/*
+ * 8 bytes from the kernel's GS base + task_offset on, of whatever CPU it happens on: with the
+ * offset of the kernel's own variable this is the task that the CPU executes. 0: they cannot be
+ * read.
+ */
+#define HADAL_CAPTURE_TASK 8u
+#define HADAL_CAPTURE_ALL  15u
+#define HADAL_STACK_MAX    4096u /* a multiple of 8 */
 
 enum hadal_event_action {
 	HADAL_ACTION_RECORD, /* write a record */
@@ -174,9 +180,10 @@ struct hadal_subscription {
 	 * all. Within it for a second it is told more of again. Each change is a record.
 	 */
 	uint32_t share, rate;
-	uint32_t deadline; /* HADAL_ACTION_HOLD: microseconds, 0: 20,000, at most 1,000,000 */
-	uint32_t reserved; /* 0 */
-	uint64_t cookie;   /* handed back with every record */
+	uint32_t deadline;    /* HADAL_ACTION_HOLD: microseconds, 0: 20,000, at most 1,000,000 */
+	uint32_t reserved;    /* 0 */
+	uint64_t cookie;      /* handed back with every record */
+	uint64_t task_offset; /* with HADAL_CAPTURE_TASK, else 0; added modulo 2^64 */
 	struct hadal_clause clause[HADAL_MAX_CLAUSES];
 };
 

@@ -60,6 +60,13 @@ int hadal_events_wait(struct hadal_events *events, int milliseconds, struct hada
 /* Records that found no room in the rings, of all subscriptions. */
 uint64_t hadal_events_lost(const struct hadal_events *events);
 
+/*
+ * What a record has of one HADAL_CAPTURE_*, for what was asked by its subscription; NULL when it
+ * has none, as notices.
+ */
+const void *hadal_event_part(const struct hadal_subscription *asked,
+			     const struct hadal_event *event, uint32_t part);
+
 /* For poll() beside other files. */
 int hadal_events_fd(const struct hadal_events *events);
 

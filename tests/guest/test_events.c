@@ -317,7 +317,7 @@ static void check_filters(void)
 	number = subscribe(&asked);
 	act(HADAL_TEST_RDMSR, MSR_CSTAR, 0, TIMES);
 	EQUAL(read_all(number), TIMES / 10);
-	EQUAL(last.bytes, sizeof(last) + sizeof(struct hadal_event_registers) + 16 + 64);
+	EQUAL(last.bytes, sizeof(last) + sizeof(struct hadal_event_registers) + 16 + 64 + 8);
 	EQUAL(end(number).filtered, TIMES - TIMES / 10);
 
 	asked.action = HADAL_ACTION_COUNT;
@@ -704,7 +704,8 @@ static void check_refusals(void)
 	REFUSED(asked.action = 3, -EINVAL);
 	REFUSED(asked.deadline = 1, -EINVAL);
 	REFUSED(asked.share = 1001, -EINVAL);
-	REFUSED(asked.capture = 8, -EINVAL);
+	REFUSED(asked.capture = 16, -EINVAL);
+	REFUSED(asked.task_offset = 8, -EINVAL);
 	REFUSED(asked.stack_bytes = 8, -EINVAL);
 	REFUSED((asked.capture = HADAL_CAPTURE_STACK, asked.stack_bytes = 4104), -EINVAL);
 	REFUSED(asked.clause_count = 17, -EINVAL);

@@ -65,6 +65,8 @@ static bool record_is_valid(const struct hadal_subscription *asked)
 {
 	if (asked->capture & ~HADAL_CAPTURE_ALL)
 		return false;
+	if (asked->task_offset && !(asked->capture & HADAL_CAPTURE_TASK))
+		return false;
 	if (!(asked->capture & HADAL_CAPTURE_STACK))
 		return !asked->stack_bytes;
 	return asked->stack_bytes && asked->stack_bytes <= HADAL_STACK_MAX &&

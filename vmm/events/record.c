@@ -166,6 +166,29 @@ static void capture_memory(struct vcpu *vcpu, uint64_t address, uint8_t *out, si
 	memset(out + done, 0, bytes - done);
 }
 
+/* What the kernel has in GS, or will have there when it has entered itself. */
+static uint64_t kernel_gs_base(struct vcpu *vcpu)
+{
+	struct hadal_segment gs;
+
+	vendor->get_segment(vcpu, SEG_GS, &gs);
+	if (vcpu_get(vcpu, REG_CPL) == 0 && gs.base >> 63)
+		return gs.base;
+	return vcpu_get(vcpu, REG_KERNEL_GS_BASE);
+}
+
+/* Where page tables are isolated, the kernel's are those with bit 12 clear. */
+static void capture_task(struct vcpu *vcpu, uint64_t offset, uint64_t *task)
+{
+	uint64_t address = kernel_gs_base(vcpu) + offset, cr3 = vcpu_get(vcpu, REG_CR3);
+	uint64_t cr4 = vcpu_get(vcpu, REG_CR4);
+
+	if (memory_read_guest_root(address, cr3, cr4, task, sizeof(*task)) < sizeof(*task) &&
+	    memory_read_guest_root(address, cr3 & ~PAGE_BYTES, cr4, task, sizeof(*task)) <
+		    sizeof(*task))
+		*task = 0;
+}
+
 uint32_t record_bytes(const struct hadal_subscription *asked)
 {
 	uint32_t bytes = sizeof(struct hadal_event);
@@ -176,6 +199,8 @@ uint32_t record_bytes(const struct hadal_subscription *asked)
 		bytes += sizeof(struct hadal_event_registers);
 	if (asked->capture & HADAL_CAPTURE_CODE)
 		bytes += CODE_BYTES;
+	if (asked->capture & HADAL_CAPTURE_TASK)
+		bytes += sizeof(uint64_t);
 	return bytes + asked->stack_bytes;
 }
 
@@ -189,8 +214,12 @@ static void capture(struct vcpu *vcpu, const struct hadal_subscription *asked, u
 		capture_memory(vcpu, vcpu->rip, to, CODE_BYTES);
 		to += CODE_BYTES;
 	}
-	if (asked->capture & HADAL_CAPTURE_STACK)
+	if (asked->capture & HADAL_CAPTURE_STACK) {
 		capture_memory(vcpu, vcpu_get(vcpu, REG_RSP), to, asked->stack_bytes);
+		to += asked->stack_bytes;
+	}
+	if (asked->capture & HADAL_CAPTURE_TASK)
+		capture_task(vcpu, asked->task_offset, (uint64_t *)to);
 }
 
 /* Fills what is left of the ring before its end. */

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+/* Prints events of subscriptions as they come, until enough was seen. */
+#include "event_follow.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+#include <x86intrin.h>
+
+#define RING_BYTES (1u << 18)
+/* How long nothing is looked for but records. */
+#define WAIT_MS 100
+
+/* The bits of CR3 that tell address spaces apart: not the PCID, nor which half of it KPTI shows. */
+#define CR3_SPACE (~0x1fffull & ~(1ull << 63))
+
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int number)
+{
+	(void)number;
+	interrupted = 1;
+}
+
+int event_follow_open(struct event_follow *follow, struct hadal_error *error)
+{
+	return hadal_events_open(&follow->events, RING_BYTES, error);
+}
+
+void event_follow_close(struct event_follow *follow)
+{
+	hadal_events_close(follow->events);
+}
+
+/* Before the clauses that there are: as each of those that "or" joins must be asked for them too.
+ */
+static int require(struct hadal_subscription *asked, const struct hadal_clause *required,
+		   struct hadal_error *error)
+{
+	struct hadal_clause all[2 * HADAL_MAX_CLAUSES];
+	size_t count = 0;
+
+	for (size_t i = 0; i == 0 || i < asked->clause_count; i++) {
+		bool begins = i == 0 || asked->clause[i].alternative;
+
+		if (begins) {
+			all[count] = *required;
+			all[count++].alternative = i != 0;
+		}
+		if (i < asked->clause_count) {
+			all[count] = asked->clause[i];
+			all[count++].alternative = 0;
+		}
+	}
+	if (count > HADAL_MAX_CLAUSES)
+		return hadal_fail(
+			error, E2BIG,
+			"The filter has %zu clauses with --pid and --cpu; there may be %u", count,
+			HADAL_MAX_CLAUSES);
+	for (size_t i = 0; i < count; i++)
+		asked->clause[i] = all[i];
+	asked->clause_count = count;
+	return 0;
+}
+
+int event_follow_add(struct event_follow *follow, const struct hadal_subscription *asked,
+		     uint64_t root, struct hadal_error *error)
+{
+	const struct hadal_clause space = {.value = HADAL_FILTER_CR3,
+					   .compare = HADAL_FILTER_EQUAL,
+					   .mask = CR3_SPACE,
+					   .operand = root & CR3_SPACE};
+	const struct hadal_clause cpu = {.value = HADAL_FILTER_CPU,
+					 .compare = HADAL_FILTER_EQUAL,
+					 .mask = UINT64_MAX,
+					 .operand = follow->limits->cpu};
+	struct hadal_subscription *own = &follow->asked[follow->count];
+	int result = 0;
+
+	if (follow->count == HADAL_MAX_SUBSCRIPTIONS)
+		return hadal_fail(error, ENOSPC, "There may be %u subscriptions at most",
+				  HADAL_MAX_SUBSCRIPTIONS);
+	*own = *asked;
+	own->sample = follow->limits->sample;
+	if (root)
+		result = require(own, &space, error);
+	if (!result && follow->limits->cpu != EVENT_ANY_CPU)
+		result = require(own, &cpu, error);
+	if (!result)
+		result = hadal_events_subscribe(follow->events, own, error);
+	if (result > 0)
+		follow->numbers[follow->count++] = result;
+	return result;
+}
+
+static double seconds_since(const struct timespec *start)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec - start->tv_sec + (now.tv_nsec - start->tv_nsec) / 1e9;
+}
+
+static bool is_over(const struct event_follow *follow, const struct timespec *start)
+{
+	const struct event_limits *limits = follow->limits;
+
+	return interrupted || (limits->count && follow->seen >= limits->count) || ferror(stdout) ||
+	       (limits->seconds && seconds_since(start) >= limits->seconds);
+}
+
+static void print_event(struct event_follow *follow, const struct hadal_event *event)
+{
+	for (size_t i = 0; i < follow->count; i++)
+		if (follow->numbers[i] == event->subscription) {
+			follow->seen += event->kind != HADAL_EVENT_NOTICE;
+			follow->print(follow->ctx, &follow->asked[i], event);
+		}
+}
+
+static int print_events(struct event_follow *follow, const struct timespec *start,
+			struct hadal_error *error)
+{
+	int result = 0;
+
+	while (result >= 0 && !is_over(follow, start)) {
+		const struct hadal_event *event = hadal_events_next(follow->events);
+
+		if (event) {
+			print_event(follow, event);
+			continue;
+		}
+		fflush(stdout);
+		result = hadal_events_wait(follow->events, WAIT_MS, error);
+	}
+	fflush(stdout);
+	return result < 0 ? result : 0;
+}
+
+/* What was seen, filtered and lost. Returns how many were lost. */
+static uint64_t summarize(const struct event_follow *follow, double ticks_per_second)
+{
+	uint64_t hits = 0, filtered = 0, lost = 0, ticks = 0;
+
+	for (size_t i = 0; i < follow->count; i++) {
+		struct hadal_subscription_state state;
+
+		if (hadal_events_state(follow->events, follow->numbers[i], &state, NULL))
+			continue;
+		hits += state.hits;
+		filtered += state.filtered;
+		lost += state.lost;
+		ticks += state.ticks;
+	}
+	fprintf(stderr,
+		"hadal: %" PRIu64 " printed of %" PRIu64 " that happened, %" PRIu64
+		" filtered, %" PRIu64 " lost; they took %.3f s of the CPUs\n",
+		follow->seen, hits, filtered, lost,
+		ticks_per_second ? ticks / ticks_per_second : 0);
+	return lost;
+}
+
+int event_follow_run(struct event_follow *follow, struct hadal_error *error)
+{
+	struct sigaction action = {.sa_handler = interrupt};
+	uint64_t ticks = __rdtsc();
+	struct timespec start;
+	double seconds;
+	int result;
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	result = print_events(follow, &start, error);
+	seconds = seconds_since(&start);
+	if (summarize(follow, seconds ? (__rdtsc() - ticks) / seconds : 0) && !result)
+		result = hadal_fail(error, ENOBUFS,
+				    "Events came faster than they could be printed; ask for fewer, "
+				    "or for one of several with --sample");
+	return result;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* What the commands about events share: subscribe, print what comes until enough was seen, sum up.
+ */
+#ifndef HADAL_CLI_EVENT_FOLLOW_H
+#define HADAL_CLI_EVENT_FOLLOW_H
+
+#include <stdbool.h>
+
+#include "command.h"
+#include "events/events.h"
+
+/* When to stop, and which events are left out in the hypervisor; a part of a command's options. */
+struct event_limits {
+	uint64_t count, seconds; /* 0: no end */
+	uint64_t sample;         /* 0, 1: all */
+	uint64_t cpu;            /* EVENT_ANY_CPU for all */
+};
+
+#define EVENT_ANY_CPU UINT64_MAX
+
+/* Rows for the table of options of a command whose struct event_limits is called limits. */
+/* clang-format off */
+#define EVENT_OPTIONS                                                                             \
+	CLI_OPTION_NUMBER('c', "count", "COUNT", "Stop after COUNT events", limits.count, 0, 0),  \
+	CLI_OPTION_NUMBER('s', "seconds", "SECONDS", "Stop after SECONDS", limits.seconds, 0, 0), \
+	CLI_OPTION_NUMBER(0, "cpu", "CPU", "Only on this CPU", limits.cpu, 0, 0),                 \
+	CLI_OPTION_NUMBER(0, "sample", "N", "Record one in N of those that pass", limits.sample, 1, \
+			  UINT32_MAX)
+/* clang-format on */
+
+struct event_follow {
+	const struct event_limits *limits;
+	struct hadal_events *events;
+	/* Prints an event; asked: what it was subscribed to by. */
+	void (*print)(void *ctx, const struct hadal_subscription *asked,
+		      const struct hadal_event *event);
+	void *ctx;
+	uint64_t seen; /* without notices */
+	uint32_t numbers[HADAL_MAX_SUBSCRIPTIONS];
+	struct hadal_subscription asked[HADAL_MAX_SUBSCRIPTIONS];
+	size_t count;
+};
+
+/* Opens the events; limits, print and ctx are set before. Returns 0 or a negative errno. */
+int event_follow_open(struct event_follow *follow, struct hadal_error *error);
+
+/*
+ * Subscribes to asked and, with it, to what the limits and root say: a CR3, 0 for all address
+ * spaces. Returns the number of the subscription, or a negative errno as hadal_events_subscribe.
+ */
+int event_follow_add(struct event_follow *follow, const struct hadal_subscription *asked,
+		     uint64_t root, struct hadal_error *error);
+
+/*
+ * Prints until the limits are reached or a signal comes, and sums up on stderr. Returns 0, or a
+ * negative errno: -ENOBUFS when records were lost.
+ */
+int event_follow_run(struct event_follow *follow, struct hadal_error *error);
+
+void event_follow_close(struct event_follow *follow);
+
+#endif

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: MIT
+# hadal: on
+# timeout: 600
+# Who touches memory is told as often as it happens, with the right values, and what is wrong is
+# refused with a sentence.
+. lib.sh
+
+cd /tmp
+mkfifo orders
+watched <orders >>watched.out &
+watched=$!
+exec 3>orders
+wait_for 20 "watched has not begun" grep -q word watched.out
+word=$(sed -n 's/^word=\(0x[0-9a-f]*\).*/\1/p' watched.out)
+
+# begin ARGUMENTS...: a command about events that has subscribed when this returns
+begin() {
+	hadal "$@" >out 2>err &
+	command=$!
+	wait_for 60 "hadal $* has not begun" grep -q TIME out
+}
+# finish: the command ends; sets $status
+finish() {
+	kill -INT $command 2>/dev/null
+	wait $command
+	status=$?
+}
+# order WHAT TIMES: the program does it
+order() {
+	: >watched.out
+	echo "$1 $2" >&3
+	wait_for 120 "watched has not done its $1s" grep -q "^done $2$" watched.out
+}
+# printed: how many lines there are below the heading
+printed() {
+	echo $(($(wc -l <out) - 1))
+}
+# sentence WORDS COMMAND...: it fails at once, with one line that has the words
+sentence() {
+	words=$1
+	shift
+	fails "$@"
+	equal "lines that '$*' printed" "$(wc -l </tmp/fails.out)" 1
+	grep -q "$words" /tmp/fails.out || fail "'$*' said: $(cat /tmp/fails.out)"
+}
+
+begin watch --pid $watched -w $word
+order write 500
+order read 100
+finish
+equal "status after Ctrl-C" $status 0
+equal "writes told" "$(printed)" 500
+grep -q "500 printed of 500 that happened, 0 filtered, 0 lost" err || fail "summary: $(cat err)"
+equal "the last one" "$(tail -n 1 out | sed 's/.* write/write/')" "write 8 at $word: 0x1f3 -> 0x1f4"
+equal "writes that this program did" "$(awk -v pid=$watched '$3 == pid && $4 == "watched"' out | wc -l)" 500
+
+begin watch --pid $watched -r $word -l 4
+order read 100
+finish
+equal "reads told" "$(printed)" 100
+grep -q "read 8 at $word: 0x1f4" out || fail "read: $(tail -n 1 out)"
+
+# Several pages, which need not lie side by side in physical memory.
+begin watch --pid $watched -w $((word - 4096)) -l 8192
+order write 50
+finish
+equal "writes told of two pages" "$(printed)" 50
+grep -q "at $((word - 4096))+4096: 0x31 -> 0x32" out || fail "two pages: $(tail -n 1 out)"
+
+# A variable of the kernel, which is written one up each time.
+hadal watch -w jiffies --count 50 --json >out 2>err || fail "watch jiffies: $(cat err)"
+equal "writes of jiffies" "$(wc -l <out)" 50
+field new out >new
+field old out >old
+equal "values that were not one up each time" \
+	"$(awk 'NR == FNR { new[NR] = $1; next } FNR > 1 && $1 != new[FNR - 1]' new old | wc -l)" 0
+field place out | grep -v '^tick_do_update_jiffies64\|^do_timer' && fail "somebody else writes jiffies"
+equal "accesses" "$(field access out | sort -u)" w
+
+# The system call's function, in one process and in others.
+begin watch -x __x64_sys_getppid -l 1 --pid $watched
+sh -c 'echo $PPID' >/dev/null
+order getppid 100
+finish
+equal "calls told of one process" "$(printed)" 100
+
+start=$(cut -d . -f 1 /proc/uptime)
+hadal watch -w $word --pid $watched --seconds 2 >out 2>err || fail "--seconds: $(cat err)"
+[ $(($(cut -d . -f 1 /proc/uptime) - start)) -ge 2 ] || fail "--seconds ended at once"
+equal "accesses while nothing was ordered" "$(printed)" 0
+
+# A reader that is killed takes what it asked for along.
+begin watch -w $word --pid $watched
+kill -KILL $command
+wait $command
+order write 10
+begin watch -w $word --pid $watched
+order write 10
+finish
+equal "writes told after another reader was killed" "$(printed)" 10
+
+sentence 'no RAM' hadal watch 0xfee00000
+sentence 'symbol no_such_symbol' hadal watch no_such_symbol
+sentence 'not mapped' hadal watch 0xffff900000000000
+sentence 'not mapped' hadal watch --pid $watched 0x1000
+sentence 'variable of each CPU' hadal watch current_task
+sentence 'offset' hadal watch jiffies+x
+sentence 'no process' hadal watch --pid 99999999 $word
+sentence 'expected a number there' hadal watch --physical jiffies
+sentence 'member' hadal watch init_task.no_such_member
+fails hadal watch jiffies -l 0
+fails hadal watch jiffies -l 17M
+fails hadal watch
+fails hadal watch jiffies --seconds x
+
+exec 3>&-
+wait $watched
+rm orders
+hadal status >/dev/null || fail "Hadal does not run any more"
