@@ -8,7 +8,6 @@
 
 #include "parse.h"
 #include "show/value.h"
-#include "system/named.h"
 
 #define PAGE_LEFT(address) (HADAL_PAGE_SIZE - (address) % HADAL_PAGE_SIZE)
 
@@ -31,64 +30,91 @@ static int use_number(struct cli_target *target, const struct cli_where *where,
 }
 
 /* BTF knows the types of few variables; the size of the others is told by the next symbol. */
-static uint64_t typed_size(struct hadal_kernel *kernel, const char *name)
+static uint64_t typed_size(struct hadal_kernel *kernel, struct hadal_symbolizer *symbolizer,
+			   const char *name)
 {
-	const struct hadal_types *types = hadal_kernel_types(kernel, NULL);
 	struct hadal_value value;
 
-	if (!types || hadal_value_evaluate(kernel, name, &value, NULL) || !value.in_memory)
+	if (hadal_value_evaluate(kernel, symbolizer, name, &value, NULL) || !value.in_memory)
 		return 0;
-	return hadal_value_size(types, &value.type);
+	return hadal_value_size(value.types, &value.type);
+}
+
+/* As nm: text, also that of weak symbols. */
+static bool is_code(char type)
+{
+	return strchr("tTwW", type) != NULL;
+}
+
+/* Parts "symbol+offset". Returns 0 or -EINVAL. */
+static int part_name(const char *text, char *name, size_t size, uint64_t *offset,
+		     struct hadal_error *error)
+{
+	char *plus;
+
+	*offset = 0;
+	snprintf(name, size, "%s", text);
+	plus = strchr(name, '+');
+	if (!plus)
+		return 0;
+	if (parse_number(plus + 1, offset))
+		return hadal_fail(error, EINVAL, "The offset in '%s' is no number", text);
+	*plus = '\0';
+	return 0;
 }
 
 static int use_symbol(struct cli_target *target, struct hadal_symbolizer *symbolizer,
 		      struct event_target *found, struct hadal_error *error)
 {
-	struct hadal_kernel *kernel = target->kernel.kernel;
-	struct hadal_named named;
-	uint64_t typed = 0;
-	int result = hadal_named_find(kernel, symbolizer, found->name, &named, error);
+	char name[HADAL_SYMBOL_NAME_MAX + HADAL_MODULE_NAME_MAX];
+	struct hadal_symbol_place place;
+	uint64_t offset, size;
+	size_t count;
+	int result = part_name(found->name, name, sizeof(name), &offset, error);
 
 	if (result)
 		return result;
-	if (named.count > 1)
+	if (!hadal_symbol_find(symbolizer, name, &place, &count))
+		return hadal_fail(error, ENOENT, "Neither the kernel nor a module has a symbol %s",
+				  name);
+	if (count > 1)
 		fprintf(stderr,
 			"hadal: several symbols are called %s; this is the first, 'hadal symbols "
 			"%s' lists them\n",
-			found->name, found->name);
-	if (!(named.address >> 63))
+			name, name);
+	if (!(place.symbol.address >> 63))
 		return hadal_fail(error, EINVAL,
 				  "%s is a variable of each CPU; say whose, as in 'per_cpu(%s, 0)'",
-				  found->name, found->name);
-	if (!named.code && !strchr(found->name, '+'))
-		typed = typed_size(kernel, found->name);
+				  name, name);
 	use_kernel(target, found);
-	found->address = named.address;
-	found->length = typed ? typed : named.size;
-	found->code = named.code;
+	found->code = is_code(place.symbol.type);
+	found->address = place.symbol.address + offset;
+	size = found->code ? 0 : typed_size(target->kernel.kernel, symbolizer, name);
+	if (!size)
+		size = hadal_symbol_end(symbolizer, &place) - place.symbol.address;
+	found->length = offset < size ? size - offset : 0;
 	return 0;
 }
 
-static int use_expression(struct cli_target *target, struct event_target *found,
-			  struct hadal_error *error)
+static int use_expression(struct cli_target *target, struct hadal_symbolizer *symbolizer,
+			  struct event_target *found, struct hadal_error *error)
 {
-	struct hadal_kernel *kernel = target->kernel.kernel;
-	const struct hadal_types *types = hadal_kernel_types(kernel, error);
 	struct hadal_value_type pointed;
 	struct hadal_value value;
-	int result = types ? hadal_value_evaluate(kernel, found->name, &value, error) : -ENOENT;
+	int result =
+		hadal_value_evaluate(target->kernel.kernel, symbolizer, found->name, &value, error);
 
 	if (result)
 		return result;
 	use_kernel(target, found);
 	if (value.in_memory) {
 		found->address = value.address;
-		found->length = hadal_value_size(types, &value.type);
+		found->length = hadal_value_size(value.types, &value.type);
 		return 0;
 	}
 	found->address = value.number;
-	if (hadal_value_target(types, &value.type, &pointed))
-		found->length = hadal_value_size(types, &pointed);
+	if (hadal_value_target(value.types, &value.type, &pointed))
+		found->length = hadal_value_size(value.types, &pointed);
 	return 0;
 }
 
@@ -107,11 +133,12 @@ int event_target_find(struct cli_target *target, const struct cli_where *where,
 				  "symbols are the kernel's",
 				  text);
 	if (text[strcspn(text, "()[]*&>-")])
-		return use_expression(target, found, error);
+		return use_expression(target, symbolizer, found, error);
 	result = use_symbol(target, symbolizer, found, error);
 	/* A dot is of a member, or of what a compiler has made of a function: "schedule.part.0". */
-	return result == -ENOENT && strchr(text, '.') ? use_expression(target, found, error)
-						      : result;
+	return result == -ENOENT && strchr(text, '.')
+		       ? use_expression(target, symbolizer, found, error)
+		       : result;
 }
 
 static int physical_of(const struct event_target *target, uint64_t address, uint64_t *physical,

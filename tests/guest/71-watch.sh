@@ -100,7 +100,7 @@ finish
 equal "writes told after another reader was killed" "$(printed)" 10
 
 sentence 'no RAM' hadal watch 0xfee00000
-sentence 'symbol no_such_symbol' hadal watch no_such_symbol
+sentence 'has a symbol no_such_symbol' hadal watch no_such_symbol
 sentence 'not mapped' hadal watch 0xffff900000000000
 sentence 'not mapped' hadal watch --pid $watched 0x1000
 sentence 'variable of each CPU' hadal watch current_task
