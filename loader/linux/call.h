@@ -9,6 +9,8 @@
 #include <asm/cpufeatures.h>
 #include <hadal/abi.h>
 
+#include "loader.h"
+
 #define HYPERCALL ALTERNATIVE("vmcall", "vmmcall", X86_FEATURE_VMMCALL)
 
 /*
@@ -43,6 +45,20 @@ static __always_inline long hadal_call_inout(enum hadal_call call, u64 *first, u
 static __always_inline long hadal_call(enum hadal_call call, u64 a, u64 b, u64 c, u64 d, u64 e)
 {
 	return hadal_call_inout(call, &a, b, c, d, e);
+}
+
+/* One call never wants more than that. */
+#define MOST_FEEDS 8
+
+/* The same for a call that may find the image's pool empty: it is given memory then. */
+static __always_inline long hadal_call_fed(enum hadal_call call, u64 a, u64 b, u64 c, u64 d, u64 e)
+{
+	long result = hadal_call(call, a, b, c, d, e);
+	int feeds;
+
+	for (feeds = 0; result == -ENOMEM && feeds < MOST_FEEDS && pool_feed(); feeds++)
+		result = hadal_call(call, a, b, c, d, e);
+	return result;
 }
 
 #endif

@@ -85,8 +85,8 @@ static int page_announce(struct client *client, struct page *page)
 			page_drop_moved(client, page);
 		else if (result)
 			clients_sweep(true);
-		result = hadal_call(HADAL_CALL_CLIENT_PAGE_ADD, client->root, page_to_phys(page), 0,
-				    0, 0);
+		result = hadal_call_fed(HADAL_CALL_CLIENT_PAGE_ADD, client->root,
+					page_to_phys(page), 0, 0, 0);
 		if (result != -EEXIST && result != -ENOSPC && result != -ENOMEM)
 			break;
 	}

@@ -23,6 +23,8 @@ static int hadal_release(struct inode *inode, struct file *file)
 	window_release(file);
 	events_release(file);
 	resume_all(file);
+	if (hadal_started())
+		pool_take_back();
 	up_read(&hadal_lock);
 	return 0;
 }

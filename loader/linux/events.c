@@ -136,7 +136,8 @@ static int reader_announce(struct reader *reader)
 	memory->rings = virt_to_phys(rings);
 	for (cpu = 0; cpu < nr_cpu_ids; cpu++)
 		rings[cpu] = virt_to_phys(reader->ring[cpu]);
-	result = hadal_call(HADAL_CALL_EVENTS_OPEN, virt_to_phys(memory), sizeof(*memory), 0, 0, 0);
+	result = hadal_call_fed(HADAL_CALL_EVENTS_OPEN, virt_to_phys(memory), sizeof(*memory), 0, 0,
+				0);
 	free_pages_exact(memory, bytes);
 	if (result < 0)
 		return result;
@@ -248,8 +249,8 @@ int events_subscribe(struct file *file, struct hadal_ioc_subscribe *request)
 	if (!asked)
 		return -ENOMEM;
 	if (!copy_from_user(asked, u64_to_user_ptr(request->buffer), sizeof(*asked)))
-		result = hadal_call(HADAL_CALL_SUBSCRIBE, owner, virt_to_phys(asked),
-				    sizeof(*asked), 0, 0);
+		result = hadal_call_fed(HADAL_CALL_SUBSCRIBE, owner, virt_to_phys(asked),
+					sizeof(*asked), 0, 0);
 	free_page((unsigned long)asked);
 	if (result < 0)
 		return result;

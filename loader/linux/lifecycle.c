@@ -140,8 +140,10 @@ static void release_memory(void)
 		pr_err("hadal: %u CPUs are still under Hadal; its memory stays in use\n",
 		       cpus_running());
 		memset(&hadal.memory, 0, sizeof(hadal.memory));
+		pool_free(true);
 		return;
 	}
+	pool_free(false);
 	log_keep(hadal.memory.image);
 	memory_free(&hadal.memory);
 }

@@ -26,6 +26,15 @@ int memory_allocate(struct hypervisor_memory *memory);
 /* Frees what is allocated of *memory and clears it. */
 void memory_free(struct hypervisor_memory *memory);
 
+/* donate.c: memory for the image while it runs. */
+
+/* Gives it some more; false when there is none to give. */
+bool pool_feed(void);
+/* Takes back what it does not use any more. Hadal runs. */
+void pool_take_back(void);
+/* Frees what was given, unless it is lost: CPUs may still be in it. Hadal does not run. */
+void pool_free(bool in_use);
+
 /* tables.c: the first page tables, as hadal/boot.h describes them. */
 
 struct first_tables {

@@ -69,8 +69,8 @@ static int mapping_create(struct file *owner, const struct hadal_ioc_map *reques
 		kfree(mapping);
 		return result;
 	}
-	result = hadal_call(HADAL_CALL_MAP, page_to_phys(mapping->page), request->physical,
-			    request->flags, 0, 0);
+	result = hadal_call_fed(HADAL_CALL_MAP, page_to_phys(mapping->page), request->physical,
+				request->flags, 0, 0);
 	if (result) {
 		unpin_user_page(mapping->page);
 		kfree(mapping);

@@ -46,7 +46,7 @@ static void learn(void)
 
 static void tell(enum hadal_call call, u64 start, u64 end)
 {
-	long error = hadal_call(call, start, end, 0, 0, known.key);
+	long error = hadal_call_fed(call, start, end, 0, 0, known.key);
 
 	if (error)
 		pr_warn("hadal: RAM %#llx to %#llx %s: error %ld\n", start, end,

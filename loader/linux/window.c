@@ -63,7 +63,7 @@ static int window_open(void)
 
 	if (error)
 		return error;
-	error = hadal_call(HADAL_CALL_WINDOW, window.start, 0, 0, 0, 0);
+	error = hadal_call_fed(HADAL_CALL_WINDOW, window.start, 0, 0, 0, 0);
 	if (error)
 		release_resource(&window);
 	return error;

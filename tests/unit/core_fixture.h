@@ -194,6 +194,14 @@ void extensions_listen(bool clients)
 		(void)v;             \
 		return -EOPNOTSUPP;  \
 	}
+LOCK(events_lock, .what = "subscriptions");
+static uint64_t events_at_page; /* records go there; 0: nowhere */
+
+bool events_use(uint64_t start, uint64_t end)
+{
+	return events_at_page >= start && events_at_page < end;
+}
+
 NO_EVENTS(hypercall_events_open)
 NO_EVENTS(hypercall_events_close)
 NO_EVENTS(hypercall_subscribe)

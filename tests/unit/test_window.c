@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Sources: vmm/hypercall/hypercall.c vmm/hypercall/ram.c vmm/paging/ram.c
+// Sources: vmm/hypercall/hypercall.c vmm/hypercall/ram.c vmm/hypercall/donate.c vmm/paging/ram.c
 // Sources: vmm/hypercall/transfer.c vmm/hypercall/map.c
 // Sources: vmm/base/page_set.c vmm/hypercall/client.c vmm/hypercall/stop.c vmm/hypercall/window.c vmm/paging/memory.c vmm/paging/machine.c
 // Sources: vmm/paging/nested.c vmm/paging/pagetable.c vmm/paging/pt_pool.c vmm/paging/mtrr.c

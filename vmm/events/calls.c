@@ -100,6 +100,34 @@ static int owner_take_rings(const struct event_owner *owner, uint64_t rings, uin
 	return 0;
 }
 
+static bool overlaps(const void *at, uint64_t bytes, uint64_t start, uint64_t end)
+{
+	uint64_t physical = (uint64_t)at - HADAL_DIRECT_BASE;
+
+	return physical < end && start < physical + bytes;
+}
+
+static bool owner_uses(const struct event_owner *owner, uint64_t start, uint64_t end)
+{
+	uint64_t ends = HADAL_EVENTS_ENDS_BYTES(owner->cpu_count);
+
+	if (overlaps(owner->heads, ends, start, end) || overlaps(owner->tails, ends, start, end))
+		return true;
+	for (uint32_t i = 0; i < owner->cpu_count; i++)
+		if (overlaps(vcpu_events(vcpu_at(i))->ring[owner->number - 1], owner->ring_bytes,
+			     start, end))
+			return true;
+	return false;
+}
+
+bool events_use(uint64_t start, uint64_t end)
+{
+	for (uint32_t i = 0; i < HADAL_MAX_OWNERS; i++)
+		if (owners[i] && owner_uses(owners[i], start, end))
+			return true;
+	return false;
+}
+
 int64_t hypercall_events_open(struct vcpu *vcpu)
 {
 	struct hadal_events_memory memory;
@@ -112,8 +140,8 @@ int64_t hypercall_events_open(struct vcpu *vcpu)
 	owner = page_take();
 	if (!owner)
 		return -ENOMEM;
-	result = owner_fill(owner, &memory);
 	lock_take(&events_lock);
+	result = owner_fill(owner, &memory);
 	while (number < HADAL_MAX_OWNERS && owners[number])
 		number++;
 	if (!result && number == HADAL_MAX_OWNERS)

@@ -161,6 +161,9 @@ int events_can_intercept(struct vcpu *vcpu, const struct hadal_subscription *ask
 /* exits.c: the handlers that are asked first while somebody subscribes. */
 void events_ask_first(uint64_t kinds);
 
+/* With events_lock: whether records go to [start, end), physical. */
+bool events_use(uint64_t start, uint64_t end);
+
 /* The hypercalls; in calls.c. */
 int64_t hypercall_events_open(struct vcpu *vcpu);
 int64_t hypercall_events_close(struct vcpu *vcpu);

@@ -164,12 +164,15 @@ static int64_t (*const call[HADAL_CALL_COUNT])(struct vcpu *vcpu) = {
 /* The loader's own, by its key; to others they do not exist. */
 static __attribute__((noinline)) enum verdict loader_call(struct vcpu *vcpu, uint64_t number)
 {
-	if ((number != HADAL_CALL_RAM_ADD && number != HADAL_CALL_RAM_REMOVE) ||
+	if (number < HADAL_CALL_RAM_ADD || number > HADAL_CALL_RECLAIM ||
 	    !vendor->in_kernel(vcpu) || !machine.key || vcpu->regs.r9 != machine.key) {
 		vcpu_inject_ud(vcpu);
 		return VERDICT_RETRY;
 	}
-	vcpu->regs.rax = hypercall_ram(vcpu, number == HADAL_CALL_RAM_ADD);
+	if (number < HADAL_CALL_DONATE)
+		vcpu->regs.rax = hypercall_ram(vcpu, number == HADAL_CALL_RAM_ADD);
+	else
+		vcpu->regs.rax = hypercall_donate(vcpu, number == HADAL_CALL_RECLAIM);
 	return VERDICT_DONE;
 }
 

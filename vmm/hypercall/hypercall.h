@@ -14,6 +14,8 @@ int64_t hypercall_write(struct vcpu *vcpu);
 int64_t hypercall_translate(struct vcpu *vcpu);
 /* RAM that comes and goes; in ram.c. */
 int64_t hypercall_ram(struct vcpu *vcpu, bool add);
+/* Memory for the pool, or back from it; in donate.c. */
+int64_t hypercall_donate(struct vcpu *vcpu, bool back);
 /* Pages that show others; in map.c. */
 int64_t hypercall_map(struct vcpu *vcpu);
 int64_t hypercall_unmap(struct vcpu *vcpu);

@@ -12,7 +12,7 @@
 
 /* Of tables, for the image to map a CPU's memory and for the guest not to. */
 #define PERCPU_TABLE_BYTES 512
-#define BASE_POOL_BYTES (4 << 20)
+#define BASE_POOL_BYTES (1 << 20)
 /* A table for the image, one for the guest and one for the window, without pages of 1 GiB. */
 #define PER_GIB_BYTES (3 * 4096)
 

@@ -43,18 +43,28 @@ static int take_ram(const struct hadal_boot *boot)
 	return 0;
 }
 
-static int take_own(uint64_t start, uint64_t bytes)
+static int change_own(int (*change)(const struct ram_map *, uint64_t, uint64_t, struct ram_map *),
+		      uint64_t start, uint64_t end)
 {
 	struct ram_map *next = &machine.own_maps[machine.own == machine.own_maps];
-	int err;
+	int err = change(machine.own, start, end, next);
 
-	if (!aligned(start) || !aligned(bytes) || !bytes || !memory_is_ram(start) ||
-	    !memory_is_ram(start + bytes - 1))
-		return -EINVAL;
-	err = ram_add(machine.own, start, start + bytes, next);
 	if (!err)
 		__atomic_store_n(&machine.own, next, __ATOMIC_RELEASE);
 	return err;
+}
+
+int memory_add_own(uint64_t start, uint64_t end)
+{
+	if (!aligned(start) || !aligned(end) || start >= end || !memory_is_ram(start) ||
+	    !memory_is_ram(end - 1))
+		return -EINVAL;
+	return change_own(ram_add, start, end);
+}
+
+int memory_remove_own(uint64_t start, uint64_t end)
+{
+	return change_own(ram_remove, start, end);
 }
 
 /* The memory that the CPUs cross in, of whole pages. */
@@ -67,13 +77,14 @@ static uint64_t crossing_bytes(void)
 /* The image's own, and those chunks of the pool that are not kept for the CPUs of a node. */
 static int take_memory(const struct hadal_boot *boot)
 {
-	int err = take_own(boot->image_physical, image_end - image_start);
+	int err = memory_add_own(boot->image_physical,
+				 boot->image_physical + (image_end - image_start));
 
 	for (uint32_t i = 0; !err && i < boot->pool_count; i++) {
 		const struct hadal_chunk *chunk = &boot->pool[i];
 		uint64_t skip = i ? 0 : crossing_bytes();
 
-		err = take_own(chunk->physical, chunk->bytes);
+		err = memory_add_own(chunk->physical, chunk->physical + chunk->bytes);
 		machine.pool_pages += chunk->bytes / PAGE_BYTES;
 		if (!err && chunk->node == HADAL_NO_NODE)
 			pt_pool_add(&machine.pool, chunk->physical + skip, chunk->bytes - skip);
@@ -153,6 +164,20 @@ static int map_fresh(uint64_t va, unsigned pages)
 static uint64_t cpu_area(uint32_t index)
 {
 	return LAYOUT_PERCPU_BASE + ((uint64_t)index << PERCPU_SHIFT);
+}
+
+bool memory_has_apic(uint64_t start, uint64_t end)
+{
+	for (uint32_t i = 0; i < machine.cpu_count; i++) {
+		uint64_t entry;
+		unsigned level;
+
+		pt_lookup(&machine.host, cpu_area(i) + PERCPU_APIC, &entry, &level);
+		if (pt_in_use(&pt_format_host, entry) &&
+		    pt_leaf_address(entry, level) - start < end - start)
+			return true;
+	}
+	return false;
 }
 
 static int map_cpu(uint32_t index)

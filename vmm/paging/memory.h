@@ -73,6 +73,14 @@ bool memory_is_ram(uint64_t hpa);
  */
 int memory_add_ram(uint64_t start, uint64_t end);
 int memory_remove_ram(uint64_t start, uint64_t end);
+/*
+ * [start, end), page-aligned RAM, is the image's own from now on, or no longer; as above. -EINVAL,
+ * -ENOSPC.
+ */
+int memory_add_own(uint64_t start, uint64_t end);
+int memory_remove_own(uint64_t start, uint64_t end);
+/* Whether the APIC of a CPU that runs, or has, lies there. */
+bool memory_has_apic(uint64_t start, uint64_t end);
 /* The image's own memory, which nobody else may see. */
 bool memory_is_own(uint64_t hpa);
 /* A page of zeros, which the guest sees in place of these. */

@@ -393,6 +393,11 @@ int nested_window_map(struct nested *nested, uint64_t gpa, uint64_t hpa, uint64_
 	return map_range(nested, gpa, hpa, hpa + bytes, PT_READ);
 }
 
+int nested_window_change(struct nested *nested, uint64_t gpa, uint64_t hpa)
+{
+	return pt_set_page(&nested->pt, gpa, hpa, PT_READ | type_attr(nested, hpa));
+}
+
 bool nested_window_unmap(struct nested *nested, uint64_t *position)
 {
 	uint64_t entry;

@@ -87,6 +87,9 @@ int nested_window_open(struct nested *nested, uint64_t start, uint64_t end);
  */
 int nested_window_map(struct nested *nested, uint64_t gpa, uint64_t hpa, uint64_t bytes);
 
+/* What one page of the window shows, of those that are mapped there. 0, -ENOMEM. */
+int nested_window_change(struct nested *nested, uint64_t gpa, uint64_t hpa);
+
 /*
  * Take away what is mapped in the window from *position on, as much as one flush may free, and move
  * it on. True: there is more; let all CPUs flush, call nested_flushed() and come back.

@@ -25,6 +25,34 @@ void pt_pool_add(struct pt_pool *pool, uint64_t physical, uint64_t bytes)
 		pt_pool_free(pool, pt_pool_virtual(pool, physical + offset - PAGE_BYTES));
 }
 
+static bool is_in(const struct pt_pool *pool, const uint64_t *page, uint64_t physical,
+		  uint64_t bytes)
+{
+	return pt_pool_physical(pool, page) - physical < bytes;
+}
+
+bool pt_pool_take(struct pt_pool *pool, uint64_t physical, uint64_t bytes)
+{
+	size_t pages = bytes / PAGE_BYTES, found = 0;
+	uint64_t *last = NULL, *next;
+
+	for (uint64_t *page = pool->free_list; page; page = (uint64_t *)(uintptr_t)*page)
+		found += is_in(pool, page, physical, bytes);
+	if (found != pages || pool->free_pages - pages < pool->reserve)
+		return false;
+	for (uint64_t *page = pool->free_list; page; page = next) {
+		next = (uint64_t *)(uintptr_t)*page;
+		if (!is_in(pool, page, physical, bytes))
+			last = page;
+		else if (last)
+			*last = (uint64_t)(uintptr_t)next;
+		else
+			pool->free_list = next;
+	}
+	pool->free_pages -= pages;
+	return true;
+}
+
 uint64_t *pt_pool_alloc(struct pt_pool *pool)
 {
 	uint64_t *page = pool->free_list;

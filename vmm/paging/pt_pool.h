@@ -3,6 +3,7 @@
 #ifndef HADAL_PAGING_PT_POOL_H
 #define HADAL_PAGING_PT_POOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,10 @@ static inline size_t pt_pool_available(const struct pt_pool *pool)
 {
 	return pool->free_pages > pool->reserve ? pool->free_pages - pool->reserve : 0;
 }
+
+/* Take pages out of it for good. False, and nothing taken, when one of them is in use, or fewer
+   than the reserve would be left. */
+bool pt_pool_take(struct pt_pool *pool, uint64_t physical, uint64_t bytes);
 
 /* A page of zeros, or NULL when only the reserve is left. */
 uint64_t *pt_pool_alloc(struct pt_pool *pool);

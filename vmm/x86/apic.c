@@ -5,14 +5,14 @@
 #include "x86/apic.h"
 #include "x86/cpu.h"
 
-#define APIC_BASE_X2      (1ull << 10)
-#define LVT_COUNTERS      0x340
-#define ICR_LOW           0x300
-#define ICR_HIGH          0x310
-#define ICR_PENDING       (1u << 12)
-#define ICR_LOGICAL       (1u << 11)
-#define ICR_NMI           0x4400u /* level assert, delivery mode NMI */
-#define PENDING_SPINS     100000
+#define APIC_BASE_X2  (1ull << 10)
+#define LVT_COUNTERS  0x340
+#define ICR_LOW       0x300
+#define ICR_HIGH      0x310
+#define ICR_PENDING   (1u << 12)
+#define ICR_LOGICAL   (1u << 11)
+#define ICR_NMI       0x4400u /* level assert, delivery mode NMI */
+#define PENDING_SPINS 100000
 
 uint32_t apic_id(void)
 {
