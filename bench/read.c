@@ -21,10 +21,12 @@ int main(void)
 	static uint8_t page[PAGE_BYTES] __attribute__((aligned(PAGE_BYTES)));
 	static uint64_t ticks[READS];
 	struct hadal_error error;
+	struct hadal_info info;
 	struct hadal_ram ram;
 	struct hadal *hadal;
 
-	if (hadal_open(&hadal, &error) || hadal_ram(hadal, &ram, &error))
+	if (hadal_open(&hadal, &error) || hadal_info(hadal, &info, &error) ||
+	    hadal_ram(hadal, &ram, &error))
 		fail(&error);
 	for (int i = 0; i < READS; i++) {
 		uint64_t start = ticks_now();
