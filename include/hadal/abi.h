@@ -184,10 +184,10 @@ enum hadal_call {
 	HADAL_CALL_RAM_ADD,
 	HADAL_CALL_RAM_REMOVE,
 	/*
-	 * The same for [RDI, RSI), at most 4 MiB, that the loader has to itself: the pool has it from
-	 * now on, and the guest sees zeros there; or it is the guest's again. 0, -EINVAL, -ENXIO (not
-	 * RAM), -EACCES (the hypervisor's own already), -EBUSY (something else is made of it; the pool
-	 * uses it, or cannot do without), -ENOSPC, -ENOMEM.
+	 * The same for [RDI, RSI), at most 4 MiB, that the loader has to itself: the pool has it
+	 * from now on, and the guest sees zeros there; or it is the guest's again. 0, -EINVAL,
+	 * -ENXIO (not RAM), -EACCES (the hypervisor's own already), -EBUSY (something else is made
+	 * of it; the pool uses it, or cannot do without), -ENOSPC, -ENOMEM.
 	 */
 	HADAL_CALL_DONATE,
 	HADAL_CALL_RECLAIM,
