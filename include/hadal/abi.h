@@ -160,6 +160,14 @@ enum hadal_call {
 	   physical. Returns 1 when a subscription wants it, else 0. */
 	HADAL_CALL_EVENT_REQUEST,
 	/*
+	 * RDI: an owner's number, RSI: buffer, RDX: its size, of struct hadal_event_answer: what is
+	 * to become of a vCPU that is held for it. Returns 0 when it goes on; -ENOENT (no such
+	 * subscription of the owner's), -ETIMEDOUT (nothing waits for this answer any more),
+	 * -EINVAL, -EFAULT, -EOPNOTSUPP; -EBUSY and -ERANGE with RDI = enum hadal_reg, as
+	 * HADAL_CALL_SET_REGS: then the vCPU waits on.
+	 */
+	HADAL_CALL_EVENT_ANSWER,
+	/*
 	 * The ranges of RAM, ascending, with gaps between them. RDI: buffer, RSI: its size, a
 	 * multiple of sizeof(struct hadal_range), of which as many are filled as there is room and
 	 * need for. Returns how many ranges there are. -EINVAL, -EFAULT.

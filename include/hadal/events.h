@@ -13,6 +13,7 @@
 #ifndef HADAL_EVENTS_H
 #define HADAL_EVENTS_H
 
+#include <hadal/abi.h>
 #include <hadal/types.h>
 
 #define HADAL_MAX_OWNERS        16u
@@ -148,8 +149,14 @@ struct hadal_clause {
 enum hadal_event_action {
 	HADAL_ACTION_RECORD, /* write a record */
 	HADAL_ACTION_COUNT,  /* only count */
-	HADAL_ACTION_HOLD, /* not there yet, -EOPNOTSUPP: write a record and hold the vCPU until it
-			      is answered */
+	/*
+	 * Write a record with HADAL_RECORD_HELD before the instruction is done, and hold the vCPU
+	 * until it is answered. Where the reader might starve for it the record is written without
+	 * the flag, and nothing is held: events of the reader's own address space, on the CPU that
+	 * it called on last, and on a machine with one CPU. The first subscription of an event
+	 * holds. Not for HADAL_EVENT_REQUEST.
+	 */
+	HADAL_ACTION_HOLD,
 };
 
 /*
@@ -247,7 +254,11 @@ struct hadal_event_registers {
 struct hadal_ring_head {
 	uint64_t head; /* bytes written */
 	uint64_t lost; /* records that there was no room for */
-	uint64_t reserved[6];
+	/* Between the hypervisor and the loader, the first two in the first head alone: */
+	uint32_t waits;  /* 1: the reader waits; the hypervisor takes it back and wakes */
+	uint32_t reader; /* CPU that the reader called on last, + 1 */
+	uint32_t wake;   /* 1: an NMI has come to this CPU to wake the reader */
+	uint32_t reserved[9];
 };
 
 struct hadal_ring_tail {
@@ -266,6 +277,35 @@ struct hadal_ring_tail {
 #define HADAL_RING_BYTES_MAX          (1u << 22)
 #define HADAL_RING_NOTICES            (8u * (unsigned int)sizeof(struct hadal_event))
 
+/* What is to become of a vCPU that is held. */
+enum hadal_answer {
+	HADAL_ANSWER_GO_ON, /* do what the guest was about to do; or go to RIP, if that is set */
+	/*
+	 * Leave out the instruction, or the exception that was to be delivered. -EOPNOTSUPP: it is
+	 * none, or its length is not known.
+	 */
+	HADAL_ANSWER_SKIP,
+	HADAL_ANSWER_EXCEPTION, /* raise an exception instead */
+	HADAL_ANSWER_VIEW,      /* not there yet, -EOPNOTSUPP: go on with another view */
+	HADAL_ANSWERS,
+};
+
+/*
+ * The answer to a record with HADAL_RECORD_HELD. A control register gets the value that it was to
+ * get, whatever is set of the register that it came from: leave that out and set it itself.
+ */
+struct hadal_event_answer {
+	uint32_t subscription, cpu; /* as in the record */
+	uint64_t time;
+	uint32_t answer;           /* enum hadal_answer */
+	uint32_t vector;           /* HADAL_ANSWER_EXCEPTION: 0 to 31 but 2; else 0 */
+	uint32_t error;            /* its error code where it has one; else 0 */
+	uint32_t reserved;         /* 0 */
+	uint32_t refused;          /* 0; out with -ERANGE: enum hadal_reg */
+	uint32_t reserved2;        /* 0 */
+	struct hadal_set_regs set; /* before; mask 0: nothing */
+};
+
 /* What became of a subscription, on one CPU or all together. */
 struct hadal_subscription_state {
 	uint32_t subscription;
@@ -283,7 +323,9 @@ struct hadal_subscription_state {
 	 */
 	uint64_t ticks;
 	uint64_t steps;    /* instructions stepped over for it */
-	uint64_t timeouts; /* answers that missed the deadline */
+	uint64_t held;     /* vCPUs held until an answer, the deadline, or somebody else's need */
+	uint64_t timeouts; /* of these, those that the deadline has let go on */
+	uint64_t late;     /* answers refused because they came after that */
 	/* Of the TSC since it was asked for: ticks / elapsed is its share of a CPU's time. */
 	uint64_t elapsed;
 };

@@ -217,6 +217,14 @@ struct hadal_ioc_subscribe {
 	uint64_t size; /* of the struct as the caller knows it */
 };
 
+/* Answer a record with HADAL_RECORD_HELD; see HADAL_CALL_EVENT_ANSWER. -ENXIO: no owner. */
+struct hadal_ioc_event_answer {
+	uint32_t version;
+	uint32_t refused; /* out: with -ERANGE, enum hadal_reg */
+	uint64_t buffer;  /* struct hadal_event_answer */
+	uint64_t size;    /* of it as the caller knows it */
+};
+
 #define HADAL_IOC_START        _IOWR('H', 0, struct hadal_ioc_start)
 #define HADAL_IOC_STOP         _IOWR('H', 1, struct hadal_ioc_stop)
 #define HADAL_IOC_STATE        _IOWR('H', 2, struct hadal_ioc_state)
@@ -241,6 +249,7 @@ struct hadal_ioc_subscribe {
 #define HADAL_IOC_SUBSCRIPTION _IOWR('H', 21, struct hadal_ioc_subscribe)
 #define HADAL_IOC_KEEP         _IOWR('H', 22, struct hadal_ioc_keep)
 #define HADAL_IOC_CHECK        _IOWR('H', 23, struct hadal_ioc_check)
+#define HADAL_IOC_EVENT_ANSWER _IOWR('H', 24, struct hadal_ioc_event_answer)
 #define HADAL_IOC_RAM          _IOWR('H', 24, struct hadal_ioc_ram)
 #define HADAL_IOC_OWN          _IOWR('H', 25, struct hadal_ioc_own)
 

@@ -241,6 +241,24 @@ int hadal_events_wait(struct hadal_events *events, int milliseconds, struct hada
 	return ready;
 }
 
+int hadal_events_answer(struct hadal_events *events, struct hadal_event_answer *answer,
+			struct hadal_error *error)
+{
+	struct hadal_ioc_event_answer request = {
+		.version = HADAL_ABI_VERSION, .buffer = (uintptr_t)answer, .size = sizeof(*answer)};
+
+	if (!ioctl(events->fd, HADAL_IOC_EVENT_ANSWER, &request))
+		return 0;
+	answer->refused = request.refused;
+	if (errno == ETIMEDOUT)
+		return hadal_fail(error, ETIMEDOUT,
+				  "Cannot answer an event: its CPU does not wait for it any more");
+	if (errno == EOPNOTSUPP)
+		return hadal_fail(error, EOPNOTSUPP,
+				  "Cannot answer an event: what is to be left out is not known");
+	return call_error(error, errno, "Cannot answer an event");
+}
+
 uint64_t hadal_events_lost(const struct hadal_events *events)
 {
 	uint64_t lost = 0;

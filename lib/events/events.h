@@ -57,6 +57,15 @@ const struct hadal_event *hadal_events_next(struct hadal_events *events);
  */
 int hadal_events_wait(struct hadal_events *events, int milliseconds, struct hadal_error *error);
 
+/*
+ * Answers a record with HADAL_RECORD_HELD: answer->subscription, cpu and time are the record's.
+ * -ETIMEDOUT: nothing waits for it any more; -EINVAL; -EOPNOTSUPP: what is to be left out is not
+ * known; -ERANGE: the processor would refuse answer->refused, an enum hadal_reg; -EBUSY: RFLAGS.IF
+ * cannot be cleared now. After these the vCPU waits on.
+ */
+int hadal_events_answer(struct hadal_events *events, struct hadal_event_answer *answer,
+			struct hadal_error *error);
+
 /* Records that found no room in the rings, of all subscriptions. */
 uint64_t hadal_events_lost(const struct hadal_events *events);
 

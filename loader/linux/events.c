@@ -20,8 +20,10 @@
 #include "call.h"
 #include "compat.h"
 #include "loader.h"
+#include "wake.h"
 
 #define EXIT_SAMPLES 16
+#define LOOK_AGAIN   (1 + HZ / 20)
 
 struct reader {
 	struct list_head link;
@@ -30,7 +32,7 @@ struct reader {
 	u32 ring_bytes;
 	struct hadal_ring_head *heads;
 	struct hadal_ring_tail *tails;
-	wait_queue_head_t wait;
+	struct waker waker;
 	struct delayed_work look; /* while somebody waits */
 	void *ring[];             /* of each CPU */
 };
@@ -73,15 +75,15 @@ static bool has_records(const struct reader *reader)
 	return false;
 }
 
-/* The hypervisor has no way to wake somebody up: as long as somebody waits, this looks. */
+/* Should an NMI that was to wake somebody up be lost: as long as somebody waits, this looks. */
 static void look(struct work_struct *work)
 {
 	struct reader *reader = container_of(to_delayed_work(work), struct reader, look);
 
 	if (has_records(reader) || !READ_ONCE(reader->owner))
-		wake_up_interruptible(&reader->wait);
-	else if (wq_has_sleeper(&reader->wait))
-		schedule_delayed_work(&reader->look, 1);
+		wake_up_interruptible(&reader->waker.wait);
+	else if (wq_has_sleeper(&reader->waker.wait))
+		schedule_delayed_work(&reader->look, LOOK_AGAIN);
 }
 
 static int reader_allocate(struct reader *reader)
@@ -157,14 +159,17 @@ static int open_locked(struct file *file, u32 ring_bytes)
 		return -ENOMEM;
 	reader->file = file;
 	reader->ring_bytes = ring_bytes;
-	init_waitqueue_head(&reader->wait);
 	INIT_DELAYED_WORK(&reader->look, look);
 	error = reader_allocate(reader);
+	waker_init(&reader->waker, reader->heads);
+	if (!error)
+		error = waker_add(&reader->waker);
 	if (!error)
 		error = reader_announce(reader);
-	if (error)
+	if (error) {
+		waker_remove(&reader->waker);
 		reader_free(reader);
-	else
+	} else
 		list_add(&reader->link, &readers);
 	return error;
 }
@@ -193,7 +198,7 @@ static void withdraw(struct reader *reader)
 	error = hadal_call(HADAL_CALL_EVENTS_CLOSE, reader->owner, 0, 0, 0, 0);
 	WARN_ONCE(error, "hadal: an owner of events stays: error %ld\n", error);
 	WRITE_ONCE(reader->owner, 0);
-	wake_up_interruptible(&reader->wait);
+	wake_up_interruptible(&reader->waker.wait);
 }
 
 void events_release(struct file *file)
@@ -205,6 +210,7 @@ void events_release(struct file *file)
 	if (reader) {
 		list_del(&reader->link);
 		withdraw(reader);
+		waker_remove(&reader->waker);
 	}
 	mutex_unlock(&readers_lock);
 	if (reader) {
@@ -230,6 +236,8 @@ static u32 owner_of(struct file *file)
 	mutex_lock(&readers_lock);
 	reader = reader_of(file);
 	owner = reader ? reader->owner : 0;
+	if (reader)
+		waker_is_here(&reader->waker);
 	mutex_unlock(&readers_lock);
 	return owner;
 }
@@ -284,6 +292,28 @@ int events_state(const struct hadal_ioc_subscribe *request)
 	if (!result && copy_to_user(u64_to_user_ptr(request->buffer), state, sizeof(*state)))
 		result = -EFAULT;
 	free_page((unsigned long)state);
+	return result;
+}
+
+int events_answer(struct file *file, struct hadal_ioc_event_answer *request)
+{
+	struct hadal_event_answer *answer;
+	u64 first = owner_of(file);
+	int result = -EFAULT;
+
+	if (request->size != sizeof(*answer) || request->refused)
+		return -EINVAL;
+	if (!first)
+		return -ENXIO;
+	answer = (void *)get_zeroed_page(GFP_KERNEL);
+	if (!answer)
+		return -ENOMEM;
+	if (!copy_from_user(answer, u64_to_user_ptr(request->buffer), sizeof(*answer)))
+		result = hadal_call_inout(HADAL_CALL_EVENT_ANSWER, &first, virt_to_phys(answer),
+					  sizeof(*answer), 0, 0);
+	if (result == -ERANGE)
+		request->refused = first;
+	free_page((unsigned long)answer);
 	return result;
 }
 
@@ -353,12 +383,16 @@ __poll_t events_poll(struct file *file, struct poll_table_struct *table)
 	mutex_lock(&readers_lock);
 	reader = reader_of(file);
 	if (reader) {
-		poll_wait(file, &reader->wait, table);
+		poll_wait(file, &reader->waker.wait, table);
+		waker_is_here(&reader->waker);
+		waker_waits(&reader->waker, true);
 		result = has_records(reader) ? EPOLLIN | EPOLLRDNORM : 0;
 		if (!reader->owner)
 			result |= EPOLLHUP;
-		if (!result)
-			schedule_delayed_work(&reader->look, 1);
+		if (result)
+			waker_waits(&reader->waker, false);
+		else
+			schedule_delayed_work(&reader->look, LOOK_AGAIN);
 	}
 	mutex_unlock(&readers_lock);
 	return result;

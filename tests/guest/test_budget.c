@@ -167,6 +167,14 @@ static void check_off(void)
 	events = others;
 }
 
+static bool is_intel(void)
+{
+	uint32_t a, b, c, d;
+
+	__cpuid(0, a, b, c, d);
+	return b == signature_INTEL_ebx;
+}
+
 /* Seconds that some work of the system's takes. */
 static double work(void)
 {
@@ -230,7 +238,9 @@ static void check_hot_pages(void)
 	check_hot("per-CPU data, all", per_cpu, HADAL_ACCESS_ALL, alone);
 	check_hot("kernel stack", stack, HADAL_ACCESS_WRITE, alone);
 	check_hot("page table", table, HADAL_ACCESS_WRITE, alone);
-	check_hot("system-call entry", frame_of(regs.lstar, &unused), HADAL_ACCESS_EXECUTE, alone);
+	if (!is_intel())
+		check_hot("system-call entry", frame_of(regs.lstar, &unused), HADAL_ACCESS_EXECUTE,
+			  alone);
 	check_hot("interrupt table", idt, HADAL_ACCESS_READ, alone);
 }
 

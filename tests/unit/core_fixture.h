@@ -208,6 +208,7 @@ NO_EVENTS(hypercall_subscribe)
 NO_EVENTS(hypercall_unsubscribe)
 NO_EVENTS(hypercall_subscription_state)
 NO_EVENTS(hypercall_event_request)
+NO_EVENTS(hypercall_event_answer)
 
 void vcpu_serve_requests(struct vcpu *v)
 {

@@ -29,6 +29,16 @@ uint64_t vcpu_get(struct vcpu *v, enum vcpu_reg reg)
 	return reg == REG_CR3 ? 0x5000 : reg == REG_RSP ? 0x1000 : 0;
 }
 
+static unsigned wakes;
+
+void events_wake(struct vcpu *v, const struct event_owner *o, bool held)
+{
+	(void)v;
+	(void)o;
+	(void)held;
+	wakes++;
+}
+
 size_t memory_read_guest_root(uint64_t gva, uint64_t cr3, uint64_t cr4, void *to, size_t bytes)
 {
 	(void)cr3;
@@ -279,6 +289,32 @@ static unsigned read_notices(unsigned *notices)
 	return count;
 }
 
+static void who_waits_is_woken(void **state)
+{
+	(void)state;
+	wakes = 0;
+	tell();
+	assert_int_equal(wakes, 0);
+	head.waits = 1;
+	tell();
+	assert_int_equal(wakes, 1);
+	assert_int_equal(read_all(), 2);
+}
+
+/* Those that hold are known from those that have matched. */
+static void who_holds_is_told_apart(void **state)
+{
+	(void)state;
+	events_match(vcpu, &msr_read, 1);
+	assert_int_equal(vcpu_events(vcpu)->holds, 0);
+	subscription.asked.action = HADAL_ACTION_HOLD;
+	assert_int_equal(events_match(vcpu, &msr_read, 1), 1);
+	assert_int_equal(vcpu_events(vcpu)->holds, 1);
+	subscription.asked.first = 0x99;
+	assert_int_equal(events_match(vcpu, &msr_read, 1), 0);
+	assert_int_equal(vcpu_events(vcpu)->holds, 0);
+}
+
 static void over_its_rate_it_is_sampled(void **state)
 {
 	struct event_counts *counts = &vcpu_events(vcpu)->counts[0];
@@ -390,6 +426,8 @@ int main(void)
 		cmocka_unit_test_setup(samples_are_one_in_so_many, reset),
 		cmocka_unit_test_setup(what_holds_before_an_or_is_enough, reset),
 		cmocka_unit_test_setup(a_notice_finds_room_where_records_do_not, reset),
+		cmocka_unit_test_setup(who_waits_is_woken, reset),
+		cmocka_unit_test_setup(who_holds_is_told_apart, reset),
 		cmocka_unit_test_setup(over_its_rate_it_is_sampled, reset),
 		cmocka_unit_test_setup(over_its_share_for_good_it_is_to_be_turned_off, reset),
 		cmocka_unit_test_setup(what_is_beside_costs_too, reset),

@@ -250,6 +250,10 @@ void vcpu_serve_requests(struct vcpu *vcpu)
 		vcpu_registers(vcpu, &registers_slot);
 		__atomic_fetch_and(&vcpu->requests, ~REQUEST_REGS, __ATOMIC_RELEASE);
 	}
+	if (requests & REQUEST_WAKE) {
+		__atomic_fetch_and(&vcpu->requests, ~REQUEST_WAKE, __ATOMIC_SEQ_CST);
+		vcpu_inject_nmi(vcpu);
+	}
 	if (requests & REQUEST_SET) {
 		pause_take_registers(vcpu);
 		__atomic_fetch_and(&vcpu->requests, ~REQUEST_SET, __ATOMIC_RELEASE);

@@ -61,7 +61,8 @@ void breakpoint_remove(const struct hadal_subscription *asked)
 			__atomic_store_n(&debug_wanted[i], 0, __ATOMIC_SEQ_CST);
 }
 
-static void tell(struct vcpu *vcpu)
+/* True: an answer has decided what becomes of the exit. */
+static bool tell(struct vcpu *vcpu, enum verdict *verdict)
 {
 	const struct happening what = {
 		.kind = HADAL_EVENT_BREAK,
@@ -70,18 +71,26 @@ static void tell(struct vcpu *vcpu)
 		.address = vcpu->rip,
 	};
 
+	uint64_t matched;
+
 	events_begin(vcpu);
-	events_record(vcpu, &what, events_match(vcpu, &what, events_of(HADAL_EVENT_BREAK)));
+	matched = events_match(vcpu, &what, events_of(HADAL_EVENT_BREAK));
+	if (events_hold(vcpu, &what, &matched, verdict))
+		return true;
+	events_record(vcpu, &what, matched);
+	return false;
 }
 
-bool breakpoint_hit(struct vcpu *vcpu)
+bool breakpoint_hit(struct vcpu *vcpu, enum verdict *verdict)
 {
 	struct exit *e = &vcpu->exit;
 	uint64_t hits = e->exception.address & vcpu->debug.taken;
 
 	if (!hits)
 		return false;
-	tell(vcpu);
+	*verdict = VERDICT_RETRY;
+	if (tell(vcpu, verdict))
+		return true;
 	/* The instruction goes on: RF keeps the same breakpoint from hitting once more. */
 	vcpu->rflags |= RFLAGS_RF;
 	vcpu_set(vcpu, REG_RFLAGS, vcpu->rflags);

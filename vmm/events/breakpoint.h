@@ -15,9 +15,9 @@ void breakpoint_remove(const struct hadal_subscription *asked);
 
 /*
  * A #DB has exited. Breakpoints of ours are told, and the instruction goes on. True: there was
- * nothing else in it.
+ * nothing else in it, and *verdict is the exit's.
  */
-bool breakpoint_hit(struct vcpu *vcpu);
+bool breakpoint_hit(struct vcpu *vcpu, enum verdict *verdict);
 
 /* The handler of accesses to debug registers. */
 enum verdict breakpoint_dr_access(struct vcpu *vcpu);

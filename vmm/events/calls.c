@@ -14,6 +14,7 @@
 
 LOCK(events_lock, .what = "subscriptions");
 uint64_t events_subscribed[HADAL_EVENT_KINDS];
+uint64_t events_that_hold;
 struct subscription *events_table[HADAL_MAX_SUBSCRIPTIONS];
 
 static struct event_owner *owners[HADAL_MAX_OWNERS];
@@ -223,6 +224,8 @@ static void publish(struct vcpu *vcpu, struct subscription *s)
 {
 	reset_counts(s->index);
 	__atomic_store_n(&events_table[s->index], s, __ATOMIC_SEQ_CST);
+	if (s->asked.action == HADAL_ACTION_HOLD)
+		__atomic_fetch_or(&events_that_hold, BIT(s->index), __ATOMIC_SEQ_CST);
 	__atomic_fetch_or(&events_subscribed[s->asked.kind], BIT(s->index), __ATOMIC_SEQ_CST);
 	events_route(vcpu);
 }
@@ -231,6 +234,7 @@ static void publish(struct vcpu *vcpu, struct subscription *s)
 static void turn_off(struct vcpu *vcpu, struct subscription *s)
 {
 	s->off = true;
+	__atomic_fetch_and(&events_that_hold, ~BIT(s->index), __ATOMIC_SEQ_CST);
 	__atomic_fetch_and(&events_subscribed[s->asked.kind], ~BIT(s->index), __ATOMIC_SEQ_CST);
 	release_msrs(&s->asked, s->asked.count);
 	if (s->asked.kind == HADAL_EVENT_BREAK)
@@ -362,6 +366,9 @@ static void sum(const struct subscription *s, struct hadal_subscription_state *s
 		state->lost += counts->lost;
 		state->ticks += counts->ticks;
 		state->steps += counts->steps;
+		state->held += counts->held;
+		state->timeouts += counts->timeouts;
+		state->late += counts->late;
 		if (!s->off && counts->divisor)
 			state->state = HADAL_NOTICE_SAMPLED;
 	}
@@ -409,4 +416,28 @@ int64_t hypercall_event_request(struct vcpu *vcpu)
 	matched = events_match(vcpu, &what, events_of(HADAL_EVENT_REQUEST));
 	events_record(vcpu, &what, matched);
 	return matched != 0;
+}
+
+/* Of a subscription of the caller's; late answers are counted where they were given. */
+int64_t hypercall_event_answer(struct vcpu *vcpu)
+{
+	struct hadal_event_answer answer;
+	int64_t result = take_struct(vcpu->regs.rsi, vcpu->regs.rdx, &answer, sizeof(answer));
+	const struct subscription *s;
+	uint32_t refused = 0;
+
+	if (result)
+		return result;
+	lock_take(&events_lock);
+	s = find_subscription(answer.subscription);
+	if (!s || s->owner->number != vcpu->regs.rdi)
+		result = -ENOENT;
+	if (!result)
+		result = events_answer(vcpu, &answer, &refused);
+	if (result == -ETIMEDOUT)
+		vcpu_events(vcpu)->counts[s->index].late++;
+	lock_give(&events_lock);
+	if (result == -ERANGE)
+		vcpu->regs.rdi = refused;
+	return result;
 }

@@ -87,8 +87,8 @@ int subscription_check(struct vcpu *vcpu, const struct hadal_subscription *asked
 	    (asked->action != HADAL_ACTION_HOLD && asked->deadline) ||
 	    asked->deadline > DEADLINE_MAX || asked->share > 1000)
 		return -EINVAL;
-	if (asked->action == HADAL_ACTION_HOLD)
-		return -EOPNOTSUPP;
+	if (asked->action == HADAL_ACTION_HOLD && asked->kind == HADAL_EVENT_REQUEST)
+		return -EINVAL;
 	if (!place_is_valid(asked) || !record_is_valid(asked) || !filter_is_valid(asked))
 		return -EINVAL;
 	if (asked->kind == HADAL_EVENT_MEMORY)

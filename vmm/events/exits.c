@@ -40,6 +40,8 @@ static enum verdict on_rdmsr(struct vcpu *vcpu)
 
 	events_begin(vcpu);
 	matched = events_match(vcpu, &what, events_of(HADAL_EVENT_MSR));
+	if (events_hold(vcpu, &what, &matched, &verdict))
+		return verdict;
 	if (complete(vcpu, &what, &verdict))
 		what.new_value = edx_eax(vcpu);
 	events_record(vcpu, &what, matched);
@@ -59,6 +61,9 @@ static enum verdict on_wrmsr(struct vcpu *vcpu)
 
 	events_begin(vcpu);
 	matched = events_match(vcpu, &what, events_of(HADAL_EVENT_MSR));
+	if (events_hold(vcpu, &what, &matched, &verdict))
+		return verdict;
+	what.new_value = edx_eax(vcpu);
 	complete(vcpu, &what, &verdict);
 	events_record(vcpu, &what, matched);
 	return verdict;
@@ -82,6 +87,8 @@ static enum verdict on_cr_write(struct vcpu *vcpu)
 	events_begin(vcpu);
 	what.old_value = vcpu_get(vcpu, reg[cr]);
 	matched = events_match(vcpu, &what, events_of(HADAL_EVENT_CR));
+	if (events_hold(vcpu, &what, &matched, &verdict))
+		return verdict;
 	complete(vcpu, &what, &verdict);
 	events_record(vcpu, &what, matched);
 	return verdict;
@@ -102,6 +109,8 @@ static enum verdict on_xsetbv(struct vcpu *vcpu)
 	if (vcpu_get(vcpu, REG_CR4) & CR4_OSXSAVE)
 		what.old_value = xgetbv(0);
 	matched = events_match(vcpu, &what, events_of(HADAL_EVENT_CR));
+	if (events_hold(vcpu, &what, &matched, &verdict))
+		return verdict;
 	complete(vcpu, &what, &verdict);
 	events_record(vcpu, &what, matched);
 	return verdict;
@@ -121,6 +130,8 @@ static enum verdict on_cpuid(struct vcpu *vcpu)
 
 	events_begin(vcpu);
 	matched = events_match(vcpu, &what, events_of(HADAL_EVENT_CPUID));
+	if (events_hold(vcpu, &what, &matched, &verdict))
+		return verdict;
 	if (complete(vcpu, &what, &verdict)) {
 		what.old_value = (uint32_t)regs->rax | regs->rbx << 32;
 		what.new_value = (uint32_t)regs->rcx | regs->rdx << 32;
@@ -160,6 +171,8 @@ static enum verdict on_io(struct vcpu *vcpu)
 	if (e->io.string)
 		what.flags |= HADAL_RECORD_NO_VALUE;
 	matched = events_match(vcpu, &what, events_of(HADAL_EVENT_IO));
+	if (events_hold(vcpu, &what, &matched, &verdict))
+		return verdict;
 	if (e->io.string)
 		return step_without(vcpu, &what, matched);
 	if (complete(vcpu, &what, &verdict) && e->io.in)
@@ -178,15 +191,18 @@ static enum verdict on_exception(struct vcpu *vcpu)
 		.physical = e->exception.error,
 		.address = e->exception.vector == VECTOR_PF ? e->exception.address : 0,
 	};
-
 	enum verdict verdict;
+	uint64_t matched;
 
 	if (vcpu->stepping && step_ended_by_exception(vcpu, &verdict))
 		return verdict;
-	if (e->exception.vector == VECTOR_DB && breakpoint_hit(vcpu))
-		return VERDICT_RETRY;
+	if (e->exception.vector == VECTOR_DB && breakpoint_hit(vcpu, &verdict))
+		return verdict;
 	events_begin(vcpu);
-	events_record(vcpu, &what, events_match(vcpu, &what, events_of(HADAL_EVENT_EXCEPTION)));
+	matched = events_match(vcpu, &what, events_of(HADAL_EVENT_EXCEPTION));
+	if (events_hold(vcpu, &what, &matched, &verdict))
+		return verdict;
+	events_record(vcpu, &what, matched);
 	return exits_ask_next(vcpu);
 }
 
@@ -234,10 +250,14 @@ static enum verdict on_descriptor(struct vcpu *vcpu)
 		.number = e->descriptor.table,
 		.old_value = table_value(vcpu, e->descriptor.table),
 	};
+	enum verdict verdict;
+	uint64_t matched;
 
 	events_begin(vcpu);
-	return step_without(vcpu, &what,
-			    events_match(vcpu, &what, events_of(HADAL_EVENT_DESCRIPTOR)));
+	matched = events_match(vcpu, &what, events_of(HADAL_EVENT_DESCRIPTOR));
+	if (events_hold(vcpu, &what, &matched, &verdict))
+		return verdict;
+	return step_without(vcpu, &what, matched);
 }
 
 static const exit_handler_fn handlers[HADAL_EXIT_KIND_COUNT] = {

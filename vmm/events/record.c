@@ -11,12 +11,10 @@
 _Static_assert(sizeof(struct hadal_event) % 8 == 0, "records are multiples of 8");
 _Static_assert(sizeof(struct hadal_event_registers) % 8 == 0, "records are multiples of 8");
 
-/* Of an address space, whose kernel may have two of them: bit 12 tells which (page-table
- * isolation).
- */
-static bool is_root(struct vcpu *vcpu, uint64_t root)
+/* Bit 12 tells which of the two it is (page-table isolation). */
+bool is_address_space(struct vcpu *vcpu, uint64_t root)
 {
-	return !root || !((vcpu_get(vcpu, REG_CR3) ^ root) & PT_ADDRESS & ~PAGE_BYTES);
+	return !((vcpu_get(vcpu, REG_CR3) ^ root) & PT_ADDRESS & ~PAGE_BYTES);
 }
 
 static bool place_matches(struct vcpu *vcpu, const struct hadal_subscription *asked,
@@ -32,7 +30,8 @@ static bool place_matches(struct vcpu *vcpu, const struct hadal_subscription *as
 		return what->number < asked->first + asked->count &&
 		       what->number + what->physical > asked->first;
 	case HADAL_EVENT_BREAK:
-		return what->address == asked->first && is_root(vcpu, asked->root);
+		return what->address == asked->first &&
+		       (!asked->root || is_address_space(vcpu, asked->root));
 	case HADAL_EVENT_MEMORY:
 		return what->physical < asked->first + asked->count &&
 		       what->physical + (what->number ? what->number : 1) > asked->first;
@@ -86,7 +85,7 @@ static uint32_t to_skip(const struct subscription *s, const struct event_counts 
 uint64_t events_match(struct vcpu *vcpu, const struct happening *what, uint64_t mask)
 {
 	struct vcpu_events *events = vcpu_events(vcpu);
-	uint64_t matched = 0, charged = 0, passed = 0;
+	uint64_t matched = 0, charged = 0, passed = 0, holds = 0;
 
 	for (; mask; mask &= mask - 1) {
 		unsigned index = __builtin_ctzll(mask);
@@ -116,7 +115,10 @@ uint64_t events_match(struct vcpu *vcpu, const struct happening *what, uint64_t 
 		passed |= BIT(index);
 		if (s->asked.action != HADAL_ACTION_COUNT)
 			matched |= BIT(index);
+		if (s->asked.action == HADAL_ACTION_HOLD)
+			holds |= BIT(index);
 	}
+	events->holds = holds;
 	events->charged = charged;
 	events->passed = passed;
 	return matched;
@@ -276,7 +278,10 @@ static bool record(struct vcpu *vcpu, const struct subscription *s, const struct
 		capture(vcpu, &s->asked, (uint8_t *)(event + 1));
 	position += bytes;
 	events->ring_position[owner->number - 1] = position;
-	__atomic_store_n(&head->head, position, __ATOMIC_RELEASE);
+	/* The loader first says that the reader waits and then looks at the head. */
+	__atomic_store_n(&head->head, position, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&owner->heads[0].waits, __ATOMIC_SEQ_CST))
+		events_wake(vcpu, owner, what->flags & HADAL_RECORD_HELD);
 	return true;
 }
 
@@ -289,6 +294,11 @@ void events_record(struct vcpu *vcpu, const struct happening *what, uint64_t mas
 			record(vcpu, s, what, s->record_bytes, HADAL_RING_NOTICES);
 	}
 	events_charge(vcpu);
+}
+
+bool events_tell(struct vcpu *vcpu, const struct subscription *s, const struct happening *what)
+{
+	return record(vcpu, s, what, s->record_bytes, HADAL_RING_NOTICES);
 }
 
 void events_notice(struct vcpu *vcpu, const struct subscription *s, enum hadal_notice notice,

@@ -39,9 +39,11 @@ struct subscription {
 	uint32_t number; /* never used again */
 	uint8_t index;   /* in the table */
 	uint32_t record_bytes;
-	bool limited; /* has a budget */
-	bool over;    /* its budget for good: it is to be turned off */
-	bool off;     /* nothing is intercepted for it */
+	bool limited;    /* has a budget */
+	bool over;       /* its budget for good: it is to be turned off */
+	bool off;        /* nothing is intercepted for it */
+	bool degraded;   /* holds no more */
+	uint32_t misses; /* answers in a row that did not come in time */
 	struct event_owner *owner;
 	uint64_t since; /* TSC */
 	/* The budget: what a tick and a record use up of the time that passes. */
@@ -52,6 +54,7 @@ struct subscription {
 /* What one vCPU counts of a subscription. */
 struct event_counts {
 	uint64_t hits, filtered, lost, ticks, steps;
+	uint64_t held, timeouts, late;
 	uint32_t to_skip;             /* of those that pass the filter, until one is recorded */
 	uint32_t divisor;             /* 0: within the budget; else one in so many is recorded */
 	uint64_t share_due, rate_due; /* TSC until which the budget is used up */
@@ -79,8 +82,17 @@ struct step {
 struct watch {
 	struct happening what;
 	uint64_t rip;
+	uint64_t told;     /* subscriptions that hold, which are told before the access */
 	uint64_t matched;  /* subscriptions, of other exits than nested faults */
 	uint8_t exit_kind; /* of these, the kind that does not exit meanwhile */
+};
+
+/* What this vCPU waits for in an exit's handler, see hold.c. */
+struct hold {
+	uint32_t state;
+	uint32_t subscription; /* its number */
+	uint64_t time;         /* of its record */
+	uint8_t index;         /* of the subscription in the table */
 };
 
 struct vcpu_events {
@@ -92,9 +104,11 @@ struct vcpu_events {
 	uint64_t started; /* TSC at which the exit's handler began */
 	uint64_t charged; /* subscriptions that it is the exit of */
 	uint64_t passed;  /* those of them that it is a hit of, after filter and sampling */
+	uint64_t holds;   /* of those that matched, the ones that want to hold */
 	bool stepped;     /* an instruction was stepped over for them */
 	struct step step;
 	struct watch watch;
+	struct hold hold;
 };
 
 _Static_assert(sizeof(struct vcpu_events) <= PERCPU_EVENT_PAGES * 4096, "see layout.h");
@@ -107,11 +121,18 @@ static inline struct vcpu_events *vcpu_events(struct vcpu *vcpu)
 extern struct lock events_lock;
 /* By enum hadal_event_kind: bit n for the subscription at table index n. */
 extern uint64_t events_subscribed[HADAL_EVENT_KINDS];
+/* Those that hold, of whatever kind. */
+extern uint64_t events_that_hold;
 extern struct subscription *events_table[HADAL_MAX_SUBSCRIPTIONS];
 
 static inline uint64_t events_of(enum hadal_event_kind kind)
 {
 	return __atomic_load_n(&events_subscribed[kind], __ATOMIC_ACQUIRE);
+}
+
+static inline uint64_t events_holding(void)
+{
+	return __atomic_load_n(&events_that_hold, __ATOMIC_ACQUIRE);
 }
 
 static inline struct subscription *events_at(unsigned index)
@@ -140,6 +161,10 @@ uint32_t record_bytes(const struct hadal_subscription *asked);
 uint64_t events_match(struct vcpu *vcpu, const struct happening *what, uint64_t mask);
 /* A record for each of those in a mask, and what the exit has cost is charged. */
 void events_record(struct vcpu *vcpu, const struct happening *what, uint64_t mask);
+/* One record, before the exit has done anything. False: it is lost. */
+bool events_tell(struct vcpu *vcpu, const struct subscription *s, const struct happening *what);
+/* Whether the vCPU is in an address space, whose kernel may have two of them. */
+bool is_address_space(struct vcpu *vcpu, uint64_t root);
 /* A notice to a subscription's owner; physical: see enum hadal_notice. */
 void events_notice(struct vcpu *vcpu, const struct subscription *s, enum hadal_notice notice,
 		   uint64_t physical);
@@ -150,6 +175,38 @@ void events_charge_cause(struct vcpu *vcpu, const struct happening *what, uint64
 void events_charge(struct vcpu *vcpu);
 /* What a subscription's budget comes to. */
 void budget_init(struct subscription *s);
+
+/* hold.c: how the handler of an event goes on after its vCPU was held. */
+enum hold_end {
+	HOLD_GO_ON, /* do it, with registers as they are now */
+	HOLD_DONE,  /* behind the instruction */
+	HOLD_RETRY, /* at RIP as it is now */
+};
+/*
+ * Holds the vCPU for one of the subscriptions that have matched, which is told and taken out of
+ * them. Requests are served meanwhile.
+ */
+enum hold_end events_hold_for(struct vcpu *vcpu, const struct happening *what, uint64_t *matched);
+/* The same for a handler: true: *verdict is the exit's, and the others have been told. */
+static inline bool events_hold(struct vcpu *vcpu, const struct happening *what, uint64_t *matched,
+			       enum verdict *verdict)
+{
+	enum hold_end end;
+
+	if (__builtin_expect(!vcpu_events(vcpu)->holds, 1))
+		return false;
+	end = events_hold_for(vcpu, what, matched);
+	if (end == HOLD_GO_ON)
+		return false;
+	*verdict = end == HOLD_DONE ? VERDICT_DONE : VERDICT_RETRY;
+	events_record(vcpu, what, *matched);
+	return true;
+}
+/* With events_lock held: an answer for another vCPU. 0 or an error of HADAL_CALL_EVENT_ANSWER. */
+int events_answer(struct vcpu *vcpu, const struct hadal_event_answer *answer, uint32_t *refused);
+
+/* wake.c: a record has been written; its reader may wait for one. */
+void events_wake(struct vcpu *vcpu, const struct event_owner *owner, bool held);
 
 /* follow.c: intercept on all CPUs what the table asks for now. */
 void events_route(struct vcpu *vcpu);
@@ -171,5 +228,6 @@ int64_t hypercall_subscribe(struct vcpu *vcpu);
 int64_t hypercall_unsubscribe(struct vcpu *vcpu);
 int64_t hypercall_subscription_state(struct vcpu *vcpu);
 int64_t hypercall_event_request(struct vcpu *vcpu);
+int64_t hypercall_event_answer(struct vcpu *vcpu);
 
 #endif

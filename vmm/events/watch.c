@@ -189,7 +189,7 @@ static void access_done(struct vcpu *vcpu, bool retired)
 		return;
 	}
 	vcpu->rip = watch->rip;
-	mask = events_match(vcpu, what, events_of(HADAL_EVENT_MEMORY));
+	mask = events_match(vcpu, what, events_of(HADAL_EVENT_MEMORY) & ~watch->told);
 	events_record(vcpu, what, mask);
 	vcpu->rip = rip;
 }
@@ -223,10 +223,29 @@ static void describe(struct vcpu *vcpu, struct watch *watch)
 		what->flags |= HADAL_RECORD_NO_VALUE;
 }
 
+/*
+ * Those that hold are told before the access is made. True: it is not to be made, and *verdict is
+ * the exit's.
+ */
+static bool is_held(struct vcpu *vcpu, struct watch *watch, enum verdict *verdict)
+{
+	uint64_t matched;
+
+	watch->told = events_of(HADAL_EVENT_MEMORY) & events_holding();
+	if (!watch->told)
+		return false;
+	matched = events_match(vcpu, &watch->what, watch->told);
+	if (events_hold(vcpu, &watch->what, &matched, verdict))
+		return true;
+	events_record(vcpu, &watch->what, matched);
+	return false;
+}
+
 enum verdict watch_fault(struct vcpu *vcpu)
 {
 	const struct exit *e = &vcpu->exit;
 	struct vcpu_events *events = vcpu_events(vcpu);
+	enum verdict verdict;
 	uint32_t denied;
 
 	if (!events->applied.watches || vcpu->stepping)
@@ -238,6 +257,8 @@ enum verdict watch_fault(struct vcpu *vcpu)
 		return exits_ask_next(vcpu);
 	events_begin(vcpu);
 	describe(vcpu, &events->watch);
+	if (is_held(vcpu, &events->watch, &verdict))
+		return verdict;
 	vendor->use_root(vcpu, nested_root(&machine.nested));
 	return step_over(vcpu, access_done);
 }

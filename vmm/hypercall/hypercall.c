@@ -157,6 +157,7 @@ static int64_t (*const call[HADAL_CALL_COUNT])(struct vcpu *vcpu) = {
 	[HADAL_CALL_UNSUBSCRIBE] = hypercall_unsubscribe,
 	[HADAL_CALL_SUBSCRIPTION_STATE] = hypercall_subscription_state,
 	[HADAL_CALL_EVENT_REQUEST] = hypercall_event_request,
+	[HADAL_CALL_EVENT_ANSWER] = hypercall_event_answer,
 	[HADAL_CALL_RAM] = call_ram,
 	[HADAL_CALL_OWN] = call_own,
 };

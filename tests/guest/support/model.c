@@ -341,10 +341,11 @@ static struct expected predict_events(const struct model *model,
 	case HADAL_CALL_EVENTS_OPEN: /* would write to whatever pages the buffer names */
 		return (struct expected){.harmless = false};
 	case HADAL_CALL_SUBSCRIBE:
+	case HADAL_CALL_EVENT_ANSWER:
 		none.errors |= error_bit(EINVAL) | error_bit(EFAULT);
 		return none;
 	case HADAL_CALL_SUBSCRIPTION_STATE:
-		none.errors |= error_bit(EINVAL) | error_bit(EFAULT);
+		none.errors |= error_bit(EINVAL) | error_bit(EFAULT) | error_bit(ENXIO);
 		none.harmless =
 			is_harmless_range(model, r->rsi, sizeof(struct hadal_subscription_state));
 		return none;
@@ -417,6 +418,7 @@ struct expected model_predict(const struct model *model, const struct hadal_test
 	case HADAL_CALL_SUBSCRIBE:
 	case HADAL_CALL_UNSUBSCRIBE:
 	case HADAL_CALL_SUBSCRIPTION_STATE:
+	case HADAL_CALL_EVENT_ANSWER:
 	case HADAL_CALL_EVENT_REQUEST:
 		return predict_events(model, r);
 	case HADAL_CALL_RAM:

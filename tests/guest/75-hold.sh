@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: MIT
+# hadal: on
+# timeout: 300
+# vCPUs wait for a reader's answer, which decides how they go on, and not for ever.
+. lib.sh
+
+[ -e /dev/hadal_test ] || insmod /bin/hadal_test.ko || fail "hadal_test.ko cannot be loaded"
+test_hold || fail "test_hold: see above"
+hadal status >/dev/null || fail "Hadal does not run any more"
