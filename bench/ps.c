@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "hadal.h"
+#include "device/hypervisor.h"
 #include "process/process.h"
 #include "samples.h"
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "hadal.h"
+#include "device/hypervisor.h"
 #include "samples.h"
 
 #define READS      200

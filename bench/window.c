@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "hadal.h"
+#include "device/hypervisor.h"
 #include "samples.h"
 
 #define PAGE_BYTES 4096u

@@ -10,7 +10,7 @@
 #include <json-c/json.h>
 
 #include "commands.h"
-#include "hadal.h"
+#include "device/hypervisor.h"
 
 /* Prints the sentence. Returns CLI_FAILURE. */
 int cli_fail(const struct hadal_error *error);

@@ -46,12 +46,12 @@ static int make_elf(struct dump_source *source, struct hadal_view **view)
 	if (!regs)
 		return -ENOMEM;
 	contents.regs_count = read_registers(memory, regs);
-	source->kernel = cli_memory_kernel(memory, &error);
+	source->kernel = hadal_machine_kernel(memory->machine, &error);
 	if (source->kernel)
 		describe_kernel(source->kernel, &contents);
 	else
 		fprintf(stderr, "hadal: %s. The core has its memory only\n", error.text);
-	result = hadal_view_elf(&memory->memory, &contents, view);
+	result = hadal_view_elf(memory->memory, &contents, view);
 	free(regs);
 	return result;
 }
@@ -64,7 +64,6 @@ bool dump_source_open(struct dump_source *source, const char *image)
 
 void dump_source_close(struct dump_source *source)
 {
-	hadal_kernel_close(source->kernel);
 	cli_memory_close(&source->memory);
 }
 
@@ -75,9 +74,9 @@ struct hadal_view *dump_source_view(struct dump_source *source, enum dump_format
 	int result;
 
 	if (format == DUMP_LIME)
-		result = hadal_view_lime(&source->memory.memory, &view);
+		result = hadal_view_lime(source->memory.memory, &view);
 	else if (format == DUMP_RAW)
-		result = hadal_view_raw(&source->memory.memory, &view);
+		result = hadal_view_raw(source->memory.memory, &view);
 	else
 		result = make_elf(source, &view);
 	if (!result)

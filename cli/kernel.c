@@ -8,56 +8,35 @@
 /* What is known about builds of the kernel; removing it costs time and nothing else. */
 #define CACHE_DIRECTORY "/var/cache/hadal"
 
-/* The device as memory, and the registers of the first CPU that tells its own. */
-static int open_device(struct cli_memory *source, struct hadal_error *error)
-{
-	struct hadal_info info;
-	int result;
-
-	result = hadal_open(&source->hadal, error);
-	if (!result)
-		result = hadal_info(source->hadal, &info, error);
-	if (!result)
-		result = hadal_device_memory(source->hadal, &source->memory, error);
-	if (result)
-		return result;
-	source->cpu_count = info.cpu_count;
-	for (unsigned int cpu = 0; cpu < info.cpu_count; cpu++) {
-		result = hadal_device_traces(source->hadal, cpu, &source->traces, error);
-		if (!result) {
-			source->has_traces = true;
-			return 0;
-		}
-	}
-	return result;
-}
-
 bool cli_memory_open(struct cli_memory *source, const char *image)
 {
 	struct hadal_error error;
+	const struct hadal_traces *traces;
 	int result;
 
 	*source = (struct cli_memory){0};
-	result = image ? hadal_image_open(image, &source->memory, &error)
-		       : open_device(source, &error);
-	if (!result)
-		return true;
-	cli_fail(&error);
-	cli_memory_close(source);
-	return false;
+	result = image ? hadal_open_image(image, &source->machine, &error)
+		       : hadal_open_system(&source->machine, &error);
+	if (!result && !image)
+		result = hadal_machine_keep_facts(source->machine, CACHE_DIRECTORY, &error);
+	if (result) {
+		cli_fail(&error);
+		cli_memory_close(source);
+		return false;
+	}
+	source->hadal = hadal_machine_device(source->machine);
+	source->memory = hadal_machine_memory(source->machine);
+	source->cpu_count = hadal_machine_cpus(source->machine);
+	traces = hadal_machine_traces(source->machine);
+	source->has_traces = traces;
+	if (traces)
+		source->traces = *traces;
+	return true;
 }
 
 void cli_memory_close(struct cli_memory *source)
 {
-	hadal_memory_close(&source->memory);
-	hadal_close(source->hadal);
-}
-
-struct hadal_kernel *cli_memory_kernel(struct cli_memory *source, struct hadal_error *error)
-{
-	return hadal_kernel_open_cached(&source->memory,
-					source->has_traces ? &source->traces : NULL,
-					source->hadal ? CACHE_DIRECTORY : NULL, error);
+	hadal_machine_close(source->machine);
 }
 
 bool cli_kernel_open(struct cli_kernel *kernel, const char *image)
@@ -68,7 +47,7 @@ bool cli_kernel_open(struct cli_kernel *kernel, const char *image)
 	kernel->kernel = NULL;
 	if (!cli_memory_open(source, image))
 		return false;
-	kernel->kernel = cli_memory_kernel(source, &error);
+	kernel->kernel = hadal_machine_kernel(source->machine, &error);
 	if (kernel->kernel)
 		return true;
 	cli_fail(&error);
@@ -78,7 +57,6 @@ bool cli_kernel_open(struct cli_kernel *kernel, const char *image)
 
 void cli_kernel_close(struct cli_kernel *kernel)
 {
-	hadal_kernel_close(kernel->kernel);
 	cli_memory_close(&kernel->source);
 }
 

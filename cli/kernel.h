@@ -4,28 +4,26 @@
 #define HADAL_CLI_KERNEL_H
 
 #include "cli.h"
-#include "kernel/kernel.h"
+#include "machine/machine.h"
 
 /* The memory of a machine: of this one or of an image. */
 struct cli_memory {
+	struct hadal_machine *machine;
 	struct hadal *hadal; /* NULL for an image */
 	unsigned int cpu_count;
 	bool has_traces;
 	struct hadal_traces traces; /* of the first CPU that tells its own */
-	struct hadal_memory memory;
+	struct hadal_memory *memory;
 };
 
 /* image: NULL for this system. Says why when it cannot. */
 bool cli_memory_open(struct cli_memory *source, const char *image);
 void cli_memory_close(struct cli_memory *source);
 
-/* The kernel in that memory. Returns NULL with a sentence in error. */
-struct hadal_kernel *cli_memory_kernel(struct cli_memory *source, struct hadal_error *error);
-
 /* A kernel and where its memory comes from. */
 struct cli_kernel {
 	struct cli_memory source;
-	struct hadal_kernel *kernel;
+	struct hadal_kernel *kernel; /* the machine's own */
 };
 
 /* Finds the kernel of this system, or in an image if that is not NULL; says why when it cannot. */

@@ -71,7 +71,7 @@ bool mount_files_open(struct mount_files *files, const char *image, const char *
 	};
 	if (!dump_source_open(&files->source, image))
 		return false;
-	open_window(&files->source.memory.memory);
+	open_window(files->source.memory.memory);
 	if (!add_view(files, "memory.elf", DUMP_ELF) || !add_view(files, "memory.raw", DUMP_RAW) ||
 	    !add_view(files, "memory.lime", DUMP_LIME)) {
 		mount_files_close(files);

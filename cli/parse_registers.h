@@ -2,7 +2,7 @@
 #ifndef HADAL_CLI_PARSE_REGISTERS_H
 #define HADAL_CLI_PARSE_REGISTERS_H
 
-#include "hadal.h"
+#include "device/hypervisor.h"
 
 /*
  * NAME=VALUE,... with names as `hadal regs` prints them, of segments and tables with a part as in

@@ -66,7 +66,7 @@ static int set_area(struct search *search, struct hadal_error *error)
 	uint64_t start;
 
 	search->area = (struct hadal_area){
-		.memory = &search->source.kernel.source.memory,
+		.memory = search->source.kernel.source.memory,
 		.space = source->space,
 		.last = UINT64_MAX,
 	};
@@ -91,7 +91,7 @@ static int exclude_own(struct search *search, struct hadal_error *error)
 	struct hadal_translation walk;
 	struct hadal_space space;
 	const struct hadal_area own = {
-		.memory = &memory->memory,
+		.memory = memory->memory,
 		.space = &space,
 		.last = UINT64_MAX >> 1,
 		.rights = HADAL_STEP_USER | HADAL_STEP_WRITE,
@@ -101,7 +101,7 @@ static int exclude_own(struct search *search, struct hadal_error *error)
 
 	if (result)
 		return result;
-	cache = hadal_page_cache_new(&memory->memory);
+	cache = hadal_page_cache_new(memory->memory);
 	if (!cache)
 		return hadal_fail(error, ENOMEM, "Out of memory");
 	hadal_space_init(&space, cache, walk.step[0].entry_address, walk.levels);

@@ -24,7 +24,7 @@ static unsigned levels_of_root(const struct cli_target *target, const struct cli
 static int use_root(struct cli_target *target, uint64_t root, unsigned levels,
 		    struct hadal_error *error)
 {
-	target->cache = hadal_page_cache_new(&target->kernel.source.memory);
+	target->cache = hadal_page_cache_new(target->kernel.source.memory);
 	if (!target->cache)
 		return hadal_fail(error, ENOMEM, "Out of memory");
 	hadal_space_init(&target->own_space, target->cache, root, levels);
@@ -113,7 +113,7 @@ ssize_t cli_target_read(struct cli_target *target, uint64_t address, void *buffe
 {
 	if (target->space)
 		return hadal_space_read(target->space, address, buffer, len);
-	return hadal_memory_read(&target->kernel.source.memory, address, buffer, len);
+	return hadal_memory_read(target->kernel.source.memory, address, buffer, len);
 }
 
 uint32_t cli_target_levels(const struct cli_target *target)

@@ -2,6 +2,10 @@
 #ifndef HADAL_LIB_ERROR_H
 #define HADAL_LIB_ERROR_H
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Failures about which a person can do something, which a program may want to add in its words. */
 enum hadal_error_kind {
 	HADAL_ERROR_PLAIN, /* none of these */
@@ -35,5 +39,9 @@ int hadal_fail(struct hadal_error *error, int code, const char *format, ...)
 /* The same for a failure of a kind. */
 int hadal_fail_kind(struct hadal_error *error, int code, enum hadal_error_kind kind,
 		    const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

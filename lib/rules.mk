@@ -2,40 +2,61 @@
 # libhadal: every source below lib/ goes into build/libhadal.a.
 
 # In reading order: a directory uses those before it.
-LIB_DIRS := memory device events types symbols kernel walk process file net system memmap unwind show search disas dump profile
+LIB_DIRS := memory device events types symbols kernel machine walk process file net system memmap unwind show search disas dump profile
 LIB_SOURCES := $(wildcard lib/*.c $(LIB_DIRS:%=lib/%/*.c))
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o)
 LIB_CPPFLAGS := -D_GNU_SOURCE -Ilib
 # What a program linked with libhadal.a needs beside it.
 LIB_LIBS := -Wl,--as-needed -lbpf -lelf -lz -lzstd -llzo2 -lsnappy -lstdc++ -lcapstone
 
-ARTEFACTS += $(BUILD)/libhadal.a
+# What the shared one needs; it has what C++ needs by the libraries themselves.
+LIB_SHARED_LIBS := -Wl,--as-needed -lbpf -lelf -lz -lzstd -llzo2 -lsnappy -lcapstone
+
+# The number in the shared library's name changes when a program that was built before no longer runs.
+LIB_VERSION := 0.1
+LIB_SO := libhadal.so.0
+LIB_PIC_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/pic/%.o)
+
+ARTEFACTS += $(BUILD)/libhadal.a $(BUILD)/$(LIB_SO)
 
 $(BUILD)/lib/%.o: lib/%.c
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(LIB_CPPFLAGS) -c -o $@ $<
 
+$(BUILD)/pic/lib/%.o: lib/%.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) -fPIC $(CFLAGS) $(CPPFLAGS) $(LIB_CPPFLAGS) -c -o $@ $<
+
 $(BUILD)/libhadal.a: $(LIB_OBJECTS)
 	@rm -f $@
 	$(call say,AR,$@)
 	$(Q)$(AR) rcs $@ $^
 
-# Programs include <hadal.h> with -I$(PREFIX)/include/libhadal and link with -lhadal and LIB_LIBS.
-LIB_HEADERS := lib/hadal.h lib/error.h
-LIB_ROOM_HEADERS := $(addprefix lib/,device/window.h events/events.h memory/image.h memory/memory.h memory/space.h types/btf.h \
-	symbols/kallsyms.h kernel/find.h kernel/kernel.h kernel/missing.h walk/list.h walk/object.h walk/plan.h process/arguments.h \
-	process/namespaces.h process/process.h file/files.h file/maps.h file/mount_namespaces.h file/mounts.h \
-	file/path.h net/sockets.h system/dmesg.h system/module.h)
-install:: all
-	install -d $(DESTDIR)$(PREFIX)/include/hadal $(DESTDIR)$(PREFIX)/include/libhadal \
-		$(DESTDIR)$(PREFIX)/lib
-	install -m 644 include/hadal/*.h include/hadal/*.def $(DESTDIR)$(PREFIX)/include/hadal
-	install -m 644 $(LIB_HEADERS) $(DESTDIR)$(PREFIX)/include/libhadal
-	$(foreach header,$(LIB_ROOM_HEADERS),install -D -m 644 $(header) \
-		$(DESTDIR)$(PREFIX)/include/libhadal/$(patsubst lib/%,%,$(header)) &&) true
+$(BUILD)/$(LIB_SO): $(LIB_PIC_OBJECTS) lib/libhadal.map
+	$(call say,LD,$@)
+	$(Q)$(CC) -shared -Wl,-soname,$(LIB_SO) -Wl,--version-script,lib/libhadal.map -Wl,-z,defs \
+		$(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB_SHARED_LIBS)
+
+# Installed headers are found as <hadal/...>, whatever else is on a program's way to its own.
+LIB_HEADERS := hadal.h $(shell sed -n 's/^\#include "\(.*\)"/\1/p' lib/hadal.h)
+LIB_INSTALLED := $(DESTDIR)$(PREFIX)/include/hadal
+install:: all install-library
+
+.PHONY: install-library
+install-library: $(BUILD)/libhadal.a $(BUILD)/$(LIB_SO)
+	install -d $(LIB_INSTALLED) $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	install -m 644 include/hadal/*.h include/hadal/*.def $(LIB_INSTALLED)
+	for header in $(LIB_HEADERS); do \
+		install -d $(LIB_INSTALLED)/$$(dirname $$header) && \
+		sed 's,^#include "\(.*\)"$$,#include <hadal/\1>,' lib/$$header > $(LIB_INSTALLED)/$$header || exit 1; \
+	done
 	install -m 644 $(BUILD)/libhadal.a $(DESTDIR)$(PREFIX)/lib
+	install -m 755 $(BUILD)/$(LIB_SO) $(DESTDIR)$(PREFIX)/lib
+	ln -sf $(LIB_SO) $(DESTDIR)$(PREFIX)/lib/libhadal.so
+	sed 's,@PREFIX@,$(PREFIX),; s,@VERSION@,$(LIB_VERSION),' lib/hadal.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/hadal.pc
 
 uninstall::
-	rm -rf $(DESTDIR)$(PREFIX)/include/hadal $(DESTDIR)$(PREFIX)/include/libhadal
-	rm -f $(DESTDIR)$(PREFIX)/lib/libhadal.a
+	rm -rf $(LIB_INSTALLED)
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/lib/,libhadal.a libhadal.so $(LIB_SO) pkgconfig/hadal.pc)

@@ -3,7 +3,7 @@
 #ifndef HADAL_LIB_DEVICE_DEVICE_H
 #define HADAL_LIB_DEVICE_DEVICE_H
 
-#include "hadal.h"
+#include "device/hypervisor.h"
 
 struct hadal {
 	int fd;

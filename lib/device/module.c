@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Loading and unloading hadal.ko. */
-#include "hadal.h"
+#include "device/hypervisor.h"
 
 #include <errno.h>
 #include <fcntl.h>

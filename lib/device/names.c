@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Names of what the hypervisor counts and tells, for people. */
-#include "hadal.h"
+#include "device/hypervisor.h"
 
 static const char *const exit_names[] = {
 	[HADAL_EXIT_UNKNOWN] = "unknown",

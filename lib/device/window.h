@@ -2,7 +2,11 @@
 #ifndef HADAL_LIB_DEVICE_WINDOW_H
 #define HADAL_LIB_DEVICE_WINDOW_H
 
-#include "hadal.h"
+#include "device/hypervisor.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /*
  * The memory window: all RAM of this system mapped into this process, read-only; reading it asks
@@ -25,5 +29,9 @@ void hadal_window_close(struct hadal_window *window);
  * RAM. Valid until hadal_window_close.
  */
 const void *hadal_window_at(const struct hadal_window *window, uint64_t pa, uint64_t *len);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -8,6 +8,10 @@
 
 #include "error.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Bytes of the longest instruction, SDM volume 2 chapter 2.3.11. */
 #define HADAL_INSTRUCTION_MAX 15
 
@@ -42,5 +46,9 @@ void hadal_disassembler_free(struct hadal_disassembler *disassembler);
  */
 bool hadal_disassemble(struct hadal_disassembler *disassembler, uint64_t address,
 		       const uint8_t *bytes, size_t len, struct hadal_instruction *instruction);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

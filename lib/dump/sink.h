@@ -8,6 +8,10 @@
 
 #include "error.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * Where a dump goes: a file that has its name only when it is whole, a device, a pipe or standard
  * output; compressed if wanted. In a regular file pages of zeros become holes.
@@ -31,5 +35,9 @@ int hadal_sink_skip(struct hadal_sink *sink, uint64_t len, struct hadal_error *e
 int hadal_sink_commit(struct hadal_sink *sink, struct hadal_error *error);
 /* Leaves nothing behind; what was there under the name stays. NULL is fine. */
 void hadal_sink_abandon(struct hadal_sink *sink);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,6 +6,10 @@
 
 #include "memory/memory.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * Physical memory as the file that other tools expect, made while it is read: the same layout
  * serves a dump and a mounted file. Holes, devices and the hypervisor's own pages are never
@@ -65,5 +69,9 @@ struct hadal_view *hadal_view_new(struct hadal_memory *memory, size_t pieces);
 int hadal_view_add_bytes(struct hadal_view *view, uint64_t offset, const void *bytes, size_t len);
 void hadal_view_add_memory(struct hadal_view *view, uint64_t offset, uint64_t physical,
 			   uint64_t size);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

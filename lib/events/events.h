@@ -8,7 +8,11 @@
 
 #include <hadal/events.h>
 
-#include "hadal.h"
+#include "device/hypervisor.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 struct hadal_events;
 
@@ -78,5 +82,9 @@ const void *hadal_event_part(const struct hadal_subscription *asked,
 
 /* For poll() beside other files. */
 int hadal_events_fd(const struct hadal_events *events);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

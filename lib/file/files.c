@@ -102,7 +102,7 @@ static int visit_file(struct file_walk *walk, enum hadal_file_use use, int32_t f
 	file.writable = mode & FMODE_WRITE;
 	file.flags = hadal_object_value(object, FILE_FLAGS);
 	file.position = hadal_object_value(object, FILE_POSITION);
-	file.private = hadal_object_value(object, FILE_PRIVATE);
+	file.private_data = hadal_object_value(object, FILE_PRIVATE);
 	file.inode = hadal_plan_read(&files->plan, INODE_NUMBER, inode);
 	return walk->visit(walk->ctx, walk->process, &file);
 }

@@ -5,6 +5,10 @@
 #include "file/path.h"
 #include "process/process.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* What a process has a file for. */
 enum hadal_file_use {
 	HADAL_FILE_EXE,  /* its program */
@@ -21,10 +25,10 @@ struct hadal_file {
 	bool writable;
 	uint32_t flags; /* O_* as given to open, as far as they last */
 	uint64_t position;
-	uint32_t mode;    /* of the inode: S_IF* and permissions; no S_IF* for anonymous ones */
-	uint64_t inode;   /* its number */
-	uint64_t private; /* file.private_data: of a socket its struct socket */
-	const char *path; /* as hadal_path_text tells it, until the visitor returns */
+	uint32_t mode;  /* of the inode: S_IF* and permissions; no S_IF* for anonymous ones */
+	uint64_t inode; /* its number */
+	uint64_t private_data; /* of a socket its struct socket */
+	const char *path;      /* as hadal_path_text tells it, until the visitor returns */
 };
 
 /* Called for every file of a process. Returns 0, or another value to end the walk. */
@@ -53,5 +57,9 @@ int hadal_files_sockets_of(struct hadal_files *files, const struct hadal_process
 /* "file", "dir", "pipe", "socket", "char", "block", "link" or "anon", by the mode of an
  * inode. */
 const char *hadal_file_type_name(uint32_t mode);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

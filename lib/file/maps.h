@@ -5,6 +5,10 @@
 #include "file/path.h"
 #include "process/process.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* A stretch of a process's address space (struct vm_area_struct). */
 struct hadal_mapping {
 	uint64_t area; /* address of its vm_area_struct */
@@ -27,5 +31,9 @@ typedef int (*hadal_mapping_visit)(void *ctx, const struct hadal_mapping *mappin
  */
 int hadal_maps(struct hadal_kernel *kernel, const struct hadal_process *process,
 	       hadal_mapping_visit visit, void *ctx, size_t *lost, struct hadal_error *error);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -4,6 +4,10 @@
 
 #include "process/namespaces.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct hadal_namespace_list {
 	struct hadal_namespace *items;
 	size_t count;
@@ -18,5 +22,9 @@ struct hadal_namespace_list {
 int hadal_mount_namespaces(struct hadal_kernel *kernel, struct hadal_namespace_list *list,
 			   struct hadal_error *error);
 void hadal_mount_namespaces_free(struct hadal_namespace_list *list);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -4,6 +4,10 @@
 
 #include "file/path.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define HADAL_MOUNT_WORDS_MAX 256
 
 /* A mounted file system, or a part of one (struct mount). Texts last until visit returns. */
@@ -40,5 +44,9 @@ void hadal_mounts_close(struct hadal_mounts *mounts);
  */
 int hadal_mounts_of(struct hadal_mounts *mounts, uint64_t mnt_namespace, hadal_mount_visit visit,
 		    void *ctx, size_t *lost, struct hadal_error *error);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,6 +6,10 @@
 
 #include "kernel/kernel.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* As long as the kernel's own, PATH_MAX, with what is put before or behind it. */
 #define HADAL_PATH_MAX (4096 + 32)
 /* Begins a path that is longer than that, and whose beginning is cut; no whole path begins so. */
@@ -42,5 +46,9 @@ ssize_t hadal_path_at(struct hadal_paths *paths, uint64_t path, char text[HADAL_
 
 /* The same by the address of an open struct file. */
 ssize_t hadal_path_of_file(struct hadal_paths *paths, uint64_t file, char text[HADAL_PATH_MAX]);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -5,6 +5,10 @@
 #include "symbols/kallsyms.h"
 #include "memory/space.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* The kernel image is linked and moved inside these addresses (x86-64 __START_KERNEL_map). */
 #define HADAL_IMAGE_MIN   0xffffffff80000000ull
 #define HADAL_IMAGE_MAX   0xffffffffc0000000ull
@@ -43,5 +47,9 @@ int hadal_find_rodata(struct hadal_space *space, struct hadal_location *location
  * above, which moves to it. Reads all RAM up to there. Returns 0 or -ENOENT.
  */
 int hadal_find_banner(struct hadal_memory *memory, uint64_t *pa);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

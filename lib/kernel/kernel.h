@@ -7,6 +7,10 @@
 #include "symbols/kallsyms.h"
 #include "memory/space.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * What is known of a running Linux kernel from its machine's memory alone: where it is, its
  * symbols and its types. Nothing is taken from a file of the machine or from its help.
@@ -67,5 +71,9 @@ int hadal_kernel_fields(struct hadal_kernel *kernel, const struct hadal_field_re
 
 /* VMCOREINFO as found in memory, lines of NAME=VALUE; empty when there is none. */
 const char *hadal_kernel_vmcoreinfo(const struct hadal_kernel *kernel);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

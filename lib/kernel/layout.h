@@ -4,6 +4,10 @@
 
 #include "kernel/kernel.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* How the kernel maps physical memory; virtual and physical addresses in bytes. */
 struct hadal_layout {
 	uint64_t direct_map;    /* of physical address 0, in the mapping of all RAM */
@@ -14,5 +18,9 @@ struct hadal_layout {
 
 /* Returns 0, or -ENOENT when where all RAM is mapped cannot be told. */
 int hadal_kernel_layout(struct hadal_kernel *kernel, struct hadal_layout *layout);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

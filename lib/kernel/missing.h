@@ -4,6 +4,10 @@
 
 #include "kernel/kernel.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * Was all there that has been read since the kernel was found? Returns 0, or -ENODATA with a
  * sentence in error about the physical memory that the image lacks. Of a running machine, whose
@@ -14,5 +18,9 @@ int hadal_kernel_missing(struct hadal_kernel *kernel, struct hadal_error *error)
 /* What to do when nothing is found in memory that may be raw without the hole below 4 GiB, or "".
  */
 const char *hadal_missing_hole_advice(const struct hadal_memory *memory);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -4,6 +4,10 @@
 
 #include "memory/memory.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * Opens a file as physical memory: an ELF core (of hadal dump, kdump or QEMU), a LiME file, one of
  * AVML or of makedumpfile with compressed memory, or what
@@ -13,5 +17,9 @@
  * with a sentence in error.
  */
 int hadal_image_open(const char *path, struct hadal_memory *memory, struct hadal_error *error);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -11,6 +11,10 @@
 
 #include "error.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* What was asked for and is not there: between these addresses, not necessarily all of it. */
 struct hadal_missing {
 	uint64_t reads; /* that failed or fell short */
@@ -64,5 +68,9 @@ struct hadal_traces {
 	uint64_t lstar;
 	uint64_t idt_base;
 };
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,6 +6,10 @@
 
 #include "memory/memory.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define HADAL_PAGE_SIZE 4096u
 
 /* Bits of a page-table entry, SDM volume 3 chapter 4 (Paging), APM volume 2 chapter 5. */
@@ -82,5 +86,9 @@ int hadal_space_read_u64(struct hadal_space *space, uint64_t va, uint64_t *value
  * or a negative errno when its first byte cannot be read.
  */
 ssize_t hadal_space_read_string(struct hadal_space *space, uint64_t va, char *buf, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -85,12 +85,12 @@ static int add_holder(struct collector *collector, struct hadal_socket *socket,
 static int visit_file(void *ctx, const struct hadal_process *process, const struct hadal_file *file)
 {
 	struct collector *collector = ctx;
-	uint64_t sock = hadal_socket_of_file(collector->reader, file->file, file->private);
+	uint64_t sock = hadal_socket_of_file(collector->reader, file->file, file->private_data);
 	struct hadal_socket *socket;
 	int result;
 
 	/* A path to a socket, opened with O_PATH. */
-	if (!file->private)
+	if (!file->private_data)
 		return 0;
 	result = sock ? add_socket(collector, sock, AF_UNSPEC, &socket) : -EINVAL;
 	if (result > 0)

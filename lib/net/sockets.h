@@ -4,6 +4,10 @@
 
 #include "process/process.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* sun_path of a UNIX address, with the @ in front of an abstract one and the end. */
 #define HADAL_SOCKET_NAME_MAX 112
 
@@ -75,5 +79,9 @@ struct hadal_socket_list {
 int hadal_sockets(struct hadal_kernel *kernel, struct hadal_socket_list *list,
 		  struct hadal_error *error);
 void hadal_sockets_free(struct hadal_socket_list *list);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -4,6 +4,10 @@
 
 #include "process/process.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Reads the command lines of processes from their own memory, which they may have changed. */
 struct hadal_arguments {
 	struct hadal_kernel *kernel;
@@ -27,5 +31,9 @@ size_t hadal_arguments_of(struct hadal_arguments *arguments, const struct hadal_
  */
 ssize_t hadal_arguments_all(struct hadal_arguments *arguments, const struct hadal_process *process,
 			    char **text);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

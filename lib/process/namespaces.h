@@ -4,6 +4,10 @@
 
 #include "process/process.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum hadal_namespace_kind {
 	HADAL_NAMESPACE_PID, /* that it runs in, not the one for its children */
 	HADAL_NAMESPACE_MNT,
@@ -36,5 +40,9 @@ void hadal_namespaces_close(struct hadal_namespaces *namespaces);
 
 void hadal_namespaces_of(struct hadal_namespaces *namespaces, const struct hadal_process *process,
 			 struct hadal_namespace found[HADAL_NAMESPACE_KINDS]);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

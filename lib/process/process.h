@@ -4,6 +4,10 @@
 
 #include "kernel/kernel.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define HADAL_COMM_MAX 32
 
 /* From where a process or thread is known: hadal_process.in. */
@@ -63,5 +67,9 @@ int hadal_processes_check(struct hadal_kernel *kernel, bool threads,
 const struct hadal_process *hadal_process_of(const struct hadal_process_list *list, uint64_t pid);
 
 void hadal_processes_free(struct hadal_process_list *list);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -4,6 +4,10 @@
 
 #include "kernel/kernel.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Given a CPU's number and the address of a task_struct. Returns 0, or another value to end the
  * walk. */
 typedef int (*hadal_running_visit)(void *ctx, uint32_t cpu, uint64_t task);
@@ -13,5 +17,9 @@ typedef int (*hadal_running_visit)(void *ctx, uint32_t cpu, uint64_t task);
  * cannot be told. Returns 0 or what visit ended the walk with.
  */
 int hadal_running(struct hadal_kernel *kernel, hadal_running_visit visit, void *ctx);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

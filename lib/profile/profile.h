@@ -7,6 +7,10 @@
 
 #include "kernel/kernel.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * What other tools want to know of a kernel, taken from its memory alone. Addresses are those the
  * kernel was linked at, as these tools expect: they find out themselves how far it has moved. All
@@ -38,5 +42,9 @@ bool hadal_libvmi_path_fits(const char *path);
  */
 int hadal_profile_libvmi(struct hadal_kernel *kernel, const char *domain, const char *system_map,
 			 FILE *out, struct hadal_error *error);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -4,6 +4,10 @@
 
 #include "memory/space.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Ranges of physical memory, in ascending order without overlap. */
 struct hadal_ranges {
 	struct hadal_range *items;
@@ -52,5 +56,9 @@ int hadal_area_physical(const struct hadal_area *area, uint64_t address, uint64_
 int hadal_area_exclude(const struct hadal_area *area, const struct hadal_area *other,
 		       struct hadal_ranges *rest);
 void hadal_ranges_free(struct hadal_ranges *ranges);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

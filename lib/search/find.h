@@ -7,6 +7,10 @@
 #include "search/pattern.h"
 #include "search/strings.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Called for each place found. Returns 0, or another value to end the search. */
 typedef int (*hadal_hit)(void *ctx, uint64_t address, size_t len);
 
@@ -26,5 +30,9 @@ struct hadal_finder {
  * in pieces of HADAL_STRING_MAX characters. Returns as hadal_scan.
  */
 int hadal_find(struct hadal_finder *finder, const struct hadal_area *area, uint8_t *buffer);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -4,6 +4,10 @@
 
 #include "kernel/kernel.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * Who uses the pages of physical memory: the kernel's image, its modules, or processes that have
  * them mapped. Of the pages of kernel objects and of files that nobody has mapped it knows nothing.
@@ -23,5 +27,9 @@ void hadal_owners_free(struct hadal_owners *owners);
  * is known.
  */
 bool hadal_owner(const struct hadal_owners *owners, uint64_t pa, char *text, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

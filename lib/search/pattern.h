@@ -9,6 +9,10 @@
 
 #include "error.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* The longest pattern, bytes. */
 #define HADAL_PATTERN_MAX 4096u
 
@@ -44,5 +48,9 @@ int hadal_pattern_number(struct hadal_pattern *pattern, uint64_t value, size_t b
  */
 ssize_t hadal_pattern_find(const struct hadal_pattern *pattern, const uint8_t *bytes, size_t len,
 			   size_t from, uint64_t address);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

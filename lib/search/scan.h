@@ -4,6 +4,10 @@
 
 #include "search/area.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* How much is looked at in one piece; fits into a processor's cache. */
 #define HADAL_SCAN_BYTES (256u << 10)
 /* The longest overlap that blocks may have. */
@@ -38,5 +42,9 @@ struct hadal_scanner {
  * Returns 0, 1 when scan ended it, or -ELOOP as hadal_area_walk.
  */
 int hadal_scan(const struct hadal_area *area, const struct hadal_scanner *scanner);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

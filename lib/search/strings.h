@@ -4,6 +4,10 @@
 
 #include "search/scan.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Longer strings come in pieces of so many characters. */
 #define HADAL_STRING_MAX 4096u
 
@@ -37,5 +41,9 @@ struct hadal_strings {
 
 /* For struct hadal_scanner; strings come in the order of their ends. */
 int hadal_strings_scan(struct hadal_strings *strings, const struct hadal_block *block);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -5,6 +5,10 @@
 #include "system/symbolize.h"
 #include "types/declare.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* A type that the blob need not have: some pointers to one that it has. */
 struct hadal_value_type {
 	uint32_t id; /* BTF id; 0: void, and the type of a number that stands in an expression */
@@ -68,5 +72,9 @@ size_t hadal_scalar_bytes(const struct hadal_types *types, const struct hadal_va
 /* The number in these bytes, extended to 64 bits by its sign. */
 uint64_t hadal_scalar_number(const struct hadal_types *types, const struct hadal_value *value,
 			     const uint8_t *bytes);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -5,6 +5,10 @@
 #include "system/symbolize.h"
 #include "show/value.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define HADAL_LEAF_TEXT_MAX 1024
 
 enum hadal_leaf_kind {
@@ -55,5 +59,9 @@ struct hadal_walk_options {
 int hadal_value_walk(struct hadal_kernel *kernel, struct hadal_symbolizer *symbolizer,
 		     const struct hadal_value *value, const struct hadal_walk_options *options,
 		     const struct hadal_value_visitor *visitor, struct hadal_error *error);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

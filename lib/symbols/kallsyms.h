@@ -8,6 +8,10 @@
 
 #include "error.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* KSYM_NAME_LEN of the newest kernels, with the terminator. */
 #define HADAL_SYMBOL_NAME_MAX 512
 
@@ -65,5 +69,9 @@ uint64_t hadal_kallsyms_address(const struct hadal_kallsyms *kallsyms, const cha
 
 /* The last symbol at or below address. Returns its index or -ENOENT. */
 ssize_t hadal_kallsyms_nearest(const struct hadal_kallsyms *kallsyms, uint64_t address);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -4,6 +4,10 @@
 
 #include "kernel/kernel.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* A record of the kernel's log. Texts are as hostile as the machine is. */
 struct hadal_dmesg_record {
 	uint64_t sequence;
@@ -29,5 +33,9 @@ typedef void (*hadal_dmesg_visit)(void *ctx, const struct hadal_dmesg_record *re
  */
 int hadal_dmesg(struct hadal_kernel *kernel, hadal_dmesg_visit visit, void *ctx, size_t *lost,
 		struct hadal_error *error);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -4,6 +4,10 @@
 
 #include "kernel/kernel.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define HADAL_MODULE_NAME_MAX 64
 
 enum hadal_module_state {
@@ -49,5 +53,9 @@ void hadal_modules_free(struct hadal_module_list *list);
 
 /* As in /proc/modules: "Live", "Loading", "Unloading"; "Unformed" while it is being built. */
 const char *hadal_module_state_name(enum hadal_module_state state);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -4,6 +4,10 @@
 
 #include "system/module.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* The symbols of one module, in the order of /proc/kallsyms, and as it shows them. */
 struct hadal_module_symbols {
 	struct hadal_module_symbol {
@@ -19,5 +23,9 @@ struct hadal_module_symbols {
 int hadal_module_symbols(struct hadal_kernel *kernel, const struct hadal_module *module,
 			 struct hadal_module_symbols *symbols, struct hadal_error *error);
 void hadal_module_symbols_free(struct hadal_module_symbols *symbols);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

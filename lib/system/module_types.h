@@ -4,6 +4,10 @@
 
 #include "system/module.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* The types of the modules that have some, each with those of the kernel below them. */
 struct hadal_module_types {
 	struct hadal_module_type_set {
@@ -23,5 +27,9 @@ struct hadal_module_types {
 int hadal_module_types(struct hadal_kernel *kernel, struct hadal_module_types *types,
 		       struct hadal_error *error);
 void hadal_module_types_free(struct hadal_module_types *types);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

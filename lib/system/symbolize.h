@@ -4,6 +4,10 @@
 
 #include "system/module_types.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Names addresses of the kernel and of its modules, and finds what has a name. */
 struct hadal_symbolizer;
 
@@ -56,5 +60,9 @@ const struct hadal_module_types *hadal_symbolizer_types(struct hadal_symbolizer 
 
 /* The modules, for those who want them all. */
 const struct hadal_module_list *hadal_symbolizer_modules(const struct hadal_symbolizer *symbolizer);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

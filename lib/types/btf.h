@@ -8,6 +8,10 @@
 
 #include "error.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* The kernel's types, from its BTF blob. */
 struct hadal_types;
 
@@ -126,5 +130,9 @@ size_t hadal_field_bytes(const struct hadal_field *field);
  */
 uint64_t hadal_field_value(const struct hadal_field *field, const void *copy, size_t start,
 			   size_t len);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

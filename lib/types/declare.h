@@ -4,6 +4,10 @@
 
 #include "types/btf.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Longer declarations are cut; the longest of a kernel's members has some 300 characters. */
 #define HADAL_DECLARATION_MAX 1024
 
@@ -14,5 +18,9 @@
  */
 void hadal_types_declare(const struct hadal_types *types, uint32_t id, const char *name,
 			 char text[HADAL_DECLARATION_MAX]);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

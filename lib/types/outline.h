@@ -4,6 +4,10 @@
 
 #include "types/declare.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* A member of a structure, as it is met on the way through it. */
 struct hadal_member {
 	const char *name;         /* "" for an anonymous one */
@@ -30,5 +34,9 @@ struct hadal_outline {
  */
 int hadal_types_outline(const struct hadal_types *types, uint32_t id, bool expand,
 			const struct hadal_outline *outline);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

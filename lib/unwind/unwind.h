@@ -5,6 +5,10 @@
 
 #include "kernel/kernel.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* A kernel's stacks are 16 KiB; more frames than this they do not hold. */
 #define HADAL_FRAMES_MAX 512
 
@@ -61,5 +65,9 @@ int hadal_unwind_task(struct hadal_unwinder *unwinder, uint64_t task, struct had
 
 /* Why a stack is not whole, for a person; NULL for one that is. */
 const char *hadal_stack_end_text(enum hadal_stack_end end);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -4,6 +4,10 @@
 
 #include "memory/space.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* struct list_head as it lies in memory. */
 struct hadal_links {
 	uint64_t next;
@@ -38,5 +42,9 @@ int hadal_list_walk(struct hadal_space *space, uint64_t head, size_t limit, hada
  * the items, perhaps moved, or NULL (the old ones stay) when there is no memory. size: of an item.
  */
 void *hadal_list_grow(void *items, size_t count, size_t *capacity, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,6 +6,10 @@
 #include "walk/list.h"
 #include "memory/space.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * Reads the kernel's objects of one structure, each in one piece, so that the members of a copy
  * belong together. It is part of a plan (walk/plan.h); fields below are numbers of its needs, and
@@ -62,5 +66,9 @@ uint64_t hadal_field_read(struct hadal_space *space, const struct hadal_field *f
 			(list)->items = grown_;                                                   \
 		grown_ ? &(list)->items[(list)->count++] : NULL;                                  \
 	})
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -5,6 +5,10 @@
 #include "kernel/kernel.h"
 #include "walk/object.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * What a reader of the kernel's objects needs to know of a kernel, in one table that is opened with
  * one call. The reader numbers its needs in an enum, and says there what differs between versions:
@@ -86,5 +90,9 @@ static inline uint32_t hadal_plan_size(const struct hadal_plan *plan, size_t mem
 {
 	return plan->fields[member].size;
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

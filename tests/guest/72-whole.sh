@@ -59,5 +59,5 @@ says 1 'is compressed with gzip' hadal ps --image /tmp/image
 says 1 'a program, a library or an object' hadal ps --image /bin/busybox
 says 1 'is a damaged ELF file' sh -c 'printf "\177ELF" >/tmp/image; exec hadal ps --image /tmp/image'
 printf 'AVML\002\000\000\000' >/tmp/image
-says 1 'avml-convert' hadal ps --image /tmp/image
+says 1 'no AVML header' hadal ps --image /tmp/image
 rm /tmp/image

@@ -16,7 +16,7 @@
 
 #include <hadal/ioctl.h>
 
-#include "hadal.h"
+#include "device/hypervisor.h"
 #include "support/open.h"
 
 #define PAGE 4096ul

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "ext/fault/fault.h"
-#include "hadal.h"
+#include "device/hypervisor.h"
 #include "support/check.h"
 #include "support/open.h"
 #include "support/ring0.h"

@@ -15,7 +15,7 @@
 
 #include "../unit/random.h"
 #include "ext/trial/trial.h"
-#include "hadal.h"
+#include "device/hypervisor.h"
 #include "support/check.h"
 #include "support/open.h"
 #include "support/ring0.h"

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "hadal.h"
+#include "device/hypervisor.h"
 
 #define PAGE         4096ull
 #define PIECE        (64 * PAGE)

@@ -11,7 +11,7 @@
 
 #include <json-c/json.h>
 
-#include "hadal.h"
+#include "device/hypervisor.h"
 #include "support/check.h"
 #include "support/open.h"
 #include "support/libvmi.h"

@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "hadal.h"
+#include "device/hypervisor.h"
 #include "support/check.h"
 #include "support/open.h"
 #include "support/ring0.h"

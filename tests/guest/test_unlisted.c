@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "hadal.h"
+#include "device/hypervisor.h"
 #include "walk/object.h"
 #include "process/pid_table.h"
 #include "process/process.h"

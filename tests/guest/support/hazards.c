@@ -6,7 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "hadal.h"
+#include "device/hypervisor.h"
 #include "support/check.h"
 #include "support/open.h"
 #include "support/libvmi.h"
