@@ -28,7 +28,7 @@ static int follow_events(const struct options *options, struct event_printer *pr
 {
 	struct event_follow follow = {
 		.limits = &options->limits, .print = print_event, .ctx = printer};
-	int result = event_follow_open(&follow, error);
+	int result = event_follow_open(&follow, EVENT_RING_BYTES, error);
 
 	for (int i = 0; result >= 0 && i < options->what.count; i++) {
 		struct hadal_subscription asked = {0};

@@ -263,7 +263,7 @@ static int watch_target(struct watch *watch, struct cli_target *source, struct h
 	uint64_t root = source->user && watch->target.kernel ? source->space->root : 0;
 	int count =
 		event_target_pieces(&watch->target, watch->pieces, HADAL_MAX_SUBSCRIPTIONS, error);
-	int result = count < 0 ? count : event_follow_open(&watch->follow, error);
+	int result = count < 0 ? count : event_follow_open(&watch->follow, EVENT_RING_BYTES, error);
 
 	for (int i = 0; result >= 0 && i < count; i++)
 		result = watch_piece(watch, &watch->pieces[i], root, error);

@@ -25,6 +25,7 @@ const struct cli_command *const cli_commands[] = {
 	/* What happens in it */
 	&command_events,
 	&command_watch,
+	&command_break,
 	/* Memory and registers */
 	&command_read,
 	&command_write,

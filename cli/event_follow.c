@@ -9,7 +9,6 @@
 #include <time.h>
 #include <x86intrin.h>
 
-#define RING_BYTES (1u << 18)
 /* How long nothing is looked for but records. */
 #define WAIT_MS 100
 
@@ -24,9 +23,9 @@ static void interrupt(int number)
 	interrupted = 1;
 }
 
-int event_follow_open(struct event_follow *follow, struct hadal_error *error)
+int event_follow_open(struct event_follow *follow, uint32_t ring_bytes, struct hadal_error *error)
 {
-	return hadal_events_open(&follow->events, RING_BYTES, error);
+	return hadal_events_open(&follow->events, ring_bytes, error);
 }
 
 void event_follow_close(struct event_follow *follow)
@@ -103,12 +102,16 @@ static double seconds_since(const struct timespec *start)
 	return now.tv_sec - start->tv_sec + (now.tv_nsec - start->tv_nsec) / 1e9;
 }
 
+static bool has_enough(const struct event_follow *follow)
+{
+	return (follow->limits->count && follow->seen >= follow->limits->count) || ferror(stdout);
+}
+
 static bool is_over(const struct event_follow *follow, const struct timespec *start)
 {
 	const struct event_limits *limits = follow->limits;
 
-	return interrupted || (limits->count && follow->seen >= limits->count) || ferror(stdout) ||
-	       (limits->seconds && seconds_since(start) >= limits->seconds);
+	return interrupted || (limits->seconds && seconds_since(start) >= limits->seconds);
 }
 
 static void print_event(struct event_follow *follow, const struct hadal_event *event)
@@ -120,19 +123,26 @@ static void print_event(struct event_follow *follow, const struct hadal_event *e
 		}
 }
 
+/* When it is over, what has happened until then is printed all the same. */
 static int print_events(struct event_follow *follow, const struct timespec *start,
 			struct hadal_error *error)
 {
+	uint64_t end = UINT64_MAX;
 	int result = 0;
 
-	while (result >= 0 && !is_over(follow, start)) {
-		const struct hadal_event *event = hadal_events_next(follow->events);
+	while (result >= 0 && !has_enough(follow)) {
+		const struct hadal_event *event;
 
-		if (event) {
+		if (end == UINT64_MAX && is_over(follow, start))
+			end = __rdtsc();
+		event = hadal_events_next(follow->events);
+		if (event && event->time <= end) {
 			print_event(follow, event);
 			continue;
 		}
 		fflush(stdout);
+		if (end != UINT64_MAX)
+			break;
 		result = hadal_events_wait(follow->events, WAIT_MS, error);
 	}
 	fflush(stdout);
@@ -164,7 +174,8 @@ static uint64_t summarize(const struct event_follow *follow, double ticks_per_se
 
 int event_follow_run(struct event_follow *follow, struct hadal_error *error)
 {
-	struct sigaction action = {.sa_handler = interrupt};
+	/* The second signal ends the program at once. */
+	struct sigaction action = {.sa_handler = interrupt, .sa_flags = SA_RESETHAND};
 	uint64_t ticks = __rdtsc();
 	struct timespec start;
 	double seconds;

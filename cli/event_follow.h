@@ -41,8 +41,12 @@ struct event_follow {
 	size_t count;
 };
 
+/* Of each CPU's ring: a thousand records, or some hundreds with a stack each. */
+#define EVENT_RING_BYTES       (1u << 18)
+#define EVENT_STACK_RING_BYTES (1u << 20)
+
 /* Opens the events; limits, print and ctx are set before. Returns 0 or a negative errno. */
-int event_follow_open(struct event_follow *follow, struct hadal_error *error);
+int event_follow_open(struct event_follow *follow, uint32_t ring_bytes, struct hadal_error *error);
 
 /*
  * Subscribes to asked and, with it, to what the limits and root say: a CR3, 0 for all address

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "unwind/orc.h"
 #include "walk/plan.h"
@@ -52,6 +53,10 @@ struct state {
 	struct hadal_frame_start at;
 	bool returned; /* at.rip is a return address */
 	bool user;
+	const uint8_t *captured; /* the stack from captured_at on; NULL: it is read */
+	uint64_t captured_at;
+	size_t captured_bytes;
+	bool cut; /* what was needed of it is not there */
 };
 
 struct hadal_unwinder *hadal_unwinder_new(struct hadal_kernel *kernel, struct hadal_error *error)
@@ -79,10 +84,27 @@ void hadal_unwinder_free(struct hadal_unwinder *unwinder)
 	free(unwinder);
 }
 
+/* A word of the stack. Returns false when it cannot be read. */
+static bool read_word(struct hadal_unwinder *unwinder, struct state *state, uint64_t address,
+		      uint64_t *word)
+{
+	uint64_t offset = address - state->captured_at;
+
+	if (!state->captured)
+		return !hadal_space_read_u64(unwinder->space, address, word);
+	state->cut = state->captured_bytes < sizeof(*word) ||
+		     offset > state->captured_bytes - sizeof(*word);
+	if (!state->cut)
+		memcpy(word, state->captured + offset, sizeof(*word));
+	return !state->cut;
+}
+
 /* Where the caller's frame begins. Returns false when it cannot be told. */
 static bool frame_start(struct hadal_unwinder *unwinder, const struct hadal_orc *orc,
-			const struct hadal_frame_start *at, uint64_t *start)
+			struct state *state, uint64_t *start)
 {
+	const struct hadal_frame_start *at = &state->at;
+
 	switch (orc->sp_base) {
 	case HADAL_ORC_SP:
 		*start = at->rsp + orc->sp_offset;
@@ -91,12 +113,12 @@ static bool frame_start(struct hadal_unwinder *unwinder, const struct hadal_orc 
 		*start = at->rbp + orc->sp_offset;
 		return true;
 	case HADAL_ORC_SP_INDIRECT:
-		if (hadal_space_read_u64(unwinder->space, at->rsp, start))
+		if (!read_word(unwinder, state, at->rsp, start))
 			return false;
 		*start += orc->sp_offset;
 		return true;
 	case HADAL_ORC_BP_INDIRECT:
-		return !hadal_space_read_u64(unwinder->space, at->rbp + orc->sp_offset, start);
+		return read_word(unwinder, state, at->rbp + orc->sp_offset, start);
 	case HADAL_ORC_R10:
 		*start = at->r10;
 		break;
@@ -121,13 +143,24 @@ static bool take_interrupt_frame(struct hadal_unwinder *unwinder, uint64_t addre
 {
 	uint64_t cs;
 
-	if (hadal_space_read_u64(unwinder->space, address, &state->at.rip) ||
-	    hadal_space_read_u64(unwinder->space, address + FRAME_CS, &cs) ||
-	    hadal_space_read_u64(unwinder->space, address + FRAME_RSP, &state->at.rsp))
+	if (!read_word(unwinder, state, address, &state->at.rip) ||
+	    !read_word(unwinder, state, address + FRAME_CS, &cs) ||
+	    !read_word(unwinder, state, address + FRAME_RSP, &state->at.rsp))
 		return false;
 	state->user = cs & 3;
 	state->returned = false;
 	return true;
+}
+
+/* A register that was saved; 0 when it cannot be read. */
+static uint64_t saved(struct hadal_unwinder *unwinder, struct state *state, uint64_t regs,
+		      enum need member)
+{
+	uint64_t value;
+
+	return read_word(unwinder, state, regs + hadal_plan_offset(&unwinder->plan, member), &value)
+		       ? value
+		       : 0;
 }
 
 static bool take_registers(struct hadal_unwinder *unwinder, uint64_t regs, struct state *state)
@@ -137,17 +170,17 @@ static bool take_registers(struct hadal_unwinder *unwinder, uint64_t regs, struc
 
 	if (!take_interrupt_frame(unwinder, regs + hadal_plan_offset(plan, REGS_IP), state))
 		return false;
-	at->rbp = hadal_plan_read(plan, REGS_BP, regs);
-	at->rdx = hadal_plan_read(plan, REGS_DX, regs);
-	at->rdi = hadal_plan_read(plan, REGS_DI, regs);
-	at->r10 = hadal_plan_read(plan, REGS_R10, regs);
-	at->r13 = hadal_plan_read(plan, REGS_R13, regs);
+	at->rbp = saved(unwinder, state, regs, REGS_BP);
+	at->rdx = saved(unwinder, state, regs, REGS_DX);
+	at->rdi = saved(unwinder, state, regs, REGS_DI);
+	at->r10 = saved(unwinder, state, regs, REGS_R10);
+	at->r13 = saved(unwinder, state, regs, REGS_R13);
 	return true;
 }
 
 static bool take_call(struct hadal_unwinder *unwinder, uint64_t start, struct state *state)
 {
-	if (hadal_space_read_u64(unwinder->space, start - 8, &state->at.rip))
+	if (!read_word(unwinder, state, start - 8, &state->at.rip))
 		return false;
 	state->at = (struct hadal_frame_start){
 		.rip = state->at.rip, .rsp = start, .rbp = state->at.rbp};
@@ -164,7 +197,7 @@ static bool take_caller(struct hadal_unwinder *unwinder, const struct hadal_orc 
 	if (orc->bp_base == HADAL_ORC_PREV_SP || orc->bp_base == HADAL_ORC_BP) {
 		uint64_t base = orc->bp_base == HADAL_ORC_BP ? state->at.rbp : start;
 
-		if (hadal_space_read_u64(unwinder->space, base + orc->bp_offset, &rbp))
+		if (!read_word(unwinder, state, base + orc->bp_offset, &rbp))
 			return false;
 	}
 	switch (orc->kind) {
@@ -197,9 +230,13 @@ static bool step(struct hadal_unwinder *unwinder, struct state *state, enum hada
 		return false;
 	}
 	*end = HADAL_STACK_BROKEN;
-	if (!frame_start(unwinder, &orc, &state->at, &start) ||
-	    !take_caller(unwinder, &orc, start, state))
+	state->cut = false;
+	if (!frame_start(unwinder, &orc, state, &start) ||
+	    !take_caller(unwinder, &orc, start, state)) {
+		if (state->cut)
+			*end = HADAL_STACK_CUT;
 		return false;
+	}
 	if (state->user) {
 		*end = HADAL_STACK_WHOLE;
 		return false;
@@ -232,6 +269,17 @@ void hadal_unwind(struct hadal_unwinder *unwinder, const struct hadal_frame_star
 	unwind(unwinder, &state, stack);
 }
 
+void hadal_unwind_captured(struct hadal_unwinder *unwinder, const struct hadal_frame_start *start,
+			   const void *captured, size_t bytes, struct hadal_stack *stack)
+{
+	struct state state = {.at = *start,
+			      .captured = captured,
+			      .captured_at = start->rsp,
+			      .captured_bytes = bytes};
+
+	unwind(unwinder, &state, stack);
+}
+
 int hadal_unwind_task(struct hadal_unwinder *unwinder, uint64_t task, struct hadal_stack *stack)
 {
 	const struct hadal_plan *plan = &unwinder->plan;
@@ -260,6 +308,8 @@ const char *hadal_stack_end_text(enum hadal_stack_end end)
 		return "what lies above is no frame";
 	case HADAL_STACK_LONG:
 		return "there are more frames";
+	case HADAL_STACK_CUT:
+		return "the rest of the stack was not captured";
 	default:
 		return NULL;
 	}

@@ -32,6 +32,7 @@ enum hadal_stack_end {
 	HADAL_STACK_NO_CODE, /* no table tells of the last frame's code */
 	HADAL_STACK_BROKEN,  /* what lies there is no frame, or cannot be read */
 	HADAL_STACK_LONG,    /* HADAL_FRAMES_MAX */
+	HADAL_STACK_CUT,     /* the rest of it was not captured */
 };
 
 struct hadal_stack {
@@ -55,6 +56,13 @@ void hadal_unwinder_free(struct hadal_unwinder *unwinder);
  */
 void hadal_unwind(struct hadal_unwinder *unwinder, const struct hadal_frame_start *start,
 		  struct hadal_stack *stack);
+
+/*
+ * The same from a copy of the stack, of bytes from start->rsp on, that was taken at that moment.
+ * Nothing else of the stack is looked at, for it may have changed since.
+ */
+void hadal_unwind_captured(struct hadal_unwinder *unwinder, const struct hadal_frame_start *start,
+			   const void *captured, size_t bytes, struct hadal_stack *stack);
 
 /*
  * The frames of a task that no CPU executes, from where the scheduler left it. task: the address of

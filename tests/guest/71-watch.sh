@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # hadal: on
 # timeout: 600
-# Who touches memory is told as often as it happens, with the right values, and what is wrong is
-# refused with a sentence.
+# Who touches memory and who executes an instruction is told as often as it happens, with the right
+# values, and what is wrong is refused with a sentence.
 . lib.sh
 
 cd /tmp
@@ -11,6 +11,7 @@ watched <orders >>watched.out &
 watched=$!
 exec 3>orders
 wait_for 20 "watched has not begun" grep -q word watched.out
+function=$(sed -n 's/.*function=\(0x[0-9a-f]*\).*/\1/p' watched.out)
 word=$(sed -n 's/^word=\(0x[0-9a-f]*\).*/\1/p' watched.out)
 
 # begin ARGUMENTS...: a command about events that has subscribed when this returns
@@ -112,6 +113,65 @@ fails hadal watch jiffies -l 0
 fails hadal watch jiffies -l 17M
 fails hadal watch
 fails hadal watch jiffies --seconds x
+
+# Breakpoints: in a program, in the kernel; filtered, with registers, with a backtrace.
+begin break --pid $watched $function
+order call 200
+finish
+equal "calls told" "$(printed)" 200
+equal "calls by this program" "$(awk -v pid=$watched '$3 == pid && $4 == "watched"' out | wc -l)" 200
+
+begin break --pid $watched $function --if 'rdi >= 11 && rdi <= 20 || *(u64 *)(rsp + 0) == 1 || esi == 200'
+order call 200
+finish
+equal "calls that passed the filter" "$(printed)" 11
+grep -q "11 printed of 200 that happened, 189 filtered, 0 lost" err || fail "summary: $(cat err)"
+
+# begin_json ARGUMENTS...: the same of break, with JSON
+begin_json() {
+	hadal break --json --explain "$@" >out 2>err &
+	command=$!
+	wait_for 60 "hadal break $* has not begun" grep -q 'debug register\|copy of the page' err
+}
+begin_json --pid $watched $function --registers --cpu 0 --if 'rdi == 7'
+taskset -p 1 $watched >/dev/null
+order call 20
+finish
+equal "calls told with registers" "$(wc -l <out)" 1
+grep -q '"rdi":"0x7"' out && grep -q '"rsi":"0xe"' out || fail "registers: $(cat out)"
+equal "CPU" "$(field cpu out)" 0
+taskset -p 3 $watched >/dev/null
+
+begin_json __x64_sys_getppid --pid $watched --backtrace
+sh -c 'echo $PPID' >/dev/null
+order getppid 100
+finish
+equal "system calls told" "$(wc -l <out)" 100
+equal "backtraces that are not whole" "$(grep -c backtrace_end out)" 0
+for caller in __x64_sys_getppid do_syscall_64 entry_SYSCALL_64; do
+	equal "backtraces with $caller" "$(grep -c "\"place\":\"$caller" out)" 100
+done
+
+begin break __x64_sys_getppid --backtrace --registers
+order getppid 1
+finish
+grep -q '#1 .* do_syscall_64+0x' out || fail "no backtrace: $(cat out)"
+grep -q 'rax [0-9a-f]\{16\}  rcx' out || fail "no registers: $(cat out)"
+
+begin break --pid $watched $function --count 5
+order call 20
+wait $command || fail "--count: $(cat err)"
+equal "calls up to --count" "$(printed)" 5
+
+sentence 'a process.s address' hadal break 0x401000
+sentence 'no code' hadal break jiffies
+sentence 'not mapped' hadal break --pid $watched 0x1000
+sentence 'has a symbol nothing' hadal break nothing
+for condition in 'rdi ==' 'rdi == rsi' 'comm == 1' '(edi & 1) == 2' 'rdi + 1 == 2'; do
+	fails hadal break do_exit --if "$condition"
+	equal "status of --if '$condition'" $status 2
+done
+fails hadal break do_exit --method something
 
 exec 3>&-
 wait $watched
