@@ -3,7 +3,7 @@
 #include "event_follow.h"
 #include "event_print.h"
 #include "event_target.h"
-#include "events/condition.h"
+#include "show/condition.h"
 #include "text.h"
 #include "unwind/unwind.h"
 
@@ -139,7 +139,7 @@ static const struct cli_column columns[] = {
 	{0},
 };
 
-static const struct cli_record_kind kind = {.name = "hit", .columns = columns};
+static const struct cli_record_kind kind = {.name = "break", .columns = columns};
 
 static void print_registers(const struct hadal_event_registers *registers)
 {

@@ -2,6 +2,7 @@
 /* hadal stats */
 #include "cli.h"
 #include "record.h"
+#include "stats_events.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -11,6 +12,7 @@
 #define CPUS_ABREAST 4 /* CPUs side by side in 80 columns */
 
 struct options {
+	bool events;
 	struct cli_where where;
 };
 
@@ -81,7 +83,8 @@ static struct cli_column columns[1 + ROW_COUNT + 1] = {
 	 "number of the CPU"},
 };
 
-static const struct cli_record_kind kind = {.name = "CPU", .columns = columns};
+static const struct cli_record_kind kind = {
+	.name = "CPU", .columns = columns, .also = &subscription_record_kind};
 
 /* The rows have their names already. */
 __attribute__((constructor)) static void name_columns(void)
@@ -120,6 +123,7 @@ static void print_all(const struct options *options, const struct hadal_stats *s
 
 static int print_stats(struct hadal *hadal, void *data, struct hadal_error *error)
 {
+	const struct options *options = data;
 	struct hadal_stats *stats;
 	struct hadal_info info;
 	size_t count = 0;
@@ -127,6 +131,8 @@ static int print_stats(struct hadal *hadal, void *data, struct hadal_error *erro
 
 	if (result)
 		return result;
+	if (options->events)
+		return stats_events_print(hadal, &options->where, true, error);
 	stats = calloc(info.cpu_count, sizeof(*stats));
 	if (!stats)
 		return hadal_fail(error, ENOMEM, "Out of memory");
@@ -138,8 +144,10 @@ static int print_stats(struct hadal *hadal, void *data, struct hadal_error *erro
 			result = 0;
 	}
 	if (!result)
-		print_all(data, stats, count);
+		print_all(options, stats, count);
 	free(stats);
+	if (!result && !options->where.json && !options->where.columns)
+		result = stats_events_print(hadal, &options->where, false, error);
 	return result;
 }
 
@@ -148,12 +156,19 @@ static int run(void *data)
 	return cli_device_run(print_stats, data);
 }
 
+static const struct cli_option options_table[] = {
+	CLI_OPTION_FLAG('e', "events", "Only what each subscription to events costs", events),
+	{0},
+};
+
 const struct cli_command command_stats = {
 	.name = "stats",
 	.group = CLI_GROUP_HYPERVISOR,
 	.summary = "count what made the CPUs exit to it",
 	.about = "Print how often each kind of exit brought each CPU into the hypervisor "
-		 "since the start, and its other counters. Kinds that never came are left out.",
+		 "since the start, and its other counters. Kinds that never came are left out. "
+		 "Below, what each subscription of `hadal events`, `watch` and the like has cost.",
+	.options = options_table,
 	.records = &kind,
 	.takes = CLI_TAKES_JSON | CLI_TAKES_COLUMNS,
 	CLI_OPTIONS_AT(where),

@@ -50,6 +50,13 @@ int hadal_events_state_at(struct hadal_events *events, uint32_t index,
 			  struct hadal_subscription_state *state, struct hadal_error *error);
 
 /*
+ * The same for who reads no events. cpu: -1 for all together. -ENOENT, without a sentence: a free
+ * place; -ENXIO: there is no such CPU.
+ */
+int hadal_subscription_at(struct hadal *hadal, uint32_t index, int cpu,
+			  struct hadal_subscription_state *state, struct hadal_error *error);
+
+/*
  * The oldest record that there is, in place: it is the reader's until the next call. NULL when
  * there is none.
  */

@@ -90,10 +90,25 @@ hadal watch -w $word --pid $watched --seconds 2 >out 2>err || fail "--seconds: $
 [ $(($(cut -d . -f 1 /proc/uptime) - start)) -ge 2 ] || fail "--seconds ended at once"
 equal "accesses while nothing was ordered" "$(printed)" 0
 
+# What it costs is shown, whose it is too.
+begin watch -w $word --pid $watched
+order write 100
+hadal stats --events --json >stats
+equal "subscriptions" "$(wc -l <stats)" 1
+equal "their kind" "$(field kind stats)" memory
+equal "hits" "$(field hits stats)" 100
+equal "steps" "$(field steps stats)" 100
+equal "shares" "$(sed 's/.*"cpu_shares":\[\([^]]*\)\].*/\1/' stats | tr ',' '\n' | wc -l)" "$(nproc)"
+grep -q '"share":[0-9.]*[1-9]' stats || fail "it has cost nothing: $(cat stats)"
+hadal stats | grep -q 'memory  *-  *full  *100 ' || fail "stats: $(hadal stats)"
+finish
+equal "subscriptions afterwards" "$(hadal stats --events --json | wc -l)" 0
+
 # A reader that is killed takes what it asked for along.
 begin watch -w $word --pid $watched
 kill -KILL $command
 wait $command
+equal "subscriptions of a reader that was killed" "$(hadal stats --events --json | wc -l)" 0
 order write 10
 begin watch -w $word --pid $watched
 order write 10

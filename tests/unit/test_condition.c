@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Conditions become the clauses that mean the same; what clauses cannot express is refused. */
-// Sources: lib/events/condition.c lib/show/lex.c lib/error.c
+// Sources: lib/show/condition.c lib/show/lex.c lib/error.c
 #include "unit.h"
 
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "events/condition.h"
+#include "show/condition.h"
 
 static struct hadal_clause clauses[HADAL_MAX_CLAUSES];
 static struct hadal_error error;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Parses conditions over registers and memory into clauses: alternatives of comparisons. */
-#include "events/condition.h"
+#include "show/condition.h"
 
 #include <errno.h>
 #include <hadal/abi.h>

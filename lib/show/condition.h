@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Conditions as a person writes them, made into the clauses of a filter. */
-#ifndef HADAL_LIB_EVENTS_CONDITION_H
-#define HADAL_LIB_EVENTS_CONDITION_H
+#ifndef HADAL_LIB_SHOW_CONDITION_H
+#define HADAL_LIB_SHOW_CONDITION_H
 
 #include <hadal/events.h>
 
