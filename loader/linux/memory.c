@@ -3,12 +3,19 @@
 #include <linux/gfp.h>
 #include <linux/ioport.h>
 #include <linux/mm.h>
+#include <linux/moduleparam.h>
 #include <linux/random.h>
 #include <linux/vmalloc.h>
 #include <asm/io.h>
 #include <asm/pgtable.h>
 
 #include "loader.h"
+#include "planted.h"
+
+#ifdef HADAL_PLANTED
+unsigned int fail_at;
+module_param(fail_at, uint, 0600);
+#endif
 
 extern const u8 hadal_image[], hadal_image_end[];
 
@@ -41,7 +48,8 @@ static int image_copy(struct hypervisor_memory *memory)
 {
 	const struct hadal_image_header *header = built_in();
 
-	memory->image = alloc_pages_exact(header->memory_bytes, GFP_KERNEL | __GFP_ZERO);
+	if (!planted_failure())
+		memory->image = alloc_pages_exact(header->memory_bytes, GFP_KERNEL | __GFP_ZERO);
 	if (!memory->image)
 		return -ENOMEM;
 	memcpy(memory->image, hadal_image, header->file_bytes);
@@ -79,7 +87,7 @@ static int node_allocate(struct hadal_boot *boot, u64 left, unsigned int chunks,
 		struct page *page;
 		unsigned int order;
 
-		if (!chunks)
+		if (!chunks || planted_failure())
 			return -ENOMEM;
 		order = max(least, (unsigned int)get_order(DIV_ROUND_UP_ULL(left, chunks)));
 		page = chunk_allocate(left, node, &order);
@@ -163,7 +171,8 @@ static int trampoline_map(struct hypervisor_memory *memory)
 	pages[0] = virt_to_page(memory->image);
 	for (i = 0; i < crossing; i++)
 		pages[i + 1] = pfn_to_page(PHYS_PFN(chunk->physical) + i);
-	memory->trampoline = vmap(pages, crossing + 1, VM_MAP, PAGE_KERNEL);
+	if (!planted_failure())
+		memory->trampoline = vmap(pages, crossing + 1, VM_MAP, PAGE_KERNEL);
 	kvfree(pages);
 	if (!memory->trampoline)
 		return -ENOMEM;
@@ -199,6 +208,8 @@ int memory_allocate(struct hypervisor_memory *memory)
 	struct hadal_boot *boot;
 	int error;
 
+	if (planted_failure())
+		return -ENOMEM;
 	boot = memory->boot = alloc_pages_exact(sizeof(*boot), GFP_KERNEL | __GFP_ZERO);
 	if (!boot)
 		return -ENOMEM;

@@ -19,7 +19,8 @@ define module_rules
 ARTEFACTS += $(BUILD)/module/$(1)/hadal.ko
 $(BUILD)/module/$(1)/hadal.ko: $(MODULE_SOURCES) $(MODULE_HEADERS) $(HADAL_IMAGE)
 	$$(call say,MODULE,$$@)
-	$$(Q)$$(call kbuild,$(2),$$(@D),$(MODULE_SOURCES),HADAL_IMAGE=$(abspath $(HADAL_IMAGE)))
+	$$(Q)$$(call kbuild,$(2),$$(@D),$(MODULE_SOURCES),HADAL_IMAGE=$(abspath $(HADAL_IMAGE)) \
+		HADAL_PLANTED=$(if $(filter %/ext/fault,$(EXT)),y))
 endef
 
 # Without the image's own makefile there is nothing to load.

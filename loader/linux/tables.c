@@ -6,12 +6,13 @@
 #include <asm/special_insns.h>
 
 #include "loader.h"
+#include "planted.h"
 
 #define ENTRY_FLAGS (_PAGE_PRESENT | _PAGE_RW | _PAGE_ACCESSED)
 
 static u64 *new_table(struct first_tables *tables)
 {
-	struct page *page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	struct page *page = planted_failure() ? NULL : alloc_page(GFP_KERNEL | __GFP_ZERO);
 
 	if (!page)
 		return NULL;

@@ -8,7 +8,7 @@ uint64_t ram_end(const struct ram_map *map)
 	return map->count ? map->range[map->count - 1].end : 0;
 }
 
-uint32_t ram_search(const struct ram_map *map, uint64_t address)
+bool ram_has_of_many(const struct ram_map *map, uint64_t address)
 {
 	uint32_t low = 0, high = map->count;
 
@@ -20,7 +20,7 @@ uint32_t ram_search(const struct ram_map *map, uint64_t address)
 		else
 			low = middle + 1;
 	}
-	return low;
+	return low < map->count && address >= map->range[low].start;
 }
 
 /* Put a range behind the others, or make the last one longer that it touches. */

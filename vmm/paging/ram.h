@@ -15,16 +15,17 @@ struct ram_map {
 /* Up to so many ranges are quicker looked through than searched. */
 #define RAM_FEW 16
 
-/* The first range that ends behind an address, or the count. */
-uint32_t ram_search(const struct ram_map *map, uint64_t address);
+bool ram_has_of_many(const struct ram_map *map, uint64_t address);
 
 static inline bool ram_has(const struct ram_map *map, uint64_t address)
 {
-	uint32_t i = map->count > RAM_FEW ? ram_search(map, address) : 0;
+	const struct hadal_range *range = map->range, *end = range + map->count;
 
-	for (; i < map->count; i++)
-		if (address < map->range[i].end)
-			return address >= map->range[i].start;
+	if (map->count > RAM_FEW)
+		return ram_has_of_many(map, address);
+	for (; range < end; range++)
+		if (address < range->end)
+			return address >= range->start;
 	return false;
 }
 
