@@ -92,6 +92,10 @@ void svm_set(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value)
 		break;
 	case REG_CPL:
 		break;
+	case REG_CR2: /* Bochs 3.0 does not load it from the VMCB, but leaves the image's */
+		vmcb->cr2 = value;
+		write_cr2(value);
+		break;
 	case REG_CR3:
 	case REG_CR4:
 		svm_flush_nested(vcpu);
