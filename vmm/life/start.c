@@ -33,6 +33,8 @@ int start_take_over(struct vcpu *vcpu)
 	struct fault_stacks stacks = stacks_of(vcpu);
 	int err = entry_state_save(vcpu);
 
+	/* Whatever becomes of this, NMIs that have come are handed back by another one. */
+	memory_map_apic(vcpu == &init_vcpu ? vcpu_at(0) : vcpu);
 	descriptors_init(vcpu->crossing->gdt, &vcpu->tss, &stacks);
 	descriptors_load();
 	collect_crossing_nmis(vcpu);
@@ -65,7 +67,6 @@ int start_cpu(struct vcpu *vcpu)
 		return -EIO;
 	}
 	vcpu->apic_id = apic_id();
-	memory_map_apic(vcpu);
 	vcpu->kick_sent = false;
 	vcpu->kick_repeated = false;
 	vcpu->late_kick_until = 0;

@@ -21,12 +21,13 @@ uint32_t apic_id(void)
 	return cpuid(1, 0).ebx >> 24;
 }
 
-/* Where memory_map_apic() has them. */
+/* Where memory_map_apic() has them; INIT, which runs alone, has them in the first CPU's memory. */
 static volatile uint32_t *apic_register(unsigned offset)
 {
-	return (volatile uint32_t *)(LAYOUT_PERCPU_BASE +
-				     ((uint64_t)percpu_index() << PERCPU_SHIFT) + PERCPU_APIC +
-				     offset);
+	uint32_t index = percpu_index();
+	uint64_t memory = index == PERCPU_NONE ? 0 : (uint64_t)index << PERCPU_SHIFT;
+
+	return (volatile uint32_t *)(LAYOUT_PERCPU_BASE + memory + PERCPU_APIC + offset);
 }
 
 static void wait_idle(const volatile uint32_t *low)
