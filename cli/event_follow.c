@@ -83,6 +83,8 @@ int event_follow_add(struct event_follow *follow, const struct hadal_subscriptio
 				  HADAL_MAX_SUBSCRIPTIONS);
 	*own = *asked;
 	own->sample = follow->limits->sample;
+	own->share = 10 * follow->limits->budget;
+	own->rate = follow->limits->rate;
 	if (root)
 		result = require(own, &space, error);
 	if (!result && follow->limits->cpu != EVENT_ANY_CPU)

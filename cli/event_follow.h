@@ -13,6 +13,8 @@
 struct event_limits {
 	uint64_t count, seconds; /* 0: no end */
 	uint64_t sample;         /* 0, 1: all */
+	uint64_t budget;         /* percent of each CPU's time; 0: no limit */
+	uint64_t rate;           /* events a second on each CPU; 0: no limit */
 	uint64_t cpu;            /* EVENT_ANY_CPU for all */
 };
 
@@ -25,7 +27,12 @@ struct event_limits {
 	CLI_OPTION_NUMBER('s', "seconds", "SECONDS", "Stop after SECONDS", limits.seconds, 0, 0), \
 	CLI_OPTION_NUMBER(0, "cpu", "CPU", "Only on this CPU", limits.cpu, 0, 0),                 \
 	CLI_OPTION_NUMBER(0, "sample", "N", "Record one in N of those that pass", limits.sample, 1, \
-			  UINT32_MAX)
+			  UINT32_MAX),                                                    \
+	CLI_OPTION_NUMBER(0, "budget", "PERCENT",                                         \
+			  "At most so much of each CPU's time; over it, sample and then end", \
+			  limits.budget, 1, 100),                                         \
+	CLI_OPTION_NUMBER(0, "rate", "COUNT", "The same with so many events a second on each CPU", \
+			  limits.rate, 1, UINT32_MAX)
 /* clang-format on */
 
 struct event_follow {

@@ -90,6 +90,14 @@ hadal watch -w $word --pid $watched --seconds 2 >out 2>err || fail "--seconds: $
 [ $(($(cut -d . -f 1 /proc/uptime) - start)) -ge 2 ] || fail "--seconds ended at once"
 equal "accesses while nothing was ordered" "$(printed)" 0
 
+# Over its rate it is sampled, and says so.
+begin watch -w $word --pid $watched --rate 100
+order write 5000
+finish
+grep -q 'over its budget' err || fail "no word of the budget: $(cat err)"
+[ "$(printed)" -lt 5000 ] || fail "all were told, whatever the rate"
+grep -q " printed of 5000 that happened, $((5000 - $(printed))) filtered, 0 lost" err || fail "summary: $(cat err)"
+
 # What it costs is shown, whose it is too.
 begin watch -w $word --pid $watched
 order write 100
