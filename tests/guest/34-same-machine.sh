@@ -4,11 +4,16 @@
 # The machine is the same one before, under and after Hadal, but for what docs/security.md lists.
 . lib.sh
 
+# In Bochs all of it does not come to an end in 400 s of the guest's time.
+few=
+least=5000
+is_slow && few=few least=500
+
 # machine FILE: all that is compared, of ring 3 and of ring 0, on both CPUs.
 machine() {
 	for cpu in 0 1; do
-		test_same_user $cpu | sed "s/^/cpu$cpu /"
-		test_same_msrs $cpu | sed "s/^/cpu$cpu /"
+		test_same_user $cpu $few | sed "s/^/cpu$cpu /"
+		test_same_msrs $cpu $few | sed "s/^/cpu$cpu /"
 	done >$1
 	grep -v 'cpu MHz' /proc/cpuinfo >>$1
 	cat /proc/iomem /proc/ioports /proc/mtrr >>$1
@@ -22,7 +27,7 @@ by_design() {
 [ -e /dev/hadal ] || { hadal start && hadal stop; } >/dev/null || fail "Hadal does not start"
 machine /tmp/before
 lines=$(wc -l </tmp/before)
-[ "$lines" -gt 5000 ] || fail "only $lines lines: something ended early"
+[ "$lines" -gt $least ] || fail "only $lines lines: something ended early"
 hadal start >/dev/null || fail "Hadal does not start"
 machine /tmp/under
 hadal stop >/dev/null || fail "Hadal does not stop"
