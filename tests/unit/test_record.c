@@ -49,7 +49,15 @@ size_t memory_read_guest_root(uint64_t gva, uint64_t cr3, uint64_t cr4, void *to
 	return bytes > 8 ? 8 : bytes;
 }
 
-const struct vendor *vendor;
+static uint64_t place(struct vcpu *v, uint8_t *cpl)
+{
+	(void)v;
+	*cpl = 3;
+	return 0x5000;
+}
+
+static const struct vendor test_vendor = {.place = place};
+const struct vendor *vendor = &test_vendor;
 
 static int reset(void **state)
 {
@@ -301,6 +309,44 @@ static void who_waits_is_woken(void **state)
 	assert_int_equal(read_all(), 2);
 }
 
+/* The short way of a subscription to all of a range finds the same as the long one. */
+static void the_short_way_is_the_same(void **state)
+{
+	struct vcpu_events *events = vcpu_events(vcpu);
+
+	(void)state;
+	for (unsigned plain = 0; plain < 2; plain++) {
+		subscription.plain = plain;
+		subscription.plain_count = 2;
+		subscription.plain_first = subscription.asked.first = 0x10;
+		assert_int_equal(events_match(vcpu, &msr_read, 1), 1);
+		assert_int_equal(events->charged, 1);
+		assert_int_equal(events->passed, 1);
+		assert_int_equal(events->counts[0].hits, 3 * plain + 1);
+		subscription.plain_first = subscription.asked.first = 0x12;
+		assert_int_equal(events_match(vcpu, &msr_read, 1), 0);
+		assert_int_equal(events->charged, 0);
+		subscription.plain_first = subscription.asked.first = 0x10;
+		subscription.asked.action = HADAL_ACTION_COUNT;
+		assert_int_equal(events_match(vcpu, &msr_read, 1), 0);
+		assert_int_equal(events->passed, 1);
+		subscription.asked.action = HADAL_ACTION_RECORD;
+		add(HADAL_FILTER_CPU, HADAL_FILTER_EQUAL, 0, 1); /* false */
+		assert_int_equal(events_match(vcpu, &msr_read, 1), 0);
+		assert_int_equal(events->charged, 1);
+		assert_int_equal(events->passed, 0);
+		assert_int_equal(events->counts[0].filtered, plain + 1);
+		subscription.asked.clause_count = 0;
+		subscription.asked.access = HADAL_ACCESS_WRITE;
+		assert_int_equal(events_match(vcpu, &msr_read, 1), 0);
+		subscription.asked.access = HADAL_ACCESS_READ;
+	}
+	events->counts[0].divisor = 4;
+	events->counts[0].to_skip = 1;
+	assert_int_equal(events_match(vcpu, &msr_read, 1), 0);
+	assert_int_equal(events->counts[0].filtered, 3);
+}
+
 /* Those that hold are known from those that have matched. */
 static void who_holds_is_told_apart(void **state)
 {
@@ -427,6 +473,7 @@ int main(void)
 		cmocka_unit_test_setup(what_holds_before_an_or_is_enough, reset),
 		cmocka_unit_test_setup(a_notice_finds_room_where_records_do_not, reset),
 		cmocka_unit_test_setup(who_waits_is_woken, reset),
+		cmocka_unit_test_setup(the_short_way_is_the_same, reset),
 		cmocka_unit_test_setup(who_holds_is_told_apart, reset),
 		cmocka_unit_test_setup(over_its_rate_it_is_sampled, reset),
 		cmocka_unit_test_setup(over_its_share_for_good_it_is_to_be_turned_off, reset),

@@ -269,6 +269,31 @@ void vcpu_attend_events(struct vcpu *vcpu)
 	lock_give(&events_lock);
 }
 
+/* For the short way in record.c. */
+static void find_plain(struct subscription *s)
+{
+	const struct hadal_subscription *asked = &s->asked;
+
+	s->plain_first = asked->first;
+	s->plain_count = asked->count;
+	switch (asked->kind) {
+	case HADAL_EVENT_CR:
+		s->plain_first = __builtin_ctzll(asked->first);
+		s->plain_count = 1;
+		s->plain = !(asked->first & (asked->first - 1));
+		break;
+	case HADAL_EVENT_MSR:
+	case HADAL_EVENT_CPUID:
+	case HADAL_EVENT_EXCEPTION:
+	case HADAL_EVENT_REQUEST:
+		s->plain = true;
+		break;
+	default:
+		break;
+	}
+	s->plain &= asked->sample < 2 && asked->action != HADAL_ACTION_HOLD;
+}
+
 static int64_t subscribe_locked(struct vcpu *vcpu, struct subscription *s, uint64_t owner)
 {
 	unsigned index = 0;
@@ -290,6 +315,7 @@ static int64_t subscribe_locked(struct vcpu *vcpu, struct subscription *s, uint6
 		return err;
 	s->number = ++last_number;
 	budget_init(s);
+	find_plain(s);
 	publish(vcpu, s);
 	return s->number;
 }

@@ -82,7 +82,8 @@ static uint32_t to_skip(const struct subscription *s, const struct event_counts 
 	return (every >> 32 ? ~0u : every) - 1;
 }
 
-uint64_t events_match(struct vcpu *vcpu, const struct happening *what, uint64_t mask)
+static __attribute__((noinline)) uint64_t match_all(struct vcpu *vcpu, const struct happening *what,
+						    uint64_t mask)
 {
 	struct vcpu_events *events = vcpu_events(vcpu);
 	uint64_t matched = 0, charged = 0, passed = 0, holds = 0;
@@ -124,6 +125,37 @@ uint64_t events_match(struct vcpu *vcpu, const struct happening *what, uint64_t 
 	return matched;
 }
 
+/* Whether this is a hit of a subscription that leaves out nothing but by its filter. */
+static inline bool is_plain_hit(const struct subscription *s, const struct event_counts *counts,
+				const struct happening *what)
+{
+	return s && s->plain && (s->asked.access & what->access) &&
+	       what->number - s->plain_first < s->plain_count && !counts->to_skip &&
+	       !counts->divisor;
+}
+
+/* The commonest is one subscription to some numbers. */
+uint64_t events_match(struct vcpu *vcpu, const struct happening *what, uint64_t mask)
+{
+	struct vcpu_events *events = vcpu_events(vcpu);
+	unsigned index = mask ? __builtin_ctzll(mask) : 0;
+	const struct subscription *s = events_at(index);
+	struct event_counts *counts = &events->counts[index];
+
+	if (!mask || (mask & (mask - 1)) || !is_plain_hit(s, counts, what))
+		return match_all(vcpu, what, mask);
+	counts->hits++;
+	events->charged = mask;
+	events->passed = 0;
+	events->holds = 0;
+	if (s->asked.clause_count && !filter_passes(vcpu, &s->asked, what)) {
+		counts->filtered++;
+		return 0;
+	}
+	events->passed = mask;
+	return s->asked.action == HADAL_ACTION_COUNT ? 0 : mask;
+}
+
 /* What a record has before its captures. */
 static inline void fill(struct vcpu *vcpu, struct hadal_event *event, const struct subscription *s,
 			const struct happening *what, uint32_t bytes)
@@ -133,12 +165,11 @@ static inline void fill(struct vcpu *vcpu, struct hadal_event *event, const stru
 	event->flags = what->flags;
 	event->subscription = s->number;
 	event->cpu = vcpu->index;
-	event->cpl = vcpu_get(vcpu, REG_CPL);
 	event->access = what->access;
 	event->time = vcpu_events(vcpu)->started;
 	event->cookie = s->asked.cookie;
 	event->rip = vcpu->rip;
-	event->cr3 = vcpu_get(vcpu, REG_CR3);
+	event->cr3 = vendor->place(vcpu, &event->cpl);
 	event->number = what->number;
 	event->address = what->address;
 	event->physical = what->physical;

@@ -39,7 +39,11 @@ struct subscription {
 	uint32_t number; /* never used again */
 	uint8_t index;   /* in the table */
 	uint32_t record_bytes;
-	bool limited;    /* has a budget */
+	bool limited; /* has a budget */
+	/* Numbers alone say what it is told of, in this range, and only its filter leaves out any.
+	 */
+	bool plain;
+	uint64_t plain_first, plain_count;
 	bool over;       /* its budget for good: it is to be turned off */
 	bool off;        /* nothing is intercepted for it */
 	bool degraded;   /* holds no more */

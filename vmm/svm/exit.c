@@ -43,7 +43,7 @@ static bool decode_cr(struct vcpu *vcpu, struct exit *e, unsigned code)
 {
 	struct insn insn;
 
-	if (!svm_decode_instruction(vcpu, &insn))
+	if (!svm_decode_mov_cr(vcpu, &insn))
 		return false;
 	e->length = insn.length;
 	e->cr.cr = code & 15;

@@ -58,6 +58,31 @@ bool svm_decode_instruction(struct vcpu *vcpu, struct insn *insn)
 	return !err;
 }
 
+/* The code at RIP, in 64-bit mode and on a page seen at an earlier exit; `bytes` of it, or NULL. */
+static const uint8_t *known_code(struct vcpu *vcpu, unsigned bytes)
+{
+	const struct vmcb *vmcb = svm_vmcb(vcpu);
+	const uint8_t *code = NULL;
+
+	if (svm_in_64bit_code(vmcb))
+		code = walk_cache_hit(vcpu_fetch_cache(vcpu, vcpu->rip), vmcb->cr3, vcpu->rip);
+	return code && ((uint64_t)code & 0xfff) <= 0x1000 - bytes ? code : NULL;
+}
+
+/* MOV to or from a control register without a prefix but REX.B; its ModRM has no other form. */
+bool svm_decode_mov_cr(struct vcpu *vcpu, struct insn *insn)
+{
+	const uint8_t *code = known_code(vcpu, 4);
+	unsigned at = code && code[0] == 0x41;
+
+	if (!code || code[at] != 0x0f || (code[at + 1] != 0x20 && code[at + 1] != 0x22))
+		return svm_decode_instruction(vcpu, insn);
+	insn->id = code[at + 1] == 0x20 ? INSN_MOV_FROM_CR : INSN_MOV_TO_CR;
+	insn->length = at + 3;
+	insn->rm = (code[at + 2] & 7) | at << 3;
+	return true;
+}
+
 /* Most often the instruction lies in a page seen at an earlier exit. */
 __attribute__((noinline)) uint32_t svm_instruction_length(struct vcpu *vcpu)
 {

@@ -93,6 +93,8 @@ uint64_t svm_first_encode(struct vcpu *vcpu);
 uint32_t svm_instruction_length(struct vcpu *vcpu);
 /* The instruction itself. False as svm_instruction_length() says. */
 bool svm_decode_instruction(struct vcpu *vcpu, struct insn *insn);
+/* The same of one that accesses a control register; of MOV only id, length and rm are filled. */
+bool svm_decode_mov_cr(struct vcpu *vcpu, struct insn *insn);
 
 /* vcpu.c */
 uint64_t svm_get(struct vcpu *vcpu, enum vcpu_reg reg);
@@ -103,6 +105,7 @@ void svm_set_segment(struct vcpu *vcpu, enum vcpu_segment segment,
 		     const struct hadal_segment *value);
 void svm_flush_nested(struct vcpu *vcpu);
 void svm_use_root(struct vcpu *vcpu, uint64_t root);
+uint64_t svm_place(struct vcpu *vcpu, uint8_t *cpl);
 uint64_t svm_fault_linear(struct vcpu *vcpu);
 
 /* event.c: exceptions and NMIs, and what blocks them. */

@@ -165,6 +165,14 @@ void svm_use_root(struct vcpu *vcpu, uint64_t root)
 	svm_flush_nested(vcpu);
 }
 
+uint64_t svm_place(struct vcpu *vcpu, uint8_t *cpl)
+{
+	const struct vmcb *vmcb = svm_vmcb(vcpu);
+
+	*cpl = vmcb->cpl;
+	return vmcb->cr3;
+}
+
 uint64_t svm_fault_linear(struct vcpu *vcpu)
 {
 	(void)vcpu;

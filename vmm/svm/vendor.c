@@ -188,6 +188,7 @@ const struct vendor svm_vendor = {
 	.interrupt_allowed = svm_interrupt_allowed,
 	.use_root = svm_use_root,
 	.exit_after_event = svm_exit_after_event,
+	.place = svm_place,
 	.fault_linear = svm_fault_linear,
 	.flush_nested = svm_flush_nested,
 	.shutdown = machine_reset,

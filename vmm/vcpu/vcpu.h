@@ -77,14 +77,14 @@ struct event {
 };
 
 /* Requests that other CPUs post to a vCPU; served before the next entry. */
-#define REQUEST_FLUSH  1u  /* drop cached nested translations */
-#define REQUEST_REGS   2u  /* store the registers for the asker */
-#define REQUEST_NMI    4u  /* its own: see to nmi_pending and held */
-#define REQUEST_FOLLOW 8u  /* what is to be intercepted has changed */
-#define REQUEST_PAUSE  16u /* run nothing of the guest's while pause_ticks */
-#define REQUEST_SET    32u /* while paused: take the asker's registers */
+#define REQUEST_FLUSH  1u   /* drop cached nested translations */
+#define REQUEST_REGS   2u   /* store the registers for the asker */
+#define REQUEST_NMI    4u   /* its own: see to nmi_pending and held */
+#define REQUEST_FOLLOW 8u   /* what is to be intercepted has changed */
+#define REQUEST_PAUSE  16u  /* run nothing of the guest's while pause_ticks */
+#define REQUEST_SET    32u  /* while paused: take the asker's registers */
 #define REQUEST_WAKE   128u /* an NMI for the guest, which somebody waits for there */
-#define REQUEST_EVENTS 64u /* its own: see to subscriptions that are over their budget */
+#define REQUEST_EVENTS 64u  /* its own: see to subscriptions that are over their budget */
 
 /* The state of the system that START is called from, or that a CPU is handed back to. */
 struct entry_state {

@@ -100,6 +100,8 @@ struct vendor {
 	/* The event that goes to the guest with the next entry is delivered, and then this exits,
 	 * before the first instruction of its handler. */
 	void (*exit_after_event)(struct vcpu *vcpu);
+	/* CR3 and the CPL, for records: what get() tells, without its ways. */
+	uint64_t (*place)(struct vcpu *vcpu, uint8_t *cpl);
 	/* The linear address of a nested fault, 0 where the processor does not tell it. */
 	uint64_t (*fault_linear)(struct vcpu *vcpu);
 	/* The next entry drops this CPU's nested translations. */

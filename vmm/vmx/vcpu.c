@@ -214,6 +214,12 @@ void vmx_use_root(struct vcpu *vcpu, uint64_t root)
 }
 
 /* Bit 7 of the qualification: there is one. */
+uint64_t vmx_place(struct vcpu *vcpu, uint8_t *cpl)
+{
+	*cpl = vmx_get(vcpu, REG_CPL);
+	return vmread(VMCS_CR3);
+}
+
 uint64_t vmx_fault_linear(struct vcpu *vcpu)
 {
 	(void)vcpu;

@@ -313,6 +313,7 @@ const struct vendor vmx_vendor = {
 	.interrupt_allowed = vmx_interrupt_allowed,
 	.use_root = vmx_use_root,
 	.exit_after_event = vmx_exit_after_event,
+	.place = vmx_place,
 	.fault_linear = vmx_fault_linear,
 	.flush_nested = vmx_flush_nested,
 	.shutdown = machine_reset,

@@ -95,6 +95,7 @@ void vmx_set_segment(struct vcpu *vcpu, enum vcpu_segment segment,
 void vmx_flush_virtual(struct vcpu *vcpu);
 void vmx_flush_nested(struct vcpu *vcpu);
 void vmx_use_root(struct vcpu *vcpu, uint64_t root);
+uint64_t vmx_place(struct vcpu *vcpu, uint8_t *cpl);
 uint64_t vmx_fault_linear(struct vcpu *vcpu);
 
 /* event.c: interrupts, NMIs, INIT and what blocks them. */

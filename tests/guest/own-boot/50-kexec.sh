@@ -11,6 +11,8 @@ END
 cat >"$overlay/first.sh" <<'END'
 . /next.sh
 hadal start || exit 1
+test_lives wait >/tmp/lives &
+until grep -q subscribed /tmp/lives; do sleep 0.1; done
 kexec -s -l /next-kernel --initrd=/tmp/next-root --reuse-cmdline || exit 1
 kexec -e
 END

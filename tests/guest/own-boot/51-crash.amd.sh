@@ -13,6 +13,8 @@ END
 cat >"$overlay/first.sh" <<'END'
 . /next.sh
 hadal start || exit 1
+test_lives wait >/tmp/lives &
+until grep -q subscribed /tmp/lives; do sleep 0.1; done
 kexec -p /next-kernel --initrd=/tmp/next-root --append="$(cat /proc/cmdline) nr_cpus=1 reset_devices" || exit 1
 sync
 echo c >/proc/sysrq-trigger
