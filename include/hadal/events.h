@@ -87,8 +87,10 @@ enum hadal_notice {
 enum hadal_break_method {
 	HADAL_BREAK_ANY,   /* the cheapest one that is right */
 	HADAL_BREAK_DEBUG, /* a debug register: no page is changed */
-	HADAL_BREAK_VIEW,  /* not there yet, -EOPNOTSUPP: INT3 in a copy of the page that only
-			      fetches see */
+	/* INT3 in a copy of the page that only fetches see. It is at the guest-physical page that
+	   is mapped when it is asked for. Not on INT n: -EOPNOTSUPP. On AMD code in a page with
+	   such a breakpoint reads INT3 in pages with them. */
+	HADAL_BREAK_VIEW,
 };
 
 /*

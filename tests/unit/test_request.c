@@ -75,9 +75,8 @@ void vcpu_follow(struct vcpu *vcpu)
 	(void)vcpu;
 }
 
-void view_follow(struct view *view)
+void memory_follow_views(void)
 {
-	(void)view;
 	fail(); /* nothing is watched */
 }
 

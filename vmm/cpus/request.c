@@ -158,7 +158,7 @@ static void flush_all(struct vcpu *vcpu)
 	uint64_t generation = __atomic_add_fetch(&flush_generation, 1, __ATOMIC_SEQ_CST);
 
 	if (machine.watched.root)
-		view_follow(&machine.watched);
+		memory_follow_views();
 	vendor->flush_nested(vcpu);
 	vcpu->flushed.done = generation;
 	vcpu->stats.flushes++;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Breakpoints in debug registers: no page is changed, and a hit is one exit. */
+/* Breakpoints; those in debug registers, where no page is changed, and a hit is one exit. */
 #include "events/breakpoint.h"
 #include "base/errno.h"
+#include "events/hidden.h"
 #include "extension/handlers.h"
 #include "paging/memory.h"
 #include "vcpu/debug.h"
@@ -30,17 +31,16 @@ int breakpoint_check(struct vcpu *vcpu, const struct hadal_subscription *asked)
 		return -EINVAL;
 	if (asked->root && (root >> machine.physical_bits || !memory_is_ram(root)))
 		return -EINVAL;
-	if (asked->method == HADAL_BREAK_VIEW)
-		return -EOPNOTSUPP;
 	return memory_read_guest_root(asked->first, root, cr4, &byte, 1) == 1 ? 0 : -ENXIO;
 }
 
-int breakpoint_add(const struct hadal_subscription *asked)
+static int debug_add(struct subscription *s)
 {
 	int free_one = -1;
 
+	s->method = HADAL_BREAK_DEBUG;
 	for (int i = 0; i < (int)DEBUG_REGISTERS; i++) {
-		if (users[i] && debug_wanted[i] == asked->first) {
+		if (users[i] && debug_wanted[i] == s->asked.first) {
 			users[i]++;
 			return 0;
 		}
@@ -50,15 +50,46 @@ int breakpoint_add(const struct hadal_subscription *asked)
 	if (free_one < 0)
 		return -ENOSPC;
 	users[free_one] = 1;
-	__atomic_store_n(&debug_wanted[free_one], asked->first, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&debug_wanted[free_one], s->asked.first, __ATOMIC_SEQ_CST);
 	return 0;
 }
 
-void breakpoint_remove(const struct hadal_subscription *asked)
+static void debug_remove(const struct subscription *s)
 {
 	for (unsigned i = 0; i < DEBUG_REGISTERS; i++)
-		if (users[i] && debug_wanted[i] == asked->first && !--users[i])
+		if (users[i] && debug_wanted[i] == s->asked.first && !--users[i])
 			__atomic_store_n(&debug_wanted[i], 0, __ATOMIC_SEQ_CST);
+}
+
+int breakpoint_add(struct vcpu *vcpu, struct subscription *s)
+{
+	int err = -ENOSPC;
+
+	if (s->asked.method != HADAL_BREAK_VIEW)
+		err = debug_add(s);
+	if (err && s->asked.method != HADAL_BREAK_DEBUG)
+		err = hidden_add(vcpu, s);
+	return err;
+}
+
+void breakpoint_begin(struct subscription *s)
+{
+	if (s->method == HADAL_BREAK_VIEW)
+		hidden_arm(s);
+}
+
+void breakpoint_end(struct subscription *s)
+{
+	if (s->method == HADAL_BREAK_VIEW)
+		hidden_disarm(s);
+	else
+		debug_remove(s);
+}
+
+void breakpoint_remove(struct vcpu *vcpu, struct subscription *s)
+{
+	if (s->method == HADAL_BREAK_VIEW)
+		hidden_remove(vcpu, s);
 }
 
 /* True: an answer has decided what becomes of the exit. */

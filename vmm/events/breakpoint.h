@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* Breakpoints in debug registers. */
+/* Breakpoints, in debug registers or in a view. */
 #ifndef HADAL_EVENTS_BREAKPOINT_H
 #define HADAL_EVENTS_BREAKPOINT_H
 
 #include "events/subscription.h"
 
-/* 0; -EINVAL, -ENXIO (nothing is mapped there), -EOPNOTSUPP (a method that there is not). */
+/* 0; -EINVAL, -ENXIO (nothing is mapped there). */
 int breakpoint_check(struct vcpu *vcpu, const struct hadal_subscription *asked);
 
-/* With events_lock held, before a subscription is in the table. 0 or -ENOSPC. */
-int breakpoint_add(const struct hadal_subscription *asked);
-/* With events_lock held, when it is there no more. */
-void breakpoint_remove(const struct hadal_subscription *asked);
+/*
+ * With events_lock held, before a subscription is in the table: choose a method. 0, -ENOSPC, or as
+ * hidden_add() says.
+ */
+int breakpoint_add(struct vcpu *vcpu, struct subscription *s);
+/* The same, when it is there and followed. */
+void breakpoint_begin(struct subscription *s);
+/* The same, before it is taken out; and when all have followed that. */
+void breakpoint_end(struct subscription *s);
+void breakpoint_remove(struct vcpu *vcpu, struct subscription *s);
 
 /*
  * A #DB has exited. Breakpoints of ours are told, and the instruction goes on. True: there was

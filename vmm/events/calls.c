@@ -200,15 +200,17 @@ static int intercept_msrs(const struct hadal_subscription *asked)
 }
 
 /* What a kind needs beside intercepts. 0, -ENOSPC, -ENOMEM; then nothing is changed. */
-static int place_take(struct vcpu *vcpu, const struct hadal_subscription *asked)
+static int place_take(struct vcpu *vcpu, struct subscription *s)
 {
+	const struct hadal_subscription *asked = &s->asked;
+
 	switch (asked->kind) {
 	case HADAL_EVENT_MSR:
 		return intercept_msrs(asked);
 	case HADAL_EVENT_MEMORY:
 		return watch_add(vcpu, asked);
 	case HADAL_EVENT_BREAK:
-		return breakpoint_add(asked);
+		return breakpoint_add(vcpu, s);
 	default:
 		return 0;
 	}
@@ -228,6 +230,8 @@ static void publish(struct vcpu *vcpu, struct subscription *s)
 		__atomic_fetch_or(&events_that_hold, BIT(s->index), __ATOMIC_SEQ_CST);
 	__atomic_fetch_or(&events_subscribed[s->asked.kind], BIT(s->index), __ATOMIC_SEQ_CST);
 	events_route(vcpu);
+	if (s->asked.kind == HADAL_EVENT_BREAK)
+		breakpoint_begin(s);
 }
 
 /* Nothing is intercepted for it any more. */
@@ -235,13 +239,15 @@ static void turn_off(struct vcpu *vcpu, struct subscription *s)
 {
 	s->off = true;
 	__atomic_fetch_and(&events_that_hold, ~BIT(s->index), __ATOMIC_SEQ_CST);
+	if (s->asked.kind == HADAL_EVENT_BREAK)
+		breakpoint_end(s);
 	__atomic_fetch_and(&events_subscribed[s->asked.kind], ~BIT(s->index), __ATOMIC_SEQ_CST);
 	release_msrs(&s->asked, s->asked.count);
-	if (s->asked.kind == HADAL_EVENT_BREAK)
-		breakpoint_remove(&s->asked);
 	events_route(vcpu);
 	if (s->asked.kind == HADAL_EVENT_MEMORY)
 		watch_remove(vcpu, &s->asked);
+	if (s->asked.kind == HADAL_EVENT_BREAK)
+		breakpoint_remove(vcpu, s);
 }
 
 /* On return no CPU has a pointer to it any more. */
@@ -310,7 +316,7 @@ static int64_t subscribe_locked(struct vcpu *vcpu, struct subscription *s, uint6
 	if (index == HADAL_MAX_SUBSCRIPTIONS)
 		return -ENOSPC;
 	s->index = index;
-	err = place_take(vcpu, &s->asked);
+	err = place_take(vcpu, s);
 	if (err)
 		return err;
 	s->number = ++last_number;
@@ -380,7 +386,7 @@ static void sum(const struct subscription *s, struct hadal_subscription_state *s
 		.subscription = s->number,
 		.kind = s->asked.kind,
 		.owner = s->owner->number,
-		.method = s->asked.kind == HADAL_EVENT_BREAK ? HADAL_BREAK_DEBUG : 0,
+		.method = s->method,
 		.state = s->off ? HADAL_NOTICE_OFF : HADAL_NOTICE_FULL,
 		.elapsed = rdtsc() - s->since,
 	};

@@ -5,6 +5,7 @@
  */
 #include "events/subscription.h"
 #include "events/breakpoint.h"
+#include "events/hidden.h"
 #include "events/step.h"
 #include "events/watch.h"
 #include "extension/extension.h"
@@ -194,8 +195,12 @@ static enum verdict on_exception(struct vcpu *vcpu)
 	enum verdict verdict;
 	uint64_t matched;
 
-	if (vcpu->stepping && step_ended_by_exception(vcpu, &verdict))
+	if (vcpu->stepping) {
+		if (step_ended_by_exception(vcpu, &verdict))
+			return verdict;
+	} else if (e->exception.vector == VECTOR_BP && hidden_hit(vcpu, &verdict)) {
 		return verdict;
+	}
 	if (e->exception.vector == VECTOR_DB && breakpoint_hit(vcpu, &verdict))
 		return verdict;
 	events_begin(vcpu);

@@ -4,6 +4,7 @@
 #include "base/errno.h"
 #include "base/string.h"
 #include "cpus/request.h"
+#include "events/views.h"
 #include "extension/extension.h"
 #include "extension/handlers.h"
 #include "paging/memory.h"
@@ -29,8 +30,6 @@ static uint64_t kinds_of(const struct hadal_subscription *asked)
 		return BIT(HADAL_EXIT_IO);
 	case HADAL_EVENT_DESCRIPTOR:
 		return BIT(HADAL_EXIT_DESCRIPTOR);
-	case HADAL_EVENT_BREAK:
-		return BIT(HADAL_EXIT_DR_ACCESS);
 	case HADAL_EVENT_CR:
 		return asked->first & BIT(HADAL_CR_XCR0) ? BIT(HADAL_EXIT_XSETBV) : 0;
 	default:
@@ -39,8 +38,10 @@ static uint64_t kinds_of(const struct hadal_subscription *asked)
 }
 
 /* The exit kinds that tell of it. */
-static uint64_t handlers_of(const struct hadal_subscription *asked)
+static uint64_t handlers_of(const struct subscription *s)
 {
+	const struct hadal_subscription *asked = &s->asked;
+
 	switch (asked->kind) {
 	case HADAL_EVENT_MSR:
 		return BIT(HADAL_EXIT_RDMSR) | BIT(HADAL_EXIT_WRMSR);
@@ -51,7 +52,9 @@ static uint64_t handlers_of(const struct hadal_subscription *asked)
 	case HADAL_EVENT_MEMORY:
 		return BIT(HADAL_EXIT_NESTED_FAULT) | STEP_HANDLERS;
 	case HADAL_EVENT_BREAK:
-		return kinds_of(asked) | BIT(HADAL_EXIT_EXCEPTION);
+		if (s->method == HADAL_BREAK_VIEW)
+			return BIT(HADAL_EXIT_NESTED_FAULT) | STEP_HANDLERS;
+		return BIT(HADAL_EXIT_DR_ACCESS) | BIT(HADAL_EXIT_EXCEPTION);
 	case HADAL_EVENT_DESCRIPTOR:
 	case HADAL_EVENT_IO:
 		return kinds_of(asked) | STEP_HANDLERS;
@@ -60,15 +63,28 @@ static uint64_t handlers_of(const struct hadal_subscription *asked)
 	}
 }
 
-static void add(const struct hadal_subscription *asked, struct event_intercepts *to)
+static void add_breakpoint(const struct subscription *s, struct event_intercepts *to)
 {
+	if (s->method == HADAL_BREAK_VIEW) {
+		to->vectors |= 1u << VECTOR_BP;
+		to->watches = to->copies = true;
+	} else {
+		to->kinds |= BIT(HADAL_EXIT_DR_ACCESS);
+		to->vectors |= 1u << VECTOR_DB;
+	}
+}
+
+static void add(const struct subscription *s, struct event_intercepts *to)
+{
+	const struct hadal_subscription *asked = &s->asked;
+
 	to->kinds |= kinds_of(asked);
 	if (asked->kind == HADAL_EVENT_EXCEPTION)
 		to->vectors |= low_mask(asked->count) << asked->first;
 	if (asked->kind == HADAL_EVENT_CR)
 		to->cr_writes |= asked->first & 0xffff;
 	if (asked->kind == HADAL_EVENT_BREAK)
-		to->vectors |= 1u << VECTOR_DB;
+		add_breakpoint(s, to);
 	to->watches |= asked->kind == HADAL_EVENT_MEMORY;
 }
 
@@ -108,8 +124,8 @@ void events_route(struct vcpu *vcpu)
 
 		if (!s || s->off)
 			continue;
-		add(&s->asked, &now);
-		handlers |= handlers_of(&s->asked);
+		add(s, &now);
+		handlers |= handlers_of(s);
 	}
 	if (had_ports || (now.kinds & BIT(HADAL_EXIT_IO)))
 		set_ports();
@@ -117,6 +133,7 @@ void events_route(struct vcpu *vcpu)
 	__atomic_store_n(&wanted.vectors, now.vectors, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&wanted.cr_writes, now.cr_writes, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&wanted.watches, now.watches, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&wanted.copies, now.copies, __ATOMIC_SEQ_CST);
 	/* A handler that is there too long finds no subscription; one that is not there misses an
 	 * exit that nobody else knows. */
 	events_ask_first(routed | handlers);
@@ -162,7 +179,11 @@ static void change_cr(struct vcpu *vcpu, unsigned cr, bool on)
 
 void vcpu_events_reset(struct vcpu *vcpu)
 {
-	memset(&vcpu_events(vcpu)->applied, 0, sizeof(struct event_intercepts));
+	struct vcpu_events *events = vcpu_events(vcpu);
+
+	memset(&events->applied, 0, sizeof(events->applied));
+	events->view = CPU_ON_MAP;
+	events->away = CPU_ON_VIEW;
 }
 
 void vcpu_follow(struct vcpu *vcpu)
@@ -173,16 +194,15 @@ void vcpu_follow(struct vcpu *vcpu)
 		.vectors = __atomic_load_n(&wanted.vectors, __ATOMIC_SEQ_CST),
 		.cr_writes = __atomic_load_n(&wanted.cr_writes, __ATOMIC_SEQ_CST),
 		.watches = __atomic_load_n(&wanted.watches, __ATOMIC_SEQ_CST),
+		.copies = __atomic_load_n(&wanted.copies, __ATOMIC_SEQ_CST),
 	};
 
 	extensions_follow_clients(vcpu);
 	follow_bits(vcpu, has->kinds, wants.kinds, change_kind);
 	follow_bits(vcpu, has->vectors, wants.vectors, change_vector);
 	follow_bits(vcpu, has->cr_writes, wants.cr_writes, change_cr);
-	/* A step runs on the map; its end looks here again. */
-	if (has->watches != wants.watches && !vcpu->stepping)
-		vendor->use_root(vcpu, wants.watches ? view_root(&machine.watched)
-						     : nested_root(&machine.nested));
+	if (has->watches != wants.watches || has->copies != wants.copies)
+		views_enter(vcpu, wants.watches ? CPU_ON_VIEW : CPU_ON_MAP);
 	if (wants.kinds & BIT(HADAL_EXIT_DR_ACCESS))
 		vcpu_debug_take(vcpu);
 	else

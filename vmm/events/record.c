@@ -17,9 +17,11 @@ bool is_address_space(struct vcpu *vcpu, uint64_t root)
 	return !((vcpu_get(vcpu, REG_CR3) ^ root) & PT_ADDRESS & ~PAGE_BYTES);
 }
 
-static bool place_matches(struct vcpu *vcpu, const struct hadal_subscription *asked,
+static bool place_matches(struct vcpu *vcpu, const struct subscription *s,
 			  const struct happening *what)
 {
+	const struct hadal_subscription *asked = &s->asked;
+
 	if (!(asked->access & what->access))
 		return false;
 	switch (asked->kind) {
@@ -30,7 +32,7 @@ static bool place_matches(struct vcpu *vcpu, const struct hadal_subscription *as
 		return what->number < asked->first + asked->count &&
 		       what->number + what->physical > asked->first;
 	case HADAL_EVENT_BREAK:
-		return what->address == asked->first &&
+		return what->address == asked->first && what->number == s->method &&
 		       (!asked->root || is_address_space(vcpu, asked->root));
 	case HADAL_EVENT_MEMORY:
 		return what->physical < asked->first + asked->count &&
@@ -95,7 +97,7 @@ static __attribute__((noinline)) uint64_t match_all(struct vcpu *vcpu, const str
 
 		if (!s)
 			continue;
-		if (!place_matches(vcpu, &s->asked, what)) {
+		if (!place_matches(vcpu, s, what)) {
 			if (is_cause(&s->asked, what))
 				charged |= BIT(index);
 			continue;

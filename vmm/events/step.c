@@ -2,7 +2,7 @@
 /* Single steps that the guest does not see. */
 #include "events/step.h"
 #include "base/insn.h"
-#include "events/subscription.h"
+#include "events/views.h"
 #include "extension/extension.h"
 #include "paging/memory.h"
 #include "vcpu/vendor.h"
@@ -135,6 +135,15 @@ enum verdict step_over(struct vcpu *vcpu, step_done_fn done)
 	}
 	begin_step(vcpu, step);
 	vcpu->stepping = true;
+	return VERDICT_RETRY;
+}
+
+enum verdict step_away(struct vcpu *vcpu, enum cpu_view away, step_done_fn done)
+{
+	views_leave(vcpu, away);
+	if (!vcpu->stepping)
+		return step_over(vcpu, done);
+	vcpu_events(vcpu)->step.done = done;
 	return VERDICT_RETRY;
 }
 

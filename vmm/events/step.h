@@ -6,7 +6,7 @@
 #ifndef HADAL_EVENTS_STEP_H
 #define HADAL_EVENTS_STEP_H
 
-#include "vcpu/vcpu.h"
+#include "events/subscription.h"
 
 /* retired: the instruction has been done; else an exception of its own ends it. */
 typedef void (*step_done_fn)(struct vcpu *vcpu, bool retired);
@@ -16,6 +16,12 @@ typedef void (*step_done_fn)(struct vcpu *vcpu, bool retired);
  * queued, then call `done`, before anything else of the guest's runs. The verdict is the exit's.
  */
 enum verdict step_over(struct vcpu *vcpu, step_done_fn done);
+
+/*
+ * The same on the map, or on machine.stepped; `done` calls views_return(). Also from a step on
+ * machine.stepped that an access has faulted in: it goes on, with another `done`.
+ */
+enum verdict step_away(struct vcpu *vcpu, enum cpu_view away, step_done_fn done);
 
 /* system_call.c: SYSCALL at RIP, of vcpu->exit.length bytes; SYSRET. They set RIP. */
 void system_call_enter(struct vcpu *vcpu);

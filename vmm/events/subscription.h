@@ -48,6 +48,9 @@ struct subscription {
 	bool off;        /* nothing is intercepted for it */
 	bool degraded;   /* holds no more */
 	uint32_t misses; /* answers in a row that did not come in time */
+	/* Of a breakpoint: how it is made; in a view, the guest-physical address of the byte. */
+	uint32_t method; /* enum hadal_break_method */
+	uint64_t place;
 	struct event_owner *owner;
 	uint64_t since; /* TSC */
 	/* The budget: what a tick and a record use up of the time that passes. */
@@ -70,7 +73,8 @@ struct event_intercepts {
 	uint64_t kinds; /* bit n: enum hadal_exit_kind n */
 	uint32_t vectors;
 	uint32_t cr_writes;
-	bool watches; /* runs on the view that watched memory is denied in */
+	bool watches; /* runs on a view */
+	bool copies;  /* in which fetches see copies */
 };
 
 /* The instruction or event that a vCPU is stepping over, while vcpu->stepping. */
@@ -91,6 +95,19 @@ struct watch {
 	uint8_t exit_kind; /* of these, the kind that does not exit meanwhile */
 };
 
+/* The nested tables that a vCPU runs on. */
+enum cpu_view {
+	CPU_ON_MAP,
+	CPU_ON_VIEW, /* machine.watched */
+	CPU_ON_CODE, /* machine.code */
+	CPU_ON_STEP, /* machine.stepped */
+};
+
+/* How far a repeated string instruction under a breakpoint has come. */
+struct string_round {
+	uint64_t rip, rcx, cr3;
+};
+
 /* What this vCPU waits for in an exit's handler, see hold.c. */
 struct hold {
 	uint32_t state;
@@ -105,6 +122,8 @@ struct vcpu_events {
 	uint64_t ring_position[HADAL_MAX_OWNERS]; /* bytes written */
 	uint64_t ring_lost[HADAL_MAX_OWNERS];
 	struct event_intercepts applied;
+	uint8_t view;     /* enum cpu_view */
+	uint8_t away;     /* the same, for one instruction; CPU_ON_VIEW: it is not away */
 	uint64_t started; /* TSC at which the exit's handler began */
 	uint64_t charged; /* subscriptions that it is the exit of */
 	uint64_t passed;  /* those of them that it is a hit of, after filter and sampling */
@@ -113,6 +132,7 @@ struct vcpu_events {
 	struct step step;
 	struct watch watch;
 	struct hold hold;
+	struct string_round round;
 };
 
 _Static_assert(sizeof(struct vcpu_events) <= PERCPU_EVENT_PAGES * 4096, "see layout.h");

@@ -8,7 +8,9 @@
 #include "base/insn.h"
 #include "base/string.h"
 #include "cpus/request.h"
+#include "events/hidden.h"
 #include "events/step.h"
+#include "events/views.h"
 #include "extension/handlers.h"
 #include "paging/memory.h"
 #include "vcpu/vendor.h"
@@ -71,12 +73,12 @@ static int deny_all(const struct hadal_subscription *asked)
 	for (uint64_t i = 0; i < page_count(asked); i++) {
 		uint64_t page = first_page(asked) + i * PAGE_BYTES;
 		uint32_t before = view_denied(&machine.watched, page);
-		int err = view_deny(&machine.watched, page, before | rights_of(asked->access));
+		int err = views_set(page, before | rights_of(asked->access));
 
 		if (err) {
 			while (i--) {
 				page -= PAGE_BYTES;
-				view_deny(&machine.watched, page, denied_by_all(page));
+				views_set(page, denied_by_all(page));
 			}
 			return err;
 		}
@@ -92,16 +94,16 @@ int watch_add(struct vcpu *vcpu, const struct hadal_subscription *asked)
 	if (watched_pages + page_count(asked) > HADAL_MAX_WATCHED_PAGES)
 		return -ENOSPC;
 	lock_take(&nested_lock);
-	if (!watched_pages)
-		err = view_open(&machine.watched, &machine.nested);
-	if (!err)
+	err = views_take(false);
+	if (!err) {
 		err = deny_all(asked);
-	if (!err)
+		if (err)
+			views_give(false);
+	}
+	if (!err) {
 		watched_pages += page_count(asked);
-	if (!watched_pages && machine.watched.root)
-		view_close(&machine.watched);
-	else if (!err)
 		request_flush_all(vcpu);
+	}
 	lock_give(&nested_lock);
 	return err;
 }
@@ -114,17 +116,11 @@ void watch_remove(struct vcpu *vcpu, const struct hadal_subscription *asked)
 	for (uint64_t i = 0; i < page_count(asked); i++) {
 		uint64_t page = first_page(asked) + i * PAGE_BYTES;
 
-		view_deny(&machine.watched, page, denied_by_all(page));
+		views_set(page, denied_by_all(page));
 	}
 	request_flush_all(vcpu);
-	if (!watched_pages)
-		view_close(&machine.watched);
+	views_give(false);
 	lock_give(&nested_lock);
-}
-
-bool watch_any(void)
-{
-	return watched_pages;
 }
 
 /* Up to 8 bytes of memory from an address on, to the end of its page. */
@@ -172,8 +168,9 @@ static void access_done(struct vcpu *vcpu, bool retired)
 	uint64_t rip = vcpu->rip, mask = 0;
 	bool changed;
 
-	if (vcpu_events(vcpu)->applied.watches)
-		vendor->use_root(vcpu, view_root(&machine.watched));
+	views_return(vcpu);
+	if (!(what->access & HADAL_ACCESS_EXECUTE))
+		hidden_written(vcpu, what->physical);
 	if (!retired) {
 		events_charge_cause(vcpu, what, events_of(HADAL_EVENT_MEMORY));
 		return;
@@ -248,17 +245,18 @@ enum verdict watch_fault(struct vcpu *vcpu)
 	enum verdict verdict;
 	uint32_t denied;
 
-	if (!events->applied.watches || vcpu->stepping)
+	if (!events->applied.watches || (vcpu->stepping && events->away != CPU_ON_STEP))
 		return exits_ask_next(vcpu);
 	denied = view_denied(&machine.watched, e->nested.gpa);
 	if (denied & PT_READ)
 		denied = PT_RIGHTS;
 	if (!(denied & rights_of(access_of(e))))
-		return exits_ask_next(vcpu);
+		return hidden_fault(vcpu);
 	events_begin(vcpu);
+	if (e->nested.execute && hidden_fetch(vcpu, &verdict))
+		return verdict;
 	describe(vcpu, &events->watch);
 	if (is_held(vcpu, &events->watch, &verdict))
 		return verdict;
-	vendor->use_root(vcpu, nested_root(&machine.nested));
-	return step_over(vcpu, access_done);
+	return step_away(vcpu, CPU_ON_MAP, access_done);
 }

@@ -12,8 +12,6 @@ int watch_add(struct vcpu *vcpu, const struct hadal_subscription *asked);
 /* With events_lock held, when it is there no more and no CPU runs on the view if it was the last.
  */
 void watch_remove(struct vcpu *vcpu, const struct hadal_subscription *asked);
-/* Whether CPUs are to run on the view. */
-bool watch_any(void);
 
 /* The handler of nested faults. */
 enum verdict watch_fault(struct vcpu *vcpu);

@@ -137,7 +137,7 @@ static int fault_in(struct vcpu *vcpu, uint64_t gpa)
 
 	lock_take(&nested_lock);
 	err = nested_fault_in(&machine.nested, gpa);
-	view_follow(&machine.watched);
+	memory_follow_views();
 	if (err == -EAGAIN) {
 		request_flush_all(vcpu);
 		nested_flushed(&machine.nested);

@@ -135,7 +135,7 @@ size_t memory_copy_from_guest(uint64_t gpa, void *to, size_t bytes)
 	return copy_guest(gpa, to, bytes, MEMORY_READ);
 }
 
-size_t memory_read_guest_root(uint64_t gva, uint64_t cr3, uint64_t cr4, void *to, size_t bytes)
+int memory_walk_root(uint64_t gva, uint64_t cr3, uint64_t cr4, uint64_t *gpa)
 {
 	struct guest_paging paging = {
 		.cr0 = CR0_PE | CR0_PG | CR0_WP,
@@ -145,16 +145,25 @@ size_t memory_read_guest_root(uint64_t gva, uint64_t cr3, uint64_t cr4, void *to
 		.physical_bits = machine.physical_bits,
 		.has_1g = true,
 	};
+	struct guest_walk walk;
+	int err = guest_walk(&paging, gva, WALK_ANY, memory_walk_table, NULL, &walk);
+
+	*gpa = walk.gpa;
+	return err;
+}
+
+size_t memory_read_guest_root(uint64_t gva, uint64_t cr3, uint64_t cr4, void *to, size_t bytes)
+{
 	size_t done = 0;
 
 	while (done < bytes) {
-		struct guest_walk walk;
 		size_t part = to_page_end(gva + done, bytes - done);
 		const void *from;
+		uint64_t gpa;
 
-		if (guest_walk(&paging, gva + done, WALK_ANY, memory_walk_table, NULL, &walk))
+		if (memory_walk_root(gva + done, cr3, cr4, &gpa))
 			break;
-		from = memory_walk_table(NULL, walk.gpa);
+		from = memory_walk_table(NULL, gpa);
 		if (!from)
 			break;
 		memcpy((uint8_t *)to + done, from, part);

@@ -35,7 +35,13 @@ struct machine {
 	struct pagetable host;
 	struct mtrr_state mtrr;
 	struct nested nested;
-	struct view watched; /* what CPUs run on while memory is watched */
+	/*
+	 * What CPUs run on while memory is watched, or code has breakpoints that nobody reads; in
+	 * pages with those, where the processor has no pages for fetches alone; and for the
+	 * instruction that such a breakpoint is at.
+	 */
+	struct view watched, code, stepped;
+	struct copies copies;
 };
 
 extern struct machine machine;
@@ -64,6 +70,9 @@ uint64_t memory_image_physical(const void *address);
 
 /* Physical address of anything that is mapped in the image's own tables. */
 uint64_t memory_physical(const void *address);
+
+/* The map has changed, and no CPU has flushed yet; with nested_lock held. */
+void memory_follow_views(void);
 
 bool memory_is_ram(uint64_t hpa);
 /*
@@ -107,6 +116,8 @@ bool memory_guest_range(uint64_t gpa, uint64_t bytes, unsigned access);
 size_t memory_copy_to_guest(uint64_t gpa, const void *from, size_t bytes);
 size_t memory_copy_from_guest(uint64_t gpa, void *to, size_t bytes);
 
+/* Where guest page tables map an address, whatever its rights. 0, or as guest_walk() says. */
+int memory_walk_root(uint64_t gva, uint64_t cr3, uint64_t cr4, uint64_t *gpa);
 /* Read through guest page tables as the processor would in ring 0; returns the bytes done. */
 size_t memory_read_guest_root(uint64_t gva, uint64_t cr3, uint64_t cr4, void *to, size_t bytes);
 

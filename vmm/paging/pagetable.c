@@ -56,8 +56,8 @@ uint64_t pt_make_leaf(const struct pt_format *format, uint64_t physical, uint32_
 		entry |= PT_LARGE;
 	if (attr & PT_PINNED)
 		entry |= PT_SW_PINNED;
-	if (!(attr & PT_READ))
-		return entry | PT_SW_KEPT;
+	if (!(attr & PT_READ)) /* fetches alone: a format without it has no bit for it */
+		return entry | PT_SW_KEPT | (attr & PT_EXEC ? format->exec : 0);
 	entry |= format->read | format->leaf_extra;
 	if (attr & PT_WRITE)
 		entry |= format->write;

@@ -27,7 +27,8 @@ enum memory_type {
 
 /*
  * Attributes of a mapping. No rights at all is a mapping too: the address is kept, every access
- * faults. WRITE or EXEC without READ does not exist.
+ * faults. WRITE without READ does not exist, and EXEC without it only in a leaf
+ * of EPT that pt_make_leaf() makes.
  */
 #define PT_READ       (1u << 0)
 #define PT_WRITE      (1u << 1)

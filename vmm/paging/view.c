@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
-/* Views: the nested map once more, with some rights denied. */
+/* Views: the nested map once more, with some rights denied, and copies of pages for fetches. */
 #include "paging/view.h"
 #include "base/errno.h"
 
 /* Software bits: a table of the view's own; rights that a page lacks here. */
 #define SW_OWN          BIT(54)
 #define SW_DENIED_SHIFT 55
+#define SW_COPY         BIT(58)
+#define SW_VIEW         ((uint64_t)PT_RIGHTS << SW_DENIED_SHIFT | SW_COPY)
 
 static const struct pt_format *format_of(const struct view *view)
 {
@@ -48,20 +50,54 @@ static uint64_t base_entry(const struct view *view, uint64_t va, unsigned level)
 	}
 }
 
-/* The same with rights denied: it is a leaf of level 1 then. */
-static uint64_t view_entry(const struct view *view, uint64_t va, unsigned level, uint32_t denied)
+static uint64_t deny_fetches(const struct pt_format *format, uint64_t entry)
+{
+	return pt_in_use(format, entry) ? (entry & ~format->exec) | format->no_exec : entry;
+}
+
+/* The copy that a page has here, if the map shows what it is of. */
+static const struct page_copy *copy_of(const struct view *view, uint64_t va, uint64_t shown,
+				       uint64_t said)
+{
+	const struct page_copy *copy = said & SW_COPY ? copy_find(view->copies, va) : NULL;
+
+	return copy && copy->source == shown ? copy : NULL;
+}
+
+/* The rights of a page that the map gives `rights`. *shown becomes the copy's address. */
+static uint32_t rights_with_copy(const struct view *view, const struct page_copy *copy,
+				 uint32_t rights, uint64_t *shown)
+{
+	if (!copy)
+		return view->kind == VIEW_CODE ? rights & ~PT_EXEC : rights;
+	if (view->kind == VIEW_DATA)
+		return rights & PT_READ;
+	if (view->kind == VIEW_OPEN)
+		return rights & ~PT_WRITE;
+	*shown = pt_pool_physical(view->base->pt.pool, copy->bytes);
+	return view->kind == VIEW_ONE ? rights & PT_EXEC : rights & ~PT_WRITE;
+}
+
+/* The same as the view has it. said: the bits of SW_VIEW; with any of them it is a leaf of level 1.
+ */
+static uint64_t view_entry(const struct view *view, uint64_t va, unsigned level, uint64_t said)
 {
 	const struct pt_format *format = format_of(view);
-	uint64_t entry = base_entry(view, va, level);
-	uint32_t attr;
+	uint64_t entry = base_entry(view, va, level), shown;
+	const struct page_copy *copy;
+	uint32_t attr, rights;
 
-	if (!denied || !pt_in_use(format, entry))
-		return entry | (uint64_t)denied << SW_DENIED_SHIFT;
-	attr = pt_leaf_attr(format, entry) & ~denied;
-	if (!(attr & PT_READ))
-		attr &= ~PT_RIGHTS;
-	return pt_make_leaf(format, pt_leaf_address(entry, level), attr, level) |
-	       (uint64_t)denied << SW_DENIED_SHIFT;
+	if (!said)
+		return view->kind == VIEW_CODE ? deny_fetches(format, entry) : entry;
+	if (!pt_in_use(format, entry))
+		return entry | said;
+	attr = pt_leaf_attr(format, entry);
+	shown = pt_leaf_address(entry, level);
+	copy = copy_of(view, va, shown, said);
+	rights = rights_with_copy(view, copy, attr & PT_RIGHTS, &shown) & ~denied_in(said);
+	if (!(rights & PT_READ) && (!copy || view->kind != VIEW_ONE))
+		rights = 0;
+	return pt_make_leaf(format, shown, (attr & ~PT_RIGHTS) | rights, level) | said;
 }
 
 /* Sets all entries of a table, but those that lead to tables of the view's own, as the map has
@@ -76,13 +112,16 @@ static void fill(const struct view *view, uint64_t *table, uint64_t va, unsigned
 		if (is_own_table(entry, level))
 			fill(view, table_of(view, entry), va, level - 1);
 		else
-			entry_write(&table[i], view_entry(view, va, level, denied_in(entry)));
+			entry_write(&table[i], view_entry(view, va, level, entry & SW_VIEW));
 	}
 }
 
-int view_open(struct view *view, const struct nested *base)
+int view_open(struct view *view, enum view_kind kind, const struct nested *base,
+	      const struct copies *copies)
 {
 	view->base = base;
+	view->copies = copies;
+	view->kind = kind;
 	view->root = pt_pool_alloc(base->pt.pool);
 	if (!view->root)
 		return -ENOMEM;
@@ -123,7 +162,7 @@ static uint64_t *find(const struct view *view, uint64_t gpa, unsigned *level)
 	}
 }
 
-int view_deny(struct view *view, uint64_t gpa, uint32_t rights)
+int view_set(struct view *view, uint64_t gpa, uint32_t denied, bool has_copy)
 {
 	struct pt_pool *pool = view->base->pt.pool;
 	unsigned level;
@@ -141,16 +180,50 @@ int view_deny(struct view *view, uint64_t gpa, uint32_t rights)
 		level--;
 		slot = &table[pt_index(gpa, level)];
 	}
-	entry_write(slot, view_entry(view, gpa, 1, rights));
+	entry_write(slot,
+		    view_entry(view, gpa, 1,
+			       (uint64_t)denied << SW_DENIED_SHIFT | (has_copy ? SW_COPY : 0)));
 	return 0;
 }
 
-uint32_t view_denied(const struct view *view, uint64_t gpa)
+static int set_like(struct view *view, const struct view *other, const uint64_t *table, uint64_t va,
+		    unsigned level)
+{
+	int err = 0;
+
+	for (unsigned i = 0; !err && i < PT_ENTRIES; i++, va += pt_level_bytes(level)) {
+		uint64_t entry = table[i];
+
+		if (is_own_table(entry, level))
+			err = set_like(view, other, table_of(other, entry), va, level - 1);
+		else if (entry & SW_VIEW)
+			err = view_set(view, va, denied_in(entry), entry & SW_COPY);
+	}
+	return err;
+}
+
+int view_set_like(struct view *view, const struct view *other)
+{
+	return set_like(view, other, other->root, 0, other->base->pt.levels);
+}
+
+/* The bits of SW_VIEW of a page. */
+static uint64_t said(const struct view *view, uint64_t gpa)
 {
 	unsigned level;
 	const uint64_t *slot = find(view, gpa, &level);
 
-	return level == 1 ? denied_in(entry_read(slot)) : 0;
+	return level == 1 ? entry_read(slot) & SW_VIEW : 0;
+}
+
+uint32_t view_denied(const struct view *view, uint64_t gpa)
+{
+	return denied_in(said(view, gpa));
+}
+
+bool view_has_copy(const struct view *view, uint64_t gpa)
+{
+	return said(view, gpa) & SW_COPY;
 }
 
 void view_follow(struct view *view)

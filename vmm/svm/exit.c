@@ -81,23 +81,29 @@ static bool decode_dr(struct vcpu *vcpu, struct exit *e, unsigned code)
 
 /*
  * INT3, INTO and INT n, before they have done anything. The #BP intercept is for the first of them
- * alone, and QEMU makes this exit of it all the same.
+ * alone, and QEMU makes this exit of it all the same. What is none of them was INT3 when it was
+ * fetched.
  */
 static bool decode_software_int(struct vcpu *vcpu, struct exit *e)
 {
 	struct insn insn;
+	int err = vcpu_decode(vcpu, &insn);
 
-	if (!svm_decode_instruction(vcpu, &insn))
-		return false;
-	e->length = insn.length;
+	if (err == -ENODATA)
+		return svm_decode_instruction(vcpu, &insn);
+	e->length = 1;
 	e->exception.software = true;
 	e->exception.has_error = false;
 	e->exception.error = 0;
 	e->exception.address = 0;
+	e->exception.vector = VECTOR_BP;
+	if (err || insn.id < INSN_INT3 || insn.id > INSN_INTO)
+		return true;
+	e->length = insn.length;
 	if (insn.id == INSN_INT)
 		e->exception.vector = insn.immediate;
-	else
-		e->exception.vector = insn.id == INSN_INTO ? VECTOR_OF : VECTOR_BP;
+	else if (insn.id == INSN_INTO)
+		e->exception.vector = VECTOR_OF;
 	return true;
 }
 

@@ -150,12 +150,18 @@ static unsigned npt_levels(void)
 	return paging_levels(read_cr4());
 }
 
+static bool npt_has_fetch_only(void)
+{
+	return false;
+}
+
 const struct vendor svm_vendor = {
 	.id = HADAL_VENDOR_AMD,
 	.name = "AMD SVM",
 	.nested_is_ept = false,
 	.nested_levels = npt_levels,
 	.nested_has_1g = memory_has_1g, /* NPT has the host's format */
+	.nested_has_fetch_only = npt_has_fetch_only,
 	.stop_clears_gif = true,
 	.probe = svm_probe,
 	.check = svm_check,

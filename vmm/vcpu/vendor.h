@@ -24,6 +24,8 @@ struct vendor {
 	unsigned (*nested_levels)(void);
 	/* Whether the nested tables may have 1 GiB pages, which need not be so for the host's. */
 	bool (*nested_has_1g)(void);
+	/* Whether they may have pages for fetches alone. */
+	bool (*nested_has_fetch_only)(void);
 	/* Whether start() would be refused on this CPU, which stays as it is: 0 or start()'s error.
 	 */
 	int (*check)(struct vcpu *vcpu);

@@ -26,6 +26,7 @@
 
 #define MISC_PT (1ull << 14) /* Processor Trace works in VMX operation */
 
+#define EPT_FETCH_ONLY      (1ull << 0)
 #define EPT_WALK_4          (1ull << 6)
 #define EPT_WALK_5          (1ull << 7)
 #define EPT_WB              (1ull << 14)

@@ -276,6 +276,11 @@ static unsigned ept_levels(void)
 	return vmx_ept_levels(rdmsr(MSR_VMX_EPT_VPID), machine.physical_bits);
 }
 
+static bool ept_has_fetch_only(void)
+{
+	return rdmsr(MSR_VMX_EPT_VPID) & EPT_FETCH_ONLY;
+}
+
 const struct vendor vmx_vendor = {
 	.id = HADAL_VENDOR_INTEL,
 	.name = "Intel VT-x",
@@ -283,6 +288,7 @@ const struct vendor vmx_vendor = {
 	.nested_is_ept = true,
 	.nested_levels = ept_levels,
 	.nested_has_1g = ept_has_1g,
+	.nested_has_fetch_only = ept_has_fetch_only,
 	.check = vmx_check,
 	.start = vmx_start,
 	.enter = vmx_enter,

@@ -83,10 +83,21 @@ struct hadal_test_storm {
 	uint64_t came; /* out: NMIs that the kernel has seen in all storms, on all CPUs together */
 };
 
+/* A function of the module's that static keys, ftrace and kprobes change the code of. */
+struct hadal_test_text {
+	uint32_t calls;   /* of the function, whose results are checked */
+	uint32_t toggles; /* how often each of the three is turned on and off, with a call in
+			     between */
+	uint64_t address; /* out: of the function */
+	uint64_t sum;     /* out: of all words of its page, as the kernel reads them */
+	uint64_t probed;  /* out: how often kprobes have seen it run, in all */
+};
+
 #define HADAL_TEST_CALL  _IOWR('h', 0, struct hadal_test_call)
 #define HADAL_TEST_ARENA _IOR('h', 1, struct hadal_test_arena)
 #define HADAL_TEST_ACT   _IOWR('h', 2, struct hadal_test_act)
 #define HADAL_TEST_STORM _IOWR('h', 3, struct hadal_test_storm)
 #define HADAL_TEST_IPI   _IOW('h', 4, struct hadal_test_ipi)
+#define HADAL_TEST_TEXT  _IOWR('h', 5, struct hadal_test_text)
 
 #endif

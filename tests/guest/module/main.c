@@ -13,6 +13,7 @@
 #include "act.h"
 #include "hadal_test.h"
 #include "storm.h"
+#include "text.h"
 
 static struct file *storm_file; /* whose end is that of the storm */
 
@@ -98,6 +99,17 @@ static long ask_storm(struct file *file, struct hadal_test_storm __user *user)
 	return !error && copy_to_user(user, &request, sizeof(request)) ? -EFAULT : error;
 }
 
+static long text(struct hadal_test_text __user *user)
+{
+	struct hadal_test_text request;
+	long error;
+
+	if (copy_from_user(&request, user, sizeof(request)))
+		return -EFAULT;
+	error = test_text(&request);
+	return !error && copy_to_user(user, &request, sizeof(request)) ? -EFAULT : error;
+}
+
 static long send_ipi(const struct hadal_test_ipi __user *user)
 {
 	struct hadal_test_ipi ipi;
@@ -123,6 +135,8 @@ static long test_ioctl(struct file *file, unsigned int command, unsigned long ar
 		return act((void __user *)argument);
 	case HADAL_TEST_STORM:
 		return ask_storm(file, (void __user *)argument);
+	case HADAL_TEST_TEXT:
+		return text((void __user *)argument);
 	case HADAL_TEST_IPI:
 		return send_ipi((void __user *)argument);
 	}

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Breakpoints in a view. Fetches see a copy of the page with INT3 in it, all else the page; what is
+ * written to the page is written to the copy too.
+ */
+#include "events/hidden.h"
+#include "base/errno.h"
+#include "base/insn.h"
+#include "cpus/request.h"
+#include "events/step.h"
+#include "events/views.h"
+#include "extension/handlers.h"
+#include "paging/memory.h"
+#include "vcpu/vendor.h"
+#include "x86/cpu.h"
+
+#define OPCODE_INT3 0xcc
+#define OPCODE_INT  0xcd
+
+static uint64_t page_of(uint64_t address)
+{
+	return address & ~(PAGE_BYTES - 1);
+}
+
+static uint32_t offset_of(uint64_t address)
+{
+	return address & (PAGE_BYTES - 1);
+}
+
+/* Where the breakpoint is to be. */
+static int find_place(struct vcpu *vcpu, const struct hadal_subscription *asked, uint64_t *gpa,
+		      uint64_t *hpa)
+{
+	uint64_t root = asked->root ? asked->root & PT_ADDRESS : vcpu_get(vcpu, REG_CR3);
+
+	if (memory_walk_root(asked->first, root, vcpu_get(vcpu, REG_CR4), gpa))
+		return -ENXIO;
+	*hpa = nested_gpa_to_hpa(&machine.nested, *gpa);
+	if (memory_is_own(*hpa))
+		return -EACCES;
+	if (!memory_is_ram(*hpa))
+		return -ENXIO;
+	/* QEMU tells INT n and INT3 apart by the code alone. */
+	return *(const uint8_t *)memory_direct(*hpa) == OPCODE_INT ? -EOPNOTSUPP : 0;
+}
+
+/* Takes the copy out, after all CPUs have seen it go. */
+static void drop_copy(struct vcpu *vcpu, uint64_t gpa)
+{
+	struct page_copy *copy = copy_give(&machine.copies, page_of(gpa));
+
+	if (!copy)
+		return;
+	views_set(page_of(gpa), view_denied(&machine.watched, gpa));
+	request_flush_all(vcpu);
+	copy_free(&machine.pool, copy);
+}
+
+static int add_locked(struct vcpu *vcpu, uint64_t gpa, uint64_t hpa)
+{
+	int err = copy_take(&machine.copies, &machine.pool, page_of(gpa), page_of(hpa),
+			    memory_direct(page_of(hpa)));
+
+	if (err)
+		return err;
+	err = views_set(page_of(gpa), view_denied(&machine.watched, gpa));
+	if (err)
+		drop_copy(vcpu, gpa);
+	else
+		request_flush_all(vcpu);
+	return err;
+}
+
+int hidden_add(struct vcpu *vcpu, struct subscription *s)
+{
+	uint64_t gpa, hpa;
+	int err = find_place(vcpu, &s->asked, &gpa, &hpa);
+
+	if (err)
+		return err;
+	lock_take(&nested_lock);
+	err = views_take(true);
+	if (!err) {
+		err = add_locked(vcpu, gpa, hpa);
+		if (err)
+			views_give(true);
+	}
+	lock_give(&nested_lock);
+	s->method = HADAL_BREAK_VIEW;
+	s->place = gpa;
+	return err;
+}
+
+/* Whether another breakpoint is at the same byte. */
+static bool is_shared(const struct subscription *s)
+{
+	for (unsigned i = 0; i < HADAL_MAX_SUBSCRIPTIONS; i++) {
+		const struct subscription *other = events_table[i];
+
+		if (other && other != s && !other->off && other->asked.kind == HADAL_EVENT_BREAK &&
+		    other->method == HADAL_BREAK_VIEW && other->place == s->place)
+			return true;
+	}
+	return false;
+}
+
+static void set_int3(const struct subscription *s, bool on)
+{
+	lock_take(&nested_lock);
+	copy_set_int3(copy_find(&machine.copies, s->place), offset_of(s->place), on);
+	lock_give(&nested_lock);
+}
+
+void hidden_arm(struct subscription *s)
+{
+	set_int3(s, true);
+}
+
+void hidden_disarm(struct subscription *s)
+{
+	if (!is_shared(s))
+		set_int3(s, false);
+}
+
+void hidden_remove(struct vcpu *vcpu, struct subscription *s)
+{
+	lock_take(&nested_lock);
+	drop_copy(vcpu, s->place);
+	views_give(true);
+	lock_give(&nested_lock);
+}
+
+/* True: an answer has decided what becomes of the exit. */
+static bool tell(struct vcpu *vcpu, enum verdict *verdict)
+{
+	const struct happening what = {
+		.kind = HADAL_EVENT_BREAK,
+		.access = HADAL_ACCESS_EXECUTE,
+		.number = HADAL_BREAK_VIEW,
+		.address = vcpu->rip,
+	};
+	uint64_t matched;
+
+	events_begin(vcpu);
+	matched = events_match(vcpu, &what, events_of(HADAL_EVENT_BREAK));
+	if (events_hold(vcpu, &what, &matched, verdict))
+		return true;
+	events_record(vcpu, &what, matched);
+	return false;
+}
+
+static bool is_repeated_string(const uint8_t *code, size_t count)
+{
+	bool repeats = false;
+
+	for (size_t i = 0; i < count; i++) {
+		uint8_t byte = code[i];
+
+		if (byte == 0xf2 || byte == 0xf3)
+			repeats = true;
+		else if (byte != 0x66 && byte != 0x67 && (byte & 0xf0) != 0x40)
+			return repeats &&
+			       ((byte & 0xfc) == 0x6c || (byte & 0xfc) == 0xa4 || byte >= 0xaa) &&
+			       byte <= 0xaf;
+	}
+	return false;
+}
+
+/* Each round of a repeated instruction is a step; that it goes on is no news. */
+static bool is_next_round(struct vcpu *vcpu, const uint8_t *code, size_t count)
+{
+	struct string_round *last = &vcpu_events(vcpu)->round;
+	struct string_round now;
+	bool is_next;
+
+	if (!is_repeated_string(code, count))
+		return false;
+	now = (struct string_round){vcpu->rip, vcpu->regs.rcx, vcpu_get(vcpu, REG_CR3)};
+	is_next = last->rip == now.rip && last->rcx == now.rcx + 1 && last->cr3 == now.cr3;
+	*last = now;
+	return is_next;
+}
+
+static void hit_done(struct vcpu *vcpu, bool retired)
+{
+	(void)retired;
+	views_return(vcpu);
+}
+
+/*
+ * What the page holds tells whose INT3 it was, also when the breakpoint has just gone: then the
+ * instruction is there again.
+ */
+bool hidden_hit(struct vcpu *vcpu, enum verdict *verdict)
+{
+	uint8_t code[INSN_MAX_BYTES];
+	bool is_guests;
+	size_t count;
+	uint32_t length;
+
+	if (!vcpu_events(vcpu)->applied.copies)
+		return false;
+	count = vcpu_fetch(vcpu, vcpu->rip, code, sizeof(code));
+	if (!count)
+		return false;
+	is_guests = code[0] == OPCODE_INT3 || code[0] == OPCODE_INT;
+	if (!is_guests)
+		vcpu->exit.length = 0; /* it is not that of INT3 */
+	if (!is_next_round(vcpu, code, count) && tell(vcpu, verdict))
+		return true;
+	if (!vcpu_events(vcpu)->applied.copies) { /* it has gone while an answer was waited for */
+		*verdict = VERDICT_RETRY;
+		return true;
+	}
+	if (is_guests)
+		return false;
+	length = plain_instruction(vcpu, code, count);
+	vcpu->exit.length = length;
+	*verdict = length ? VERDICT_DONE : step_away(vcpu, CPU_ON_STEP, hit_done);
+	return true;
+}
+
+/* The instruction begins on the page that a fetch has faulted in. */
+static bool begins_there(struct vcpu *vcpu, uint64_t gpa)
+{
+	struct hadal_segment cs;
+	uint64_t linear = vcpu->rip;
+
+	if (!vcpu_long_mode(vcpu)) {
+		vendor->get_segment(vcpu, SEG_CS, &cs);
+		linear += cs.base;
+	}
+	return offset_of(linear) == offset_of(gpa);
+}
+
+bool hidden_fetch(struct vcpu *vcpu, enum verdict *verdict)
+{
+	uint64_t gpa = vcpu->exit.nested.gpa;
+
+	return !vcpu->stepping && view_has_copy(&machine.watched, gpa) && begins_there(vcpu, gpa) &&
+	       tell(vcpu, verdict);
+}
+
+static void refresh(uint64_t page)
+{
+	struct page_copy *copy;
+
+	if (!view_has_copy(&machine.watched, page))
+		return;
+	lock_take(&nested_lock);
+	copy = copy_find(&machine.copies, page);
+	if (copy)
+		copy_refresh(copy);
+	lock_give(&nested_lock);
+}
+
+/* The access may have begun in the page before, or end in the next. */
+void hidden_written(struct vcpu *vcpu, uint64_t gpa)
+{
+	if (!vcpu_events(vcpu)->applied.copies)
+		return;
+	refresh(page_of(gpa) - PAGE_BYTES);
+	refresh(page_of(gpa));
+	refresh(page_of(gpa) + PAGE_BYTES);
+}
+
+static void access_done(struct vcpu *vcpu, bool retired)
+{
+	(void)retired;
+	views_return(vcpu);
+	hidden_written(vcpu, vcpu_events(vcpu)->watch.what.physical);
+}
+
+/*
+ * Without pages for fetches alone a CPU changes between two views by its fetches. An instruction
+ * that lies in pages of both kinds has no view of its own.
+ */
+static enum verdict change_view(struct vcpu *vcpu, bool has_copy)
+{
+	struct vcpu_events *events = vcpu_events(vcpu);
+
+	if (vcpu->stepping || (events->view == CPU_ON_VIEW && !has_copy))
+		return exits_ask_next(vcpu);
+	if (!begins_there(vcpu, vcpu->exit.nested.gpa))
+		return step_away(vcpu, CPU_ON_STEP, hit_done);
+	views_enter(vcpu, events->view == CPU_ON_VIEW ? CPU_ON_CODE : CPU_ON_VIEW);
+	return VERDICT_RETRY;
+}
+
+enum verdict hidden_fault(struct vcpu *vcpu)
+{
+	const struct exit *e = &vcpu->exit;
+	struct vcpu_events *events = vcpu_events(vcpu);
+	bool has_copy;
+
+	if (!events->applied.copies)
+		return exits_ask_next(vcpu);
+	has_copy = view_has_copy(&machine.watched, e->nested.gpa);
+	if (e->nested.execute)
+		return machine.code.root ? change_view(vcpu, has_copy) : exits_ask_next(vcpu);
+	if (!has_copy)
+		return exits_ask_next(vcpu);
+	events->watch.what.physical = e->nested.gpa;
+	return step_away(vcpu, CPU_ON_MAP, access_done);
+}
