@@ -135,6 +135,33 @@ static struct json_object *json_namespaces(const void *record, void *ctx)
 	return process_namespaces_json(found);
 }
 
+/* What follows the number in the first namespace, which is the pid. */
+static bool make_inner_pids(const void *record, void *ctx, char *text, size_t size)
+{
+	struct printer *printer = ctx;
+	int32_t numbers[HADAL_PID_LEVELS];
+	size_t count = printer->namespaces
+			       ? hadal_namespace_pids(printer->namespaces, record, numbers)
+			       : 0;
+	size_t len = 0;
+
+	for (size_t i = 1; i < count && len < size; i++)
+		len += snprintf(text + len, size - len, "%s%" PRId32, i > 1 ? "," : "", numbers[i]);
+	return count > 1;
+}
+
+static struct json_object *json_pids(const void *record, void *ctx)
+{
+	struct printer *printer = ctx;
+	struct json_object *list = json_object_new_array();
+	int32_t numbers[HADAL_PID_LEVELS];
+	size_t count = hadal_namespace_pids(printer->namespaces, record, numbers);
+
+	for (size_t i = 0; i < count; i++)
+		json_object_array_add(list, json_object_new_int(numbers[i]));
+	return list;
+}
+
 static struct json_object *json_arguments(const void *record, void *ctx)
 {
 	struct printer *printer = ctx;
@@ -189,6 +216,9 @@ static const struct cli_column columns[] = {
 	{"mm", NULL, 18, CLI_COLUMN_HEX, AT(mm), "its mm_struct; `0` for a kernel thread"},
 	{"root", "ROOT", 12, CLI_COLUMN_JSON, 0, make_root, json_root,
 	 "string, `0x...`: physical address of its page tables"},
+	{"ns_pids", "NSPID", 7, CLI_COLUMN_JSON, 0, make_inner_pids, json_pids,
+	 "array: its numbers in the PID namespaces it is in, the first one's first, as NSpid in "
+	 "/proc/PID/status; in the table without the first"},
 	{"name", "NAME", -15, CLI_COLUMN_JSON, 0, make_name, json_name,
 	 "string: as /proc/PID/comm"},
 	{"namespaces", "NAMESPACES", 0, CLI_COLUMN_JSON, 0, make_namespaces, json_namespaces,
@@ -228,7 +258,7 @@ static void print_process(void *ctx, struct hadal_process *process, unsigned int
 static void print_list(struct printer *printer, struct hadal_process_list *list)
 {
 	const struct options *options = printer->options;
-	const char *hide = options->threads ? "namespaces" : "namespaces,tid";
+	const char *hide = options->threads ? "namespaces,ns_pids" : "namespaces,ns_pids,tid";
 
 	if (options->namespaces)
 		hide = options->threads ? "parent,uid,state,threads,start,root"

@@ -7,9 +7,6 @@
 
 #include "walk/plan.h"
 
-/* MAX_PID_NS_LEVEL of include/linux/pid_namespace.h. */
-#define PID_LEVEL_LIMIT 32u
-
 const char *const hadal_namespace_names[HADAL_NAMESPACE_KINDS] = {
 	[HADAL_NAMESPACE_PID] = "pid",       [HADAL_NAMESPACE_MNT] = "mnt",
 	[HADAL_NAMESPACE_NET] = "net",       [HADAL_NAMESPACE_USER] = "user",
@@ -25,6 +22,7 @@ enum need {
 	PID_NUMBERS, /* an array of one up to 6.0, and one without a length later */
 	UPID,
 	UPID_NAMESPACE,
+	UPID_NUMBER,
 	POINTERS, /* for each kind, that of its namespace in nsproxy or cred */
 	NUMBERS = POINTERS + HADAL_NAMESPACE_KINDS,
 	NEEDS = NUMBERS + HADAL_NAMESPACE_KINDS
@@ -44,6 +42,7 @@ static const struct hadal_need needs[NEEDS] = {
 	[PID_NUMBERS] = {HADAL_MEMBER("pid", "numbers")},
 	[UPID] = {HADAL_MEMBER("upid", ".")},
 	[UPID_NAMESPACE] = {HADAL_MEMBER("upid", "ns")},
+	[UPID_NUMBER] = {HADAL_MEMBER("upid", "nr")},
 	POINTER(PID, "nsproxy", "pid_ns_for_children"),
 	POINTER(MNT, "nsproxy", "mnt_ns"),
 	POINTER(NET, "nsproxy", "net_ns"),
@@ -66,17 +65,38 @@ struct hadal_namespaces {
 	struct hadal_plan plan;
 };
 
-/* The innermost namespace that a task has a number in: struct pid has one for each level. */
-static uint64_t pid_namespace(const struct hadal_plan *plan, uint64_t task)
+/* A task's struct pid and how deep the namespaces go that it has a number in; 0 without one. */
+static uint64_t pid_of(const struct hadal_plan *plan, uint64_t task, uint64_t *level)
 {
 	uint64_t pid = hadal_plan_read(plan, TASK_PID, task);
-	uint64_t level = hadal_plan_read(plan, PID_LEVEL, pid);
 
-	if (!pid || level > PID_LEVEL_LIMIT)
-		return 0;
-	return hadal_plan_read(plan, UPID_NAMESPACE,
-			       pid + hadal_plan_offset(plan, PID_NUMBERS) +
-				       level * hadal_plan_size(plan, UPID));
+	*level = hadal_plan_read(plan, PID_LEVEL, pid);
+	return *level < HADAL_PID_LEVELS ? pid : 0;
+}
+
+/* The struct upid of a level. */
+static uint64_t number_at(const struct hadal_plan *plan, uint64_t pid, uint64_t level)
+{
+	return pid + hadal_plan_offset(plan, PID_NUMBERS) + level * hadal_plan_size(plan, UPID);
+}
+
+/* The innermost namespace that a task has a number in. */
+static uint64_t pid_namespace(const struct hadal_plan *plan, uint64_t task)
+{
+	uint64_t level, pid = pid_of(plan, task, &level);
+
+	return pid ? hadal_plan_read(plan, UPID_NAMESPACE, number_at(plan, pid, level)) : 0;
+}
+
+size_t hadal_namespace_pids(struct hadal_namespaces *namespaces,
+			    const struct hadal_process *process, int32_t numbers[HADAL_PID_LEVELS])
+{
+	const struct hadal_plan *plan = &namespaces->plan;
+	uint64_t level, pid = pid_of(plan, process->task, &level);
+
+	for (uint64_t i = 0; pid && i <= level; i++)
+		numbers[i] = hadal_plan_read(plan, UPID_NUMBER, number_at(plan, pid, i));
+	return pid ? level + 1 : 0;
 }
 
 void hadal_namespaces_of(struct hadal_namespaces *namespaces, const struct hadal_process *process,

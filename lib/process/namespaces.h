@@ -41,6 +41,17 @@ void hadal_namespaces_close(struct hadal_namespaces *namespaces);
 void hadal_namespaces_of(struct hadal_namespaces *namespaces, const struct hadal_process *process,
 			 struct hadal_namespace found[HADAL_NAMESPACE_KINDS]);
 
+/* PID namespaces inside each other, the first one among them: MAX_PID_NS_LEVEL + 1. */
+#define HADAL_PID_LEVELS 33u
+
+/*
+ * The numbers that a process, or its thread, has in the PID namespaces it is in, as NSpid in
+ * /proc/PID/status: the first namespace's first. Returns how many these are; 0 for one that has
+ * ended.
+ */
+size_t hadal_namespace_pids(struct hadal_namespaces *namespaces,
+			    const struct hadal_process *process, int32_t numbers[HADAL_PID_LEVELS]);
+
 #ifdef __cplusplus
 }
 #endif

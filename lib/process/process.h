@@ -8,7 +8,8 @@
 extern "C" {
 #endif
 
-#define HADAL_COMM_MAX 32
+/* As much of a name as /proc/PID/comm shows, with its end. */
+#define HADAL_COMM_MAX 64
 
 /* From where a process or thread is known: hadal_process.in. */
 #define HADAL_IN_LIST   (1u << 0) /* the list of all processes, or that of its process's threads */
@@ -36,7 +37,7 @@ struct hadal_process {
 	uint64_t leader, child, sibling;
 	uint8_t in;  /* HADAL_IN_*; of the last three only what was needed to find it */
 	bool hidden; /* hadal_processes_check: not in both the list and the PID table */
-	char comm[HADAL_COMM_MAX];
+	char comm[HADAL_COMM_MAX]; /* as /proc/PID/comm, a worker's with its work queue */
 };
 
 struct hadal_process_list {

@@ -3,8 +3,10 @@
 #include "process/process_reader.h"
 
 #include <errno.h>
+#include <string.h>
 
-#define PF_KTHREAD 0x00200000u
+#define PF_WQ_WORKER 0x00000020u
+#define PF_KTHREAD   0x00200000u
 
 /* Bits of task_struct.__state and exit_state that ps tells apart, include/linux/sched.h. */
 #define TASK_REPORT 0x7fu
@@ -37,6 +39,16 @@ static const struct hadal_need needs[PROCESS_NEEDS] = {
 	[CRED_UID] = {HADAL_MEMBER("cred", "uid")},
 	[CRED_EUID] = {HADAL_MEMBER("cred", "euid")},
 	[CRED_GID] = {HADAL_MEMBER("cred", "gid")},
+	/* The struct kthread of kernel threads; up to 5.16 at a place that they do not use. */
+	[KTHREAD] = {HADAL_MEMBER("task_struct", "worker_private", "set_child_tid"),
+		     HADAL_OPTIONAL},
+	[KTHREAD_NAME] = {HADAL_MEMBER("kthread", "full_name"), HADAL_OPTIONAL}, /* from 5.17 on */
+	[KTHREAD_DATA] = {HADAL_MEMBER("kthread", "data"), HADAL_OPTIONAL},
+	[WORKER_POOL] = {HADAL_MEMBER("worker", "pool"), HADAL_WITH(KTHREAD_DATA), HADAL_OPTIONAL},
+	[WORKER_DESCRIPTION] = {HADAL_MEMBER("worker", "desc"), HADAL_WITH(KTHREAD_DATA),
+				HADAL_OPTIONAL},
+	[WORKER_WORK] = {HADAL_MEMBER("worker", "current_work"), HADAL_WITH(KTHREAD_DATA),
+			 HADAL_OPTIONAL},
 };
 
 /* A member of a structure that the task points to, by its member pointer. */
@@ -91,6 +103,47 @@ static void describe_cred(struct process_reader *reader, struct hadal_process *p
 	process->gid = hadal_object_value(cred, CRED_GID);
 }
 
+/* What fits into size bytes of a string that is not empty; false leaves the text alone. */
+static bool read_name(const struct process_reader *reader, uint64_t address, char *text,
+		      size_t size)
+{
+	char name[HADAL_COMM_MAX];
+
+	if (!address || size > sizeof(name) ||
+	    hadal_space_read_string(reader->plan.space, address, name, size) <= 0)
+		return false;
+	memcpy(text, name, strlen(name) + 1);
+	return true;
+}
+
+/* A worker's name goes on with its work queue, or what it has called itself since. */
+static void name_work(const struct process_reader *reader, uint64_t kthread, char *name)
+{
+	const struct hadal_plan *plan = &reader->plan;
+	uint64_t worker = hadal_plan_read(plan, KTHREAD_DATA, kthread);
+	size_t len = strlen(name);
+
+	if (!worker || len + 2 >= HADAL_COMM_MAX || !hadal_plan_has(plan, WORKER_DESCRIPTION) ||
+	    !hadal_plan_read(plan, WORKER_POOL, worker) ||
+	    !read_name(reader, worker + hadal_plan_offset(plan, WORKER_DESCRIPTION), name + len + 1,
+		       HADAL_COMM_MAX - len - 1))
+		return;
+	name[len] = hadal_plan_read(plan, WORKER_WORK, worker) ? '+' : '-';
+}
+
+/* As get_kthread_comm() and wq_worker_comm() of the kernel. */
+static void name_kernel_thread(const struct process_reader *reader, char *name)
+{
+	const struct hadal_object *task = reader->task;
+	const struct hadal_plan *plan = &reader->plan;
+	uint64_t kthread = hadal_object_value(task, KTHREAD);
+	uint64_t full = hadal_plan_read(plan, KTHREAD_NAME, kthread);
+
+	read_name(reader, full, name, HADAL_COMM_MAX);
+	if (hadal_object_value(task, FLAGS) & PF_WQ_WORKER)
+		name_work(reader, kthread, name);
+}
+
 void process_reader_describe(struct process_reader *reader, struct hadal_process *process)
 {
 	const struct hadal_object *task = reader->task;
@@ -114,6 +167,8 @@ void process_reader_describe(struct process_reader *reader, struct hadal_process
 					    hadal_plan_offset(&reader->plan, CHILDREN)),
 	};
 	hadal_object_string(task, COMM, process->comm, sizeof(process->comm));
+	if (process->kernel_thread)
+		name_kernel_thread(reader, process->comm);
 	describe_cred(reader, process);
 	if (!pgd || hadal_space_address(reader->plan.space, pgd, &process->page_table))
 		process->page_table = 0;

@@ -5,16 +5,21 @@
 # processes, also with one hidden from /proc and one with an odd name.
 . lib.sh
 
-# "PID NAME" of each process of /proc, names as the task has them: 15 characters, and without what
-# /proc adds for a worker.
-kernel_processes() {
+# What a worker works on changes all the time.
+without_work() {
+	sed 's,^\([0-9]* kworker/[^-+]*\)[-+].*,\1,' | sort
+}
+# "PID NAME" of each process of /proc
+kernel_names() {
 	cat /proc/[0-9]*/stat 2>/dev/null | grep -a -v '^[0-9]* (odd' |
-		sed -n 's/^\([0-9]*\) (\(.*\)) . .*/\1 \2/p' | sed 's,^\([0-9]* kworker/[^-+]*\)[-+].*,\1,' |
-		sed 's/^\([0-9]* .\{15\}\).*/\1/' | sort
+		sed -n 's/^\([0-9]*\) (\(.*\)) . .*/\1 \2/p' | sort
+}
+kernel_processes() {
+	kernel_names | without_work
 }
 processes_below() {
 	hadal ps --json >/tmp/ps.json || fail "hadal ps: $(cat /tmp/ps.json)"
-	field 'pid name' /tmp/ps.json | sort
+	field 'pid name' /tmp/ps.json | without_work
 }
 
 base=$(sed -n '/ T _text$/{s/ .*//p;q}' /proc/kallsyms)
@@ -63,6 +68,18 @@ while [ $round -le 3 ]; do
 	[ ! -s /tmp/invented ] || fail "seen from below only: $(cat /tmp/invented)"
 	round=$((round + 1))
 done
+# Workers are named with their work queue; some stay as they are while they are looked at.
+round=1
+until [ -n "$same" ]; do
+	[ $round -le 20 ] || fail "names of workers differ: $(grep kworker /tmp/below | diff - /tmp/before)"
+	kernel_names | grep 'kworker/.*[-+]' >/tmp/before
+	hadal ps --json >/tmp/ps.json
+	field 'pid name' /tmp/ps.json | sort >/tmp/below
+	kernel_names | grep -F -x -f /tmp/before >/tmp/both
+	[ -s /tmp/both ] && ! grep -F -x -v -q -f /tmp/below /tmp/both && same=$(wc -l </tmp/both)
+	round=$((round + 1))
+done
+grep -q ' rcu_tasks_[a-z_]*kthread$' /tmp/below || fail "a long name is cut: $(grep rcu_tasks /tmp/below)"
 equal "the odd name" "$(field name /tmp/ps.json pid=$named)" 'odd) R 1 ("'
 umount /proc/$hidden
 kill $hidden $named

@@ -27,8 +27,13 @@ for pid in 1 2 $SCENE $INNER $first $other; do
 	[ $pid = 1 ] || grep -v -x -F -f /tmp/usual /tmp/expected >/tmp/differing
 	[ $pid != 1 ] || cp /tmp/expected /tmp/differing
 	[ -s /tmp/differing ] || echo - >/tmp/differing
-	sed -n "s/^ *$pid .\{17\}//p" /tmp/ps | tr ' ' '\n' | sort >/tmp/shown
+	sed -n "s/^ *$pid .\{25\}//p" /tmp/ps | tr ' ' '\n' | sort >/tmp/shown
 	cmp -s /tmp/shown /tmp/differing || fail "process $pid: $(diff /tmp/shown /tmp/differing)"
 done
-equal "how many differ" "$(sed -n "s/^ *$first .\{17\}//p" /tmp/ps | wc -w)" 7
+for pid in 1 2 $SCENE $INNER $first $other; do
+	equal "the numbers of process $pid" "$(field ns_pids /tmp/json pid=$pid | tr -d '[]' | tr -s ' ,' ' ')" \
+		"$(sed -n 's/^NSpid:	//p' /proc/$pid/status | tr '\t' ' ')"
+done
+equal "the number in a namespace" "$(awk -v pid=$first '$1 == pid { print $2 }' /tmp/ps)" 1
+equal "how many differ" "$(sed -n "s/^ *$first .\{25\}//p" /tmp/ps | wc -w)" 7
 fails hadal ps --namespaces --tree
