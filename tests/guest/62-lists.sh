@@ -17,9 +17,13 @@ kernel_names() {
 kernel_processes() {
 	kernel_names | without_work
 }
+# What rescues a work queue has its name, of which this kernel shows 15 bytes alone.
 processes_below() {
 	hadal ps --json >/tmp/ps.json || fail "hadal ps: $(cat /tmp/ps.json)"
-	field 'pid name' /tmp/ps.json | without_work
+	field 'pid name' /tmp/ps.json | without_work | awk '
+		NR == FNR { shown[$0]; next }
+		!($0 in shown) { cut = substr($0, 1, length($1) + 16); if (cut in shown) $0 = cut }
+		{ print }' /tmp/before - | sort
 }
 
 base=$(sed -n '/ T _text$/{s/ .*//p;q}' /proc/kallsyms)
