@@ -61,7 +61,8 @@ static int copy(struct hadal_view *view, struct hadal_sink *sink, struct progres
 	return result;
 }
 
-static void report(const struct options *options, struct hadal_view *view, double seconds)
+/* Returns an exit code. */
+static int report(const struct options *options, struct hadal_view *view, double seconds)
 {
 	uint64_t size = hadal_view_size(view), lost = hadal_view_unreadable(view);
 	char size_text[16], rate_text[16];
@@ -73,6 +74,7 @@ static void report(const struct options *options, struct hadal_view *view, doubl
 	if (strcmp(options->path, "-"))
 		printf("%s: %s in %.1f s (%s/s)\n", options->path, format_bytes(size_text, size),
 		       seconds, format_bytes(rate_text, size / (seconds > 0 ? seconds : 1e-9)));
+	return lost ? CLI_FAILURE : CLI_OK;
 }
 
 static int dump(const struct options *options, struct hadal_view *view)
@@ -95,8 +97,7 @@ static int dump(const struct options *options, struct hadal_view *view)
 	seconds = progress_end(&progress);
 	if (result)
 		return cli_fail(&error);
-	report(options, view, seconds);
-	return CLI_OK;
+	return report(options, view, seconds);
 }
 
 static int run(void *data)

@@ -22,6 +22,7 @@ struct row {
 	const char *expression, *type;
 	const uint64_t *address; /* NULL: it is not in memory */
 	struct json_object *value;
+	uint64_t left_out;
 };
 
 static struct json_object *json_value(const void *record, void *ctx)
@@ -40,10 +41,20 @@ static const struct cli_column columns[] = {
 	 "an object of a structure's members, an array, a string (char array; enumerator; "
 	 "`0x...` of a pointer or of more than 64 bits), a number, true or false; `null` inside "
 	 "them for what cannot be read or is deeper than --depth"},
+	{"left_out", NULL, 8, CLI_COLUMN_COUNT, AT(left_out),
+	 "how many elements of arrays are not in it, by --elements, and strings that are cut"},
 	{0},
 };
 
 static const struct cli_record_kind kind = {.name = "value", .columns = columns};
+
+static int fail_unreadable(unsigned parts, const char *expression, struct hadal_error *error)
+{
+	return parts ? hadal_fail(error, EFAULT,
+				  "%u part%s of %.200s cannot be read; nothing is mapped there",
+				  parts, parts > 1 ? "s" : "", expression)
+		     : 0;
+}
 
 static int show_json(struct hadal_kernel *kernel, struct hadal_symbolizer *symbolizer,
 		     const char *expression, const struct hadal_value *value, const char *type,
@@ -57,10 +68,11 @@ static int show_json(struct hadal_kernel *kernel, struct hadal_symbolizer *symbo
 		.type = type,
 		.address = value->in_memory ? &value->address : NULL,
 		.value = json.result,
+		.left_out = json.left_out,
 	};
 
 	cli_print_one(&kind, &options->where, &row, NULL);
-	return result;
+	return result ? result : fail_unreadable(json.unreadable, expression, error);
 }
 
 /* As gdb does, with its type for a pointer. */
@@ -82,7 +94,7 @@ static int show_text(struct hadal_kernel *kernel, struct hadal_symbolizer *symbo
 	result = hadal_value_walk(kernel, symbolizer, value, &options->walk, &visitor, error);
 	if (text.begun)
 		putchar('\n');
-	return result;
+	return result ? result : fail_unreadable(text.unreadable, expression, error);
 }
 
 static int show(struct hadal_kernel *kernel, struct hadal_symbolizer *symbolizer,

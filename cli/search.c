@@ -66,6 +66,7 @@ static int set_area(struct search *search, struct hadal_error *error)
 	uint64_t start;
 
 	search->area = (struct hadal_area){
+		.unread = &search->unread,
 		.memory = search->source.kernel.source.memory,
 		.space = source->space,
 		.last = UINT64_MAX,
@@ -142,7 +143,12 @@ static int prepare(struct search *search, struct hadal_error *error)
 		if (!search->owners)
 			return -ENOENT;
 	}
-	return search->source.kernel.source.hadal ? exclude_own(search, error) : 0;
+	if (search->source.kernel.source.hadal)
+		return exclude_own(search, error);
+	if (search->source.kernel.kernel &&
+	    !hadal_kernel_ram(search->source.kernel.kernel, &search->ram))
+		search->area.ram = &search->ram;
+	return 0;
 }
 
 bool search_open(struct search *search, const struct search_options *options)
@@ -162,23 +168,50 @@ bool search_open(struct search *search, const struct search_options *options)
 	return true;
 }
 
+/* What was passed over, in one sentence. */
+static int fail_unread(const struct search *search, struct hadal_error *error)
+{
+	const struct hadal_unread *unread = &search->unread;
+
+	if (unread->tables)
+		return hadal_fail(error, EFAULT,
+				  "%" PRIu64 " page tables could not be read; what they map was "
+				  "not looked through",
+				  unread->tables);
+	if (unread->bytes)
+		return hadal_fail(error, EFAULT,
+				  "%" PRIu64 " KiB of RAM could not be read and were not looked "
+				  "through",
+				  (unread->bytes + 1023) / 1024);
+	if (unread->pages)
+		return hadal_fail(error, EFAULT,
+				  "%" PRIu64 " pages that the process has are swapped out, or are "
+				  "closed to it, and were not looked through",
+				  unread->pages);
+	return 0;
+}
+
 int search_end(struct search *search, int result)
 {
 	struct hadal_error error;
 
 	progress_end(&search->progress);
-	if (result >= 0)
-		return CLI_OK;
-	hadal_fail(&error, -result,
-		   "There are more page tables than RAM can hold; they are damaged, and what lies "
-		   "behind was not looked at");
-	return cli_fail(&error);
+	if (result < 0)
+		result = hadal_fail(&error, -result,
+				    "There are more page tables than RAM can hold; they are "
+				    "damaged, and what lies behind was not looked at");
+	else
+		result = cli_target_missing(&search->source, &error);
+	if (!result)
+		result = fail_unread(search, &error);
+	return result ? cli_fail(&error) : CLI_OK;
 }
 
 void search_close(struct search *search)
 {
 	hadal_owners_free(search->owners);
 	hadal_ranges_free(&search->within);
+	hadal_ranges_free(&search->ram);
 	/* Or the next search would find in free memory what this one has seen. */
 	if (search->buffer && search->buffer != MAP_FAILED) {
 		explicit_bzero(search->buffer, HADAL_SCAN_BYTES);

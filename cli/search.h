@@ -6,6 +6,7 @@
 #include "progress.h"
 #include "record.h"
 #include "search/owner.h"
+#include "search/ram.h"
 #include "search/scan.h"
 #include "target.h"
 
@@ -40,7 +41,8 @@ struct search {
 	struct cli_where where; /* the options', and what their addresses imply */
 	struct cli_target source;
 	struct hadal_area area;
-	struct hadal_ranges within;
+	struct hadal_ranges within, ram;
+	struct hadal_unread unread;
 	struct hadal_owners *owners;
 	uint8_t *buffer; /* for struct hadal_scanner */
 	struct progress progress;

@@ -40,6 +40,7 @@ static void print_pointer(const struct hadal_leaf *leaf)
 	if (leaf->has_string) {
 		putchar(' ');
 		print_escaped(leaf->string, strlen(leaf->string));
+		fputs(leaf->cut ? "..." : "", stdout);
 	}
 }
 
@@ -66,6 +67,7 @@ static void print_leaf(const struct show_text *text, const struct hadal_leaf *le
 		break;
 	case HADAL_LEAF_STRING:
 		print_escaped(leaf->text, leaf->text_len);
+		fputs(leaf->cut ? "..." : "", stdout);
 		break;
 	case HADAL_LEAF_UNREADABLE:
 		fputs("<not mapped>", stdout);
@@ -157,6 +159,7 @@ static void text_leaf(void *ctx, const char *name, const struct hadal_leaf *leaf
 {
 	struct show_text *text = ctx;
 
+	text->unreadable += leaf->kind == HADAL_LEAF_UNREADABLE;
 	print_before(text, name);
 	print_leaf(text, leaf);
 	print_after(text, name);
@@ -230,11 +233,18 @@ static struct json_object *json_leaf_value(const struct hadal_leaf *leaf)
 	}
 }
 
+/* Elements that were left out are counted, and leave a shorter array. */
 static void json_leaf(void *ctx, const char *name, const struct hadal_leaf *leaf)
 {
-	/* Elements that were left out leave no trace but a shorter array. */
-	if (leaf->kind != HADAL_LEAF_MORE)
-		json_add(ctx, name, json_leaf_value(leaf));
+	struct show_json *json = ctx;
+
+	json->unreadable += leaf->kind == HADAL_LEAF_UNREADABLE;
+	if (leaf->kind == HADAL_LEAF_MORE) {
+		json->left_out += leaf->number;
+		return;
+	}
+	json->left_out += leaf->kind == HADAL_LEAF_STRING && leaf->cut;
+	json_add(ctx, name, json_leaf_value(leaf));
 }
 
 struct hadal_value_visitor show_json_visitor(struct show_json *json)

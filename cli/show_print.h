@@ -12,6 +12,7 @@ struct show_text {
 	const char *type;       /* printed between them, if not NULL */
 	bool hex;
 	bool begun; /* something has been printed */
+	unsigned unreadable;
 	unsigned depth;
 	bool wide; /* the array that is open has its elements on lines of their own */
 	bool first;
@@ -21,6 +22,8 @@ struct show_json {
 	struct json_object *open[80]; /* what is being filled, the outermost first */
 	unsigned depth;
 	struct json_object *result;
+	unsigned unreadable;
+	uint64_t left_out; /* elements of arrays, and strings that are cut */
 };
 
 /* What the walk of a value calls; the text is printed as it comes, the JSON is in result. */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel/missing.h"
 #include "parse.h"
 #include "process/process.h"
 
@@ -93,6 +94,12 @@ void cli_target_close(struct cli_target *target)
 	cli_kernel_close(&target->kernel);
 }
 
+int cli_target_missing(struct cli_target *target, struct hadal_error *error)
+{
+	return target->kernel.kernel ? hadal_kernel_missing(target->kernel.kernel, error)
+				     : hadal_memory_missing(target->kernel.source.memory, error);
+}
+
 int cli_target_run(const struct cli_where *where, bool with_kernel, cli_target_work work,
 		   void *options)
 {
@@ -103,6 +110,8 @@ int cli_target_run(const struct cli_where *where, bool with_kernel, cli_target_w
 	if (!cli_target_open(&target, where, with_kernel))
 		return CLI_FAILURE;
 	result = work(&target, options, &error);
+	if (!result)
+		result = cli_target_missing(&target, &error);
 	if (result < 0)
 		cli_fail(&error);
 	cli_target_close(&target);

@@ -18,6 +18,9 @@ struct cli_target {
 bool cli_target_open(struct cli_target *target, const struct cli_where *where, bool with_kernel);
 void cli_target_close(struct cli_target *target);
 
+/* As hadal_kernel_missing, also where no kernel was needed. */
+int cli_target_missing(struct cli_target *target, struct hadal_error *error);
+
 /* What a command does with a target; its result is as that of cli_device_work. */
 typedef int (*cli_target_work)(struct cli_target *target, void *options, struct hadal_error *error);
 /* Opens the target, does the work and says why when it failed. Returns an exit code. */

@@ -50,6 +50,19 @@ const char *hadal_missing_hole_advice(const struct hadal_memory *memory)
 		       : "";
 }
 
+int hadal_memory_missing(const struct hadal_memory *memory, struct hadal_error *error)
+{
+	const struct hadal_missing *missing = &memory->missing;
+
+	if (!memory->is_image || !missing->reads)
+		return 0;
+	return hadal_fail(error, ENODATA,
+			  "Physical memory %#" PRIx64 " to %#" PRIx64
+			  " is not in this image, and %" PRIu64
+			  " reads needed some of it: what was there is missing from the answer",
+			  missing->first, missing->last, missing->reads);
+}
+
 int hadal_kernel_missing(struct hadal_kernel *kernel, struct hadal_error *error)
 {
 	struct hadal_memory *memory = hadal_page_cache_memory(hadal_kernel_space(kernel)->cache);
@@ -67,9 +80,5 @@ int hadal_kernel_missing(struct hadal_kernel *kernel, struct hadal_error *error)
 				  "below 4 GiB was left out of it: add ,hole=%#" PRIx64
 				  "-0x100000000 to its name",
 				  missing.first, missing.last, missing.reads, hole);
-	return hadal_fail(error, ENODATA,
-			  "Physical memory %#" PRIx64 " to %#" PRIx64
-			  " is not in this image, and %" PRIu64
-			  " reads needed some of it: what was there is missing from the answer",
-			  missing.first, missing.last, missing.reads);
+	return hadal_memory_missing(memory, error);
 }

@@ -6,8 +6,9 @@
 #include <limits.h>
 
 /* Notes len bytes at pa as missing; several threads may read. */
-static void note_missing(struct hadal_missing *missing, uint64_t pa, size_t len)
+void hadal_memory_note_missing(struct hadal_memory *memory, uint64_t pa, uint64_t len)
 {
+	struct hadal_missing *missing = &memory->missing;
 	uint64_t first = __atomic_load_n(&missing->first, __ATOMIC_RELAXED);
 	uint64_t last = __atomic_load_n(&missing->last, __ATOMIC_RELAXED);
 	bool none = !__atomic_fetch_add(&missing->reads, 1, __ATOMIC_RELAXED);
@@ -33,7 +34,7 @@ ssize_t hadal_memory_read(struct hadal_memory *memory, uint64_t pa, void *buf, s
 
 		__atomic_fetch_add(&memory->reads, 1, __ATOMIC_RELAXED);
 		if (got <= 0 || (size_t)got > len - done) {
-			note_missing(&memory->missing, pa + done, len - done);
+			hadal_memory_note_missing(memory, pa + done, len - done);
 			return got < 0 && !done ? got : (ssize_t)done;
 		}
 		__atomic_fetch_add(&memory->bytes_read, got, __ATOMIC_RELAXED);

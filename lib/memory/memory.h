@@ -55,6 +55,9 @@ ssize_t hadal_memory_read(struct hadal_memory *memory, uint64_t pa, void *buf, s
 /* Reads exactly len bytes at pa. Returns 0, or a negative errno (-EFAULT when part is missing). */
 int hadal_memory_read_exact(struct hadal_memory *memory, uint64_t pa, void *buf, size_t len);
 
+/* Notes as missing what was needed and never asked for, since the ranges do not have it. */
+void hadal_memory_note_missing(struct hadal_memory *memory, uint64_t pa, uint64_t len);
+
 /* Closes the source; the structure itself stays the caller's. */
 void hadal_memory_close(struct hadal_memory *memory);
 

@@ -59,6 +59,31 @@ static int add(struct walk *walk, uint64_t address, uint64_t pa, uint64_t size)
 	return result;
 }
 
+/* What of mapped RAM the image does not have. */
+static void note_missing(const struct walk *walk, uint64_t pa, uint64_t size)
+{
+	const struct hadal_area *area = walk->area;
+	const struct hadal_ranges *ram = area->ram;
+	const struct hadal_memory *memory = area->memory;
+
+	for (size_t i = 0; ram && i < ram->count; i++) {
+		uint64_t at = ram->items[i].start > pa ? ram->items[i].start : pa;
+		uint64_t end = ram->items[i].end < pa + size ? ram->items[i].end : pa + size;
+
+		for (size_t j = 0; at < end && j < memory->range_count; j++) {
+			const struct hadal_range *there = &memory->ranges[j];
+
+			if (there->end <= at)
+				continue;
+			if (there->start > at)
+				break;
+			at = there->end;
+		}
+		if (at < end)
+			hadal_memory_note_missing(area->memory, at, end - at);
+	}
+}
+
 /* Adds what of size bytes at an address is in the area and in memory that may be looked at. */
 static int add_mapped(struct walk *walk, uint64_t address, uint64_t pa, uint64_t size)
 {
@@ -73,6 +98,8 @@ static int add_mapped(struct walk *walk, uint64_t address, uint64_t pa, uint64_t
 		return 0;
 	pa += first - address;
 	end = pa + (last - first) + 1;
+	if (walk->area->ram)
+		note_missing(walk, pa, end - pa);
 	for (size_t i = range_above(walk, pa); !result && i < walk->range_count; i++) {
 		uint64_t from = walk->ranges[i].start > pa ? walk->ranges[i].start : pa;
 		uint64_t to = walk->ranges[i].end < end ? walk->ranges[i].end : end;
@@ -82,6 +109,13 @@ static int add_mapped(struct walk *walk, uint64_t address, uint64_t pa, uint64_t
 		result = add(walk, first + (from - pa), from, to - from);
 	}
 	return result;
+}
+
+/* A program's page that is not in memory has an entry all the same, which says where it is. */
+static bool is_elsewhere(const struct walk *walk, uint64_t entry, unsigned level, uint64_t address)
+{
+	return walk->area->unread && level == 1 && entry && !(entry & HADAL_PTE_PRESENT) &&
+	       !(address >> 63);
 }
 
 /* base: the first virtual address below the table. */
@@ -97,8 +131,11 @@ static int walk_table(struct walk *walk, uint64_t table, unsigned level, uint64_
 	if (!walk->tables_left)
 		return -ELOOP;
 	walk->tables_left--;
-	if (hadal_memory_read_exact(area->memory, table, entries, sizeof(entries)))
+	if (hadal_memory_read_exact(area->memory, table, entries, sizeof(entries))) {
+		if (area->unread)
+			area->unread->tables++;
 		return 0;
+	}
 	for (uint64_t i = 0; !result && i < ENTRIES; i++) {
 		uint64_t address = base + (i << shift);
 		uint64_t physical = entries[i] & HADAL_PTE_ADDRESS;
@@ -108,6 +145,8 @@ static int walk_table(struct walk *walk, uint64_t table, unsigned level, uint64_
 			address |= ~0ull << top;
 		if (address + (size - 1) < area->start || address > area->last)
 			continue;
+		if (is_elsewhere(walk, entries[i], level, address))
+			area->unread->pages++;
 		if (!(entries[i] & HADAL_PTE_PRESENT) || (allowed & area->rights) != area->rights)
 			continue;
 		if (level == 1 || (level <= 3 && entries[i] & HADAL_PTE_LARGE))
@@ -156,9 +195,12 @@ static int add_size(void *ctx, const struct hadal_extent *extent)
 
 uint64_t hadal_area_size(const struct hadal_area *area)
 {
+	struct hadal_area once = *area;
 	uint64_t size = 0;
 
-	hadal_area_walk(area, add_size, &size);
+	once.ram = NULL;
+	once.unread = NULL;
+	hadal_area_walk(&once, add_size, &size);
 	return size;
 }
 

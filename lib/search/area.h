@@ -14,6 +14,13 @@ struct hadal_ranges {
 	size_t count;
 };
 
+/* What there is at addresses of an area and cannot be looked through. */
+struct hadal_unread {
+	uint64_t pages;  /* of a program, that are not in memory: swapped out, or on their way */
+	uint64_t tables; /* page tables that cannot be read */
+	uint64_t bytes;  /* of RAM that cannot be read */
+};
+
 /* Memory to look through. */
 struct hadal_area {
 	struct hadal_memory *memory;
@@ -21,6 +28,12 @@ struct hadal_area {
 	uint64_t start, last;              /* the first and the last address */
 	uint32_t rights;                   /* only pages with all these HADAL_STEP_* */
 	const struct hadal_ranges *within; /* only this physical memory; NULL: all RAM */
+	/*
+	 * The machine's RAM, of an image that may lack some of it: what is mapped and is not there
+	 * is noted as missing; NULL: nothing is.
+	 */
+	const struct hadal_ranges *ram;
+	struct hadal_unread *unread; /* counts what is not looked through; or NULL */
 };
 
 /* Part of an area that lies in one piece, both by its addresses and in physical memory. */

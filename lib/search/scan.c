@@ -73,7 +73,10 @@ static int read_extent(void *ctx, const struct hadal_extent *extent)
 				HADAL_PAGE_SIZE - (extent->physical + done) % HADAL_PAGE_SIZE;
 
 			done += page;
-			reader->done += page < left ? page : left;
+			page = page < left ? page : left;
+			reader->done += page;
+			if (reader->area->unread)
+				reader->area->unread->bytes += page;
 			continue;
 		}
 		reader->len += got;

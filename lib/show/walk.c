@@ -115,9 +115,13 @@ static void describe_pointer(struct walk *walk, const struct hadal_value *value,
 	leaf->kind = HADAL_LEAF_POINTER;
 	hadal_symbolize(walk->symbolizer, leaf->number, leaf->text, sizeof(leaf->text));
 	if (leaf->number && hadal_value_target(walk->types, &value->type, &target) &&
-	    is_char(walk, &target))
-		leaf->has_string = hadal_space_read_string(walk->space, leaf->number, leaf->string,
-							   sizeof(leaf->string)) >= 0;
+	    is_char(walk, &target)) {
+		ssize_t len = hadal_space_read_string(walk->space, leaf->number, leaf->string,
+						      sizeof(leaf->string));
+
+		leaf->has_string = len >= 0;
+		leaf->cut = len == sizeof(leaf->string) - 1;
+	}
 }
 
 static void describe_number(struct walk *walk, const struct hadal_value *value,
@@ -176,12 +180,14 @@ static void walk_string(struct walk *walk, const char *name, const struct hadal_
 {
 	struct hadal_leaf leaf = {.kind = HADAL_LEAF_STRING};
 
-	if (count > sizeof(leaf.text) - 1)
+	leaf.cut = count > sizeof(leaf.text) - 1;
+	if (leaf.cut)
 		count = sizeof(leaf.text) - 1;
 	if (fetch(walk, value->address, leaf.text, count))
 		leaf.text_len = strnlen(leaf.text, count);
 	else
 		leaf.kind = HADAL_LEAF_UNREADABLE;
+	leaf.cut &= leaf.text_len == count;
 	leaf.text[leaf.text_len] = '\0';
 	tell(walk, name, &leaf);
 }

@@ -30,6 +30,7 @@ struct hadal_leaf {
 	uint64_t number;
 	uint64_t repeats; /* of an element of an array: how often it comes here; else 1 */
 	size_t text_len;  /* a string may hold any byte but NUL */
+	bool cut;         /* there is more of the string */
 	char text[HADAL_LEAF_TEXT_MAX];
 	bool has_string; /* of a pointer to char: what it points to follows */
 	char string[256];

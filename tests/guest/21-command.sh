@@ -62,6 +62,8 @@ equal "a type's columns" "$(echo $(cat /tmp/out))" "SIZE NAME 16 list_head"
 # Where a search is to begin and end may be said by symbols.
 exits 0 hadal find --text 'Linux version' --start linux_banner --end linux_banner+64 --json
 equal "where the banner is found" "$(field address /tmp/out)" "0x$(sed -n 's/ . linux_banner$//p' /proc/kallsyms)"
+exits 0 hadal find --kernel --count --text 'Linux version' --start _stext --length 64M
+exits 1 hadal show '*(struct list_head *)0xffff800000000000'
 exits 1 hadal find --text 'Linux version' --start linux_banner+1 --length 63
 exits 1 hadal find --text 'Linux version' --start linux_banner --end linux_banner
 exits 2 hadal find --text 'Linux version' --start linux_banner --length 64 --end linux_banner+64

@@ -281,6 +281,41 @@ static void pages_can_be_left_out(void **state)
 	hadal_page_cache_free(space.cache);
 }
 
+/* Pages that are elsewhere, pages that cannot be read, and RAM that an image does not have. */
+static void what_is_passed_over_is_counted(void **state)
+{
+	const struct hadal_range machine[] = {{0x1000, 0x308000}, {0x310000, 2 * RAM_BYTES}};
+	const struct hadal_ranges machine_ram = {(struct hadal_range *)machine, 2};
+	struct hadal_unread unread = {0};
+	struct hadal_space space;
+	struct hadal_area area;
+
+	(void)state;
+	clear();
+	area = make_space(&space);
+	memory.missing = (struct hadal_missing){0};
+	area.unread = &unread;
+	area.ram = &machine_ram;
+	map(0x7000, 0x50000, HADAL_PTE_USER);
+	map(0x8000, LOST_PAGE, HADAL_PTE_USER);
+	map(0x9000, 0xfee00000, HADAL_PTE_USER); /* no RAM at all */
+	find_in(&area, "11 22 33 44");
+	assert_int_equal(unread.bytes, 4096);
+	assert_int_equal(unread.pages, 0);
+	assert_int_equal(memory.missing.reads, 1); /* of the page that cannot be read */
+	memory.missing = (struct hadal_missing){0};
+	map(0x8000, 0x307000, HADAL_PTE_USER);
+	((uint64_t *)(ram + 0x13000))[0xb] = 0xabcd00; /* swapped out */
+	find_in(&area, "11 22 33 44");
+	assert_int_equal(unread.pages, 1);
+	assert_int_equal(memory.missing.first, 0x307000);
+	assert_int_equal(memory.missing.last, 0x307fff);
+	memory.missing = (struct hadal_missing){0};
+	assert_int_equal(hadal_area_size(&area), 4096);
+	assert_int_equal(unread.pages, 1);
+	hadal_page_cache_free(space.cache);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -296,6 +331,7 @@ int main(void)
 		cmocka_unit_test(large_pages_and_the_upper_half_are_walked),
 		cmocka_unit_test(tables_in_circles_end),
 		cmocka_unit_test(pages_can_be_left_out),
+		cmocka_unit_test(what_is_passed_over_is_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
