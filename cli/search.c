@@ -213,6 +213,8 @@ void search_close(struct search *search)
 	hadal_ranges_free(&search->within);
 	hadal_ranges_free(&search->ram);
 	/* Or the next search would find in free memory what this one has seen. */
+	if (search->area.space)
+		hadal_page_cache_wipe(search->area.space->cache);
 	if (search->buffer && search->buffer != MAP_FAILED) {
 		explicit_bzero(search->buffer, HADAL_SCAN_BYTES);
 		munmap(search->buffer, HADAL_SCAN_BYTES);

@@ -61,6 +61,12 @@ void hadal_page_cache_flush(struct hadal_page_cache *cache)
 	cache->era = 1;
 }
 
+void hadal_page_cache_wipe(struct hadal_page_cache *cache)
+{
+	hadal_page_cache_flush(cache);
+	explicit_bzero(cache->data, cache->slots * sizeof(cache->data[0]));
+}
+
 struct hadal_memory *hadal_page_cache_memory(struct hadal_page_cache *cache)
 {
 	return cache->memory;

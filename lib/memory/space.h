@@ -34,6 +34,8 @@ struct hadal_page_cache *hadal_page_cache_new(struct hadal_memory *memory);
 void hadal_page_cache_free(struct hadal_page_cache *cache);
 /* Forgets all pages: what is read next is the machine's memory as it is then. */
 void hadal_page_cache_flush(struct hadal_page_cache *cache);
+/* The same, and leaves no copy of them in this program's memory. */
+void hadal_page_cache_wipe(struct hadal_page_cache *cache);
 struct hadal_memory *hadal_page_cache_memory(struct hadal_page_cache *cache);
 
 /*
