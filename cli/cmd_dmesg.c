@@ -42,7 +42,7 @@ static const char *set_levels(void *data, const char *text)
 static void print_lines(const void *data, void *ctx)
 {
 	const struct hadal_dmesg_record *record = data;
-	char text[4096];
+	char text[CLI_VALUE_MAX];
 
 	(void)ctx;
 	for (const char *line = record->text;; line++) {

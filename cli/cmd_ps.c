@@ -12,9 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Longer command lines are cut. */
-#define ARGUMENTS_MAX 4096
-
 struct options {
 	bool threads;
 	bool tree;
@@ -85,6 +82,7 @@ static bool make_name(const void *record, void *ctx, char *text, size_t size)
 {
 	const struct hadal_process *process = record;
 	struct printer *printer = ctx;
+	size_t len = 0;
 	int used = 0;
 
 	if (printer->depth)
@@ -94,8 +92,10 @@ static bool make_name(const void *record, void *ctx, char *text, size_t size)
 	if (process->kernel_thread)
 		snprintf(text, size, "[%s]", process->comm);
 	else if (!printer->options->full || printer->options->where.json ||
-		 !hadal_arguments_of(&printer->arguments, process, text, size))
+		 !(len = hadal_arguments_of(&printer->arguments, process, text, size)))
 		snprintf(text, size, "%s", process->comm);
+	if (len == size - 1)
+		strcpy(text + len - 3, "...");
 	return true;
 }
 

@@ -168,7 +168,7 @@ static struct json_object *json_path(const void *record, void *ctx)
 	const struct hadal_socket *socket = record;
 
 	(void)ctx;
-	return socket->family == AF_UNIX ? text_json(socket->name, strlen(socket->name)) : NULL;
+	return socket->family == AF_UNIX ? text_json(socket->name, socket->name_len) : NULL;
 }
 
 static struct json_object *json_ether_type(const void *record, void *ctx)

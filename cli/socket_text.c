@@ -136,6 +136,16 @@ static void netlink_text(const struct hadal_socket *socket, char text[SOCKET_TEX
 		snprintf(text, SOCKET_TEXT_MAX, "%u:%" PRIu32, socket->protocol, socket->port_id);
 }
 
+/* A zero byte within an abstract name is shown as ss does it. */
+static void unix_text(const struct hadal_socket *socket, char text[SOCKET_TEXT_MAX])
+{
+	snprintf(text, SOCKET_TEXT_MAX, "-");
+	for (uint32_t i = 0; i < socket->name_len && i < HADAL_SOCKET_NAME_MAX; i++) {
+		text[i] = socket->name[i] ? socket->name[i] : '@';
+		text[i + 1] = '\0';
+	}
+}
+
 void socket_local_text(const struct hadal_socket *socket, char text[SOCKET_TEXT_MAX])
 {
 	switch (socket->family) {
@@ -144,7 +154,7 @@ void socket_local_text(const struct hadal_socket *socket, char text[SOCKET_TEXT_
 		endpoint_text(socket, socket->local, socket->local_port, text);
 		break;
 	case AF_UNIX:
-		snprintf(text, SOCKET_TEXT_MAX, "%s", *socket->name ? socket->name : "-");
+		unix_text(socket, text);
 		break;
 	case AF_NETLINK:
 		netlink_text(socket, text);

@@ -8,9 +8,8 @@
 
 #include "walk/plan.h"
 
-/* fs.nr_open unless it was raised; a table that says it is longer is taken for damaged behind it.
- */
-#define TABLE_LIMIT (1u << 20)
+/* Far above fs.nr_open as it is unless raised; what is longer is taken for damaged behind it. */
+#define TABLE_LIMIT (1u << 27)
 /* A table that holds so many pointers to what is no file is none. */
 #define LOST_LIMIT 1000u
 /* How many pointers of a table are read at a time. */

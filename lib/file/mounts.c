@@ -126,9 +126,13 @@ static void describe_super_block(struct hadal_mounts *mounts, uint64_t super,
 				      hadal_plan_read(&mounts->plan, TYPE_NAME, type), mount->type,
 				      sizeof(mount->type) / 2);
 	if (len > 0 && subtype) {
-		mount->type[len++] = '.';
-		hadal_space_read_string(mounts->plan.space, subtype, mount->type + len,
-					sizeof(mount->type) - len);
+		size_t room = sizeof(mount->type) - ++len;
+
+		mount->type[len - 1] = '.';
+		if (hadal_space_read_string(mounts->plan.space, subtype, mount->type + len, room) ==
+		    (ssize_t)room - 1)
+			strcpy(mount->type + sizeof(mount->type) - sizeof(HADAL_PATH_CUT),
+			       HADAL_PATH_CUT);
 	}
 }
 
@@ -158,9 +162,10 @@ static void find_paths(struct hadal_mounts *mounts, uint64_t parent)
 		(*mounts->lost)++;
 	if (hadal_path_text(mounts->paths, 0, root, mounts->root) < 0)
 		(*mounts->lost)++;
-	if (hadal_space_read_string(mounts->plan.space, source, mounts->source,
-				    sizeof(mounts->source)) <= 0)
-		strcpy(mounts->source, "none");
+	strcpy(mounts->source, "none");
+	if (source && hadal_space_read_string(mounts->plan.space, source, mounts->source,
+					      sizeof(mounts->source)) < 0)
+		(*mounts->lost)++;
 }
 
 static int visit_mount(struct hadal_mounts *mounts, uint64_t address)

@@ -15,11 +15,11 @@ struct hadal_mount {
 	uint64_t mount; /* address of its struct mount */
 	int32_t id, parent;
 	uint32_t major, minor;
-	const char *root;   /* the directory of the file system that is mounted */
-	const char *path;   /* where, from the root of the mount namespace on */
-	const char *source; /* a device, or what mount was told instead of one */
-	char type[64];
-	char options[HADAL_MOUNT_WORDS_MAX];       /* "rw,nosuid", of this mount */
+	const char *root;                    /* the directory of the file system that is mounted */
+	const char *path;                    /* where, from the root of the mount namespace on */
+	const char *source;                  /* a device, or what mount was told instead of one */
+	char type[HADAL_MOUNT_WORDS_MAX];    /* "ext4", "fuse.sshfs" */
+	char options[HADAL_MOUNT_WORDS_MAX]; /* "rw,nosuid", of this mount */
 	char super_options[HADAL_MOUNT_WORDS_MAX]; /* of the file system, those that all have */
 	int32_t shared, master; /* peer groups that it shares with and gets from; 0: none */
 	bool unbindable;

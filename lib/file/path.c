@@ -10,7 +10,7 @@
 
 #include "walk/plan.h"
 
-#define NAME_LIMIT 255 /* NAME_MAX */
+#define NAME_LIMIT 4095 /* PATH_MAX; NAME_MAX is not the limit of all: vfat has longer ones */
 /* Components of one letter fill PATH_MAX with half as many; the rest is for crossings of mounts. */
 #define STEP_LIMIT (4096 / 2 + 512)
 /* Enough for the names of the file systems below. */

@@ -18,8 +18,8 @@
 #define TYPE_LIMIT   16u
 /* Of include/linux/file_ref.h: what a counter is at or above when the last reference is gone. */
 #define FILE_REF_RELEASED 0xc000000000000000ull
-/* struct sockaddr_un: the family and sun_path. */
-#define UNIX_ADDRESS_MAX (2 + 108)
+/* struct sockaddr_un: the family and sun_path; the kernel adds an end to a path without one. */
+#define UNIX_ADDRESS_MAX (2 + 108 + 1)
 
 enum need {
 	COMMON,
@@ -227,8 +227,10 @@ static void read_unix(struct hadal_socket_reader *reader, struct hadal_socket *s
 	/* A path has an end; an abstract name begins with a zero byte and may have more of them. */
 	if (name[2])
 		len = strnlen(name + 2, len);
-	for (size_t i = 0; i < len; i++)
-		socket->name[i] = name[2 + i] ? name[2 + i] : '@';
+	memcpy(socket->name, name + 2, len);
+	if (!name[2])
+		socket->name[0] = '@';
+	socket->name_len = len;
 }
 
 static void read_special(struct hadal_socket_reader *reader, struct hadal_socket *socket)

@@ -35,11 +35,16 @@ struct hadal_socket {
 	uint32_t port_id;                /* AF_NETLINK */
 	uint16_t ether_type;             /* AF_PACKET */
 	uint32_t interface;              /* index that it is bound to; 0: any */
-	char name[HADAL_SOCKET_NAME_MAX]; /* AF_UNIX: "/path", "@abstract" or "" */
-	uint64_t peer_inode;              /* AF_UNIX: of the socket connected to; 0: none */
-	uint64_t inode;                   /* 0 when it has no file */
-	uint32_t uid;                     /* owner, in the first user namespace */
-	uint32_t net;                     /* number of its network namespace */
+	/*
+	 * AF_UNIX: "/path", "@abstract" or "", terminated; an abstract one may have zero bytes in
+	 * it and has name_len bytes.
+	 */
+	char name[HADAL_SOCKET_NAME_MAX];
+	uint32_t name_len;
+	uint64_t peer_inode; /* AF_UNIX: of the socket connected to; 0: none */
+	uint64_t inode;      /* 0 when it has no file */
+	uint32_t uid;        /* owner, in the first user namespace */
+	uint32_t net;        /* number of its network namespace */
 	/*
 	 * Bytes received and not read, bytes sent and not acknowledged; of a listening socket
 	 * connections not accepted, and how many there may be. UNIX sockets do not count what
