@@ -33,7 +33,7 @@ static void list_sources(const struct line *line, bool ram, char *text, size_t s
 
 	text[0] = '\0';
 	for (unsigned int i = 0; i < HADAL_MEMMAP_SOURCES; i++)
-		if (hadal_memmap_tells_ram(line->map, i) &&
+		if (hadal_memmap_tells_ram(line->map, line->row, i) &&
 		    hadal_memmap_is_ram(line->row, i) == ram)
 			used += snprintf(text + used, size - used, "%s%s", used ? " " : "",
 					 hadal_memmap_source_name(i));

@@ -7,6 +7,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include <hadal/boot.h>
+
 struct options {
 	struct cli_where where;
 };
@@ -22,7 +24,7 @@ static uint64_t ram_bytes(const struct hadal_ram *ram)
 
 /* What there is to say while it runs. */
 struct row {
-	bool running, locked;
+	bool running, locked, there_first;
 	struct hadal_info info;
 	struct hadal_ram ram;
 	struct hadal_state state;
@@ -44,6 +46,8 @@ static void print_text(const void *record, void *ctx)
 	printf("  pages mapped  %" PRIu64 "\n", info->mapped_pages);
 	printf("  RAM           %" PRIu64 " MiB in %u ranges, addresses of %u bits\n",
 	       ram_bytes(&row->ram) >> 20, row->ram.count, info->physical_bits);
+	if (row->there_first)
+		puts("  there first   the firmware started it, before this system");
 	if (row->locked)
 		puts("  locked        it runs until the machine is reset");
 	if (row->state.trial_seconds)
@@ -74,6 +78,8 @@ static const struct cli_column columns[] = {
 	{"running", NULL, 3, CLI_COLUMN_BOOL, AT(running), "true"},
 	{"version", NULL, 8, CLI_COLUMN_TEXT, AT(version), "of the image that runs"},
 	{"locked", NULL, 3, CLI_COLUMN_BOOL, AT(locked), "it runs until the machine is reset"},
+	{"there_first", NULL, 3, CLI_COLUMN_BOOL, AT(there_first),
+	 "the firmware started it, before this system"},
 	{"trial_seconds", NULL, 5, CLI_COLUMN_U32, AT(state.trial_seconds),
 	 "until it leaves by itself; 0: it stays"},
 	{"abi_version", NULL, 3, CLI_COLUMN_U32, INFO(abi_version), "of the hypercalls"},
@@ -133,6 +139,7 @@ static int run(void *data)
 		return cli_fail(&error);
 	row.running = true;
 	row.locked = row.state.locked;
+	row.there_first = row.info.boot_flags & HADAL_BOOT_FIRST;
 	row.vendor = hadal_vendor_name(row.info.vendor);
 	memcpy(row.version, row.info.version, sizeof(row.info.version));
 	cli_print_one(&kind, &options->where, &row, NULL);

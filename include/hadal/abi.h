@@ -280,7 +280,8 @@ struct hadal_info {
 	uint64_t bytes_per_cpu;
 	uint64_t mapped_pages; /* pages that show another one now */
 	uint32_t physical_bits;
-	uint32_t ram_count; /* ranges that HADAL_CALL_RAM tells */
+	uint32_t ram_count;  /* ranges that HADAL_CALL_RAM tells */
+	uint64_t boot_flags; /* HADAL_BOOT_* that it was started with */
 	char version[32];
 };
 

@@ -93,7 +93,9 @@ struct hadal_chunk {
 
 /* Clients may make requests of LibVMI's driver of 2018 too. */
 #define HADAL_BOOT_DIALECT_2018 1ull
-#define HADAL_BOOT_ALL          1ull
+/* It is there before any operating system. */
+#define HADAL_BOOT_FIRST 2ull
+#define HADAL_BOOT_ALL   3ull
 
 /* Filled by the loader, page-aligned and contiguous, read during HADAL_ENTER_INIT. */
 struct hadal_boot {

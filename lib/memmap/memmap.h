@@ -131,8 +131,12 @@ int hadal_memmap_rows(const struct hadal_memmap *map, struct hadal_memmap_row **
 		      size_t *count);
 /* HADAL_MEMMAP_MARK_* of a row. */
 unsigned int hadal_memmap_marks(const struct hadal_memmap *map, const struct hadal_memmap_row *row);
-/* Whether a source is one of those that tell what is RAM, and whether it is RAM to it there. */
-bool hadal_memmap_tells_ram(const struct hadal_memmap *map, unsigned int source);
+/*
+ * Whether a source tells what is RAM there, which the hypervisor does not where it hides itself,
+ * and whether it is RAM to it.
+ */
+bool hadal_memmap_tells_ram(const struct hadal_memmap *map, const struct hadal_memmap_row *row,
+			    unsigned int source);
 bool hadal_memmap_is_ram(const struct hadal_memmap_row *row, unsigned int source);
 
 #endif

@@ -211,9 +211,12 @@ int hadal_memmap_rows(const struct hadal_memmap *map, struct hadal_memmap_row **
 	return 0;
 }
 
-bool hadal_memmap_tells_ram(const struct hadal_memmap *map, unsigned int source)
+bool hadal_memmap_tells_ram(const struct hadal_memmap *map, const struct hadal_memmap_row *row,
+			    unsigned int source)
 {
-	return map->of[source].known &&
+	const struct hadal_memmap_range *range = row->in[source];
+
+	return map->of[source].known && !(range && range->class == HADAL_MEMMAP_HIDDEN) &&
 	       (source == HADAL_MEMMAP_EFI || source == HADAL_MEMMAP_E820 ||
 		source == HADAL_MEMMAP_E820_FIRMWARE || source == HADAL_MEMMAP_RESOURCES ||
 		source == HADAL_MEMMAP_HADAL);
@@ -223,8 +226,7 @@ bool hadal_memmap_is_ram(const struct hadal_memmap_row *row, unsigned int source
 {
 	const struct hadal_memmap_range *range = row->in[source];
 
-	return range && (range->class == HADAL_MEMMAP_RAM || range->class == HADAL_MEMMAP_BOOT ||
-			 range->class == HADAL_MEMMAP_HIDDEN);
+	return range && (range->class == HADAL_MEMMAP_RAM || range->class == HADAL_MEMMAP_BOOT);
 }
 
 unsigned int hadal_memmap_marks(const struct hadal_memmap *map, const struct hadal_memmap_row *row)
@@ -240,7 +242,7 @@ unsigned int hadal_memmap_marks(const struct hadal_memmap *map, const struct had
 			marks |= HADAL_MEMMAP_MARK_HIDDEN;
 		if (range && range->class == HADAL_MEMMAP_RUNTIME)
 			marks |= HADAL_MEMMAP_MARK_RUNTIME;
-		if (!hadal_memmap_tells_ram(map, i))
+		if (!hadal_memmap_tells_ram(map, row, i))
 			continue;
 		ram |= hadal_memmap_is_ram(row, i);
 		other |= !hadal_memmap_is_ram(row, i);

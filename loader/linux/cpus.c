@@ -199,6 +199,16 @@ long cpus_init(const struct hypervisor_memory *memory, u64 root)
 	return error;
 }
 
+void cpus_attach(void)
+{
+	cpumask_copy(&cpus.entered, cpu_online_mask);
+}
+
+void cpus_detach(void)
+{
+	cpumask_clear(&cpus.entered);
+}
+
 int cpus_enter(bool lock, int *failed_cpu)
 {
 	int state =

@@ -7,6 +7,7 @@
 #include <linux/workqueue.h>
 #include <asm/io.h>
 
+#include "call.h"
 #include "client.h"
 #include "loader.h"
 
@@ -16,7 +17,8 @@ DECLARE_RWSEM(hadal_lock);
 static struct {
 	struct hypervisor_memory memory;
 	bool started;
-	bool locked; /* no CPU leaves before a reset */
+	bool locked;   /* no CPU leaves before a reset */
+	bool attached; /* it was there before this system */
 	bool closing;
 	unsigned long trial_end; /* jiffies; 0: no trial */
 } hadal;
@@ -118,14 +120,14 @@ static int check_machine(struct outcome *outcome)
 static int image_init(struct outcome *outcome)
 {
 	struct hypervisor_memory *memory = &hadal.memory;
-	struct first_tables tables;
+	struct kernel_tables tables;
 	int error;
 
 	error = tables_build(&tables, memory);
 	if (error)
 		fail(outcome, error, -1, "out of memory for page tables");
 	else {
-		error = cpus_init(memory, virt_to_phys(tables.root));
+		error = cpus_init(memory, tables.first.root);
 		if (error)
 			fail_entry(outcome, error, -1);
 	}
@@ -213,6 +215,43 @@ static int start_locked(u64 flags, struct outcome *outcome)
 	ram_follow(hadal.memory.boot->key);
 	clients_open();
 	return 0;
+}
+
+/*
+ * A Hadal that was there before this system is under all CPUs already, and has no way out of a
+ * system that it does not know.
+ */
+void hadal_attach(void)
+{
+	struct hadal_info *info;
+
+	if (hadal_call(HADAL_CALL_QUERY, HADAL_ABI_VERSION, 0, 0, 0, 0))
+		return;
+	info = (void *)get_zeroed_page(GFP_KERNEL);
+	if (!info)
+		return;
+	if (!hadal_call(HADAL_CALL_INFO, virt_to_phys(info), sizeof(*info), 0, 0, 0) &&
+	    info->boot_flags & HADAL_BOOT_FIRST) {
+		cpus_attach();
+		hadal.started = hadal.locked = hadal.attached = true;
+		ram_learn();
+		clients_open();
+		pr_info("hadal: was here before this system; attached to it under %u CPUs\n",
+			cpus_running());
+	}
+	free_page((unsigned long)info);
+}
+
+/* Whatever programs still hold of it goes; Hadal stays. */
+static void detach(void)
+{
+	unmap_all(NULL);
+	window_revoke();
+	resume_all(NULL);
+	events_revoke();
+	clients_close();
+	cpus_detach();
+	hadal.started = hadal.attached = false;
 }
 
 static int leave_all(void)
@@ -329,6 +368,9 @@ int hadal_stop(struct outcome *outcome)
 	mapped = mapped_pages() + clients_mapped_pages();
 	if (!hadal.started)
 		error = fail(outcome, -ENODEV, -1, "Hadal is not running");
+	else if (hadal.attached)
+		error = fail(outcome, -EPERM, -1,
+			     "it was there before this system and runs until the machine is reset");
 	else if (hadal.locked)
 		error = fail(outcome, -EPERM, -1,
 			     "it was started with --lock and runs until the machine is reset");
@@ -358,7 +400,10 @@ void hadal_close(void)
 {
 	WRITE_ONCE(hadal.closing, true);
 	down_write(&hadal_lock);
-	leave_by_force();
+	if (hadal.attached)
+		detach();
+	else
+		leave_by_force();
 	up_write(&hadal_lock);
 }
 

@@ -11,6 +11,8 @@
 #include <hadal/boot.h>
 #include <hadal/ioctl.h>
 
+#include "first_tables.h"
+
 /* memory.c: everything the image needs from the kernel. */
 
 struct hypervisor_memory {
@@ -37,15 +39,14 @@ void pool_free(bool in_use);
 
 /* tables.c: the first page tables, as hadal/boot.h describes them. */
 
-struct first_tables {
-	u64 *root;
+struct kernel_tables {
+	struct first_tables first;
 	struct list_head pages;
-	unsigned int levels;
 };
 
 /* Returns 0 or -ENOMEM; tables_free is due in either case. */
-int tables_build(struct first_tables *tables, const struct hypervisor_memory *memory);
-void tables_free(struct first_tables *tables);
+int tables_build(struct kernel_tables *tables, const struct hypervisor_memory *memory);
+void tables_free(struct kernel_tables *tables);
 
 /* cpus.c: the CPUs enter and leave. Called with hadal_lock held for writing. */
 
@@ -63,6 +64,9 @@ int cpus_leave(void);
 /* CPUs under Hadal, and the first of them or -1. */
 unsigned int cpus_running(void);
 int cpus_first(void);
+/* All CPUs that are online have been under Hadal all the time; the module goes. */
+void cpus_attach(void);
+void cpus_detach(void);
 void cpus_register(void);
 void cpus_unregister(void);
 
@@ -97,6 +101,8 @@ int hadal_start(u64 flags, unsigned int trial_seconds, struct outcome *outcome);
 int hadal_stop(struct outcome *outcome);
 /* Whether hadal_start() would do; nothing starts. Its errors. */
 int hadal_check(struct outcome *outcome);
+/* Takes over a Hadal that was there before this system, if there is one. At the module's start. */
+void hadal_attach(void);
 /* Stops for good, unmapping what clients have mapped: the machine restarts or the module goes. */
 void hadal_close(void);
 int lifecycle_register(void);
@@ -133,6 +139,8 @@ int window_map(struct file *file, struct vm_area_struct *vma);
 int ram_walk(void *context, int (*visit)(struct resource *, void *));
 /* The image runs and is told of changes, with its key; or with 0 it leaves. */
 void ram_follow(u64 key);
+/* The image runs already and has its own idea of RAM, which does not change any more. */
+void ram_learn(void);
 /* Copies the ranges that the image knows of. 0, -EFAULT. */
 int ram_list(struct hadal_ioc_ram *request);
 /* What the image knows: the end of all RAM, and whether [start, end) is within one range. */

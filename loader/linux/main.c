@@ -22,10 +22,12 @@ static int __init hadal_init(void)
 		lifecycle_unregister();
 		return error;
 	}
+	hadal_attach();
 	client_exec_register();
 	error = client_device_register();
 	if (error) {
 		client_exec_unregister();
+		hadal_close();
 		ram_unregister();
 		lifecycle_unregister();
 	}

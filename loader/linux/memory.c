@@ -29,19 +29,7 @@ static const struct hadal_image_header *built_in(void)
 
 int image_check(void)
 {
-	const struct hadal_image_header *header = built_in();
-	u64 bytes = hadal_image_end - hadal_image;
-
-	if (bytes < sizeof(*header) || header->magic != HADAL_IMAGE_MAGIC ||
-	    header->abi_version != HADAL_ABI_VERSION)
-		return -ENOEXEC;
-	if (header->entry_offset >= PAGE_SIZE || header->file_bytes > bytes ||
-	    header->file_bytes > header->memory_bytes || !header->memory_bytes ||
-	    header->memory_bytes > HADAL_MAX_IMAGE_BYTES || !PAGE_ALIGNED(header->memory_bytes) ||
-	    header->log_offset % sizeof(u64) || header->log_offset > header->memory_bytes ||
-	    header->memory_bytes - header->log_offset < sizeof(struct hadal_log_ring))
-		return -ENOEXEC;
-	return 0;
+	return image_is_sound(built_in(), hadal_image_end - hadal_image) ? 0 : -ENOEXEC;
 }
 
 static int image_copy(struct hypervisor_memory *memory)

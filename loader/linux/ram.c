@@ -83,6 +83,13 @@ void ram_follow(u64 key)
 	mutex_unlock(&ram_lock);
 }
 
+void ram_learn(void)
+{
+	mutex_lock(&ram_lock);
+	learn();
+	mutex_unlock(&ram_lock);
+}
+
 int ram_list(struct hadal_ioc_ram *request)
 {
 	u32 room = request->count;

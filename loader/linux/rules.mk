@@ -2,7 +2,7 @@
 #
 # hadal.ko for the guests' kernel and for KDIR. Kbuild writes beside the sources, so each kernel gets
 # a directory of links to them below build/.
-MODULE_SOURCES := $(wildcard loader/linux/*.[chS]) loader/linux/Kbuild
+MODULE_SOURCES := $(wildcard loader/linux/*.[chS] loader/common/*.[ch]) loader/linux/Kbuild
 MODULE_HEADERS := $(wildcard include/hadal/*.h include/hadal/*.def)
 HADAL_IMAGE ?= $(BUILD)/hadal.bin
 

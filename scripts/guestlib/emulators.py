@@ -57,6 +57,26 @@ def firmware(tmp):
     return ["-drive", f"{flash}0,readonly=on,file={code}", "-drive", f"{flash}1,file={tmp}/variables.fd"]
 
 
+def boot_disk(path, kernel, initramfs, arguments, how):
+    """An EFI system partition with hadal.efi and a kernel; the firmware's shell is its last resort."""
+    program = BUILD / "hadal.efi"
+    if not program.is_file():
+        raise SetupError(f"{program} is not there; run scripts/setup and make")
+    files = {"vmlinuz": kernel, "initrd": initramfs, "startup.nsh": path.with_suffix(".nsh")}
+    boot = f"\\vmlinuz initrd=\\initrd {arguments}"
+    script = {"named": f"\\hadal.efi {boot}", "next": boot, "missing": f"\\hadal.efi \\no.efi\n{boot}"}
+    files["startup.nsh"].write_text(script[how] + "\n")
+    name = "EFI/BOOT/BOOTX64.EFI" if how == "next" else "hadal.efi"
+    files[name] = program
+    size = sum(Path(file).stat().st_size for file in files.values()) + (40 << 20)
+    with open(path, "wb") as disk:
+        disk.truncate(size >> 20 << 20)
+    run_tool([need("mformat"), "-i", path, "-F", "::"])
+    run_tool([need("mmd"), "-i", path, "::EFI", "::EFI/BOOT"])
+    for name, file in files.items():
+        run_tool([need("mcopy"), "-i", path, file, f"::{name}"])
+
+
 def qemu(options, model, kernel, initramfs, console, output, tmp):
     """The command that boots the guest in QEMU."""
     if options.accel == "kvm":
@@ -68,9 +88,14 @@ def qemu(options, model, kernel, initramfs, console, output, tmp):
     command = [
         need("qemu-system-x86_64"), "-nodefaults", "-no-user-config", "-display", "none",
         "-accel", accel, "-cpu", model, "-smp", str(options.smp), "-m", memory_size(options),
-        "-kernel", kernel, "-initrd", initramfs, "-append", "panic=-1 " + kernel_arguments(options),
         "-serial", f"file:{console}", "-serial", f"file:{output}",
     ]  # fmt: skip
+    arguments = "panic=-1 " + kernel_arguments(options)
+    if options.hadal_first:
+        boot_disk(tmp / "boot.fat", kernel, initramfs, arguments, options.hadal_first)
+        command += ["-drive", f"file={tmp}/boot.fat,format=raw,if=virtio"]
+    else:
+        command += ["-kernel", kernel, "-initrd", initramfs, "-append", arguments]
     if options.uefi:
         command += firmware(tmp)
     if not options.reboots:

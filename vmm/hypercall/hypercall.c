@@ -56,6 +56,7 @@ static int64_t call_info(struct vcpu *vcpu)
 	info.bytes_per_cpu = PERCPU_PAGES * PAGE_BYTES;
 	info.mapped_pages = map_count();
 	info.physical_bits = machine.physical_bits;
+	info.boot_flags = machine.flags;
 	info.ram_count = __atomic_load_n(&machine.ram, __ATOMIC_ACQUIRE)->count;
 	memcpy(info.version, version, sizeof(version));
 	return hypercall_answer(vcpu->regs.rdi, vcpu->regs.rsi, &info, sizeof(info));

@@ -103,9 +103,14 @@ int entry_state_save(struct vcpu *vcpu)
 	entry->gdtr = crossing->system_gdtr;
 	entry->idtr = crossing->system_idtr;
 	for (int i = 0; i < SEG_COUNT; i++) {
-		int err =
-			segment_from_gdt(crossing->gdt, bytes, selector_of(i), &entry->segment[i]);
+		uint16_t selector = selector_of(i);
+		int err;
 
+		/* TR cannot be emptied again: firmware, which has none, keeps that of an earlier
+		 * call. */
+		if (i == SEG_TR && selector == SELECTOR_TSS)
+			selector = 0;
+		err = segment_from_gdt(crossing->gdt, bytes, selector, &entry->segment[i]);
 		if (err)
 			return err;
 	}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HADAL_LOADER_UEFI_CHAIN_H
+#define HADAL_LOADER_UEFI_CHAIN_H
+
+#include "uefi.h"
+
+/*
+ * Starts the program that the load options name, of the volume that this one came from, with what
+ * follows its name as its own options. Returns only when there is none or it has failed: an error,
+ * after which the firmware goes on with its next boot entry.
+ */
+efi_status chain(efi_handle self, struct efi_boot_services *services);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* The memory that becomes the hypervisor's: of a type that no operating system uses. */
+#ifndef HADAL_LOADER_UEFI_MEMORY_H
+#define HADAL_LOADER_UEFI_MEMORY_H
+
+#include "first_tables.h"
+#include "uefi.h"
+
+struct hypervisor_memory {
+	struct hadal_image_header *image; /* the copy that runs */
+	struct hadal_boot *boot;
+	void *trampoline; /* a copy of its first page, and the start of the pool right behind it */
+	uint64_t trampoline_pages;
+};
+
+extern const uint8_t hadal_image[], hadal_image_end[];
+
+/* Fills all of *memory for one CPU. On failure says why, and nothing stays allocated. */
+bool memory_allocate(struct efi_boot_services *services, struct hypervisor_memory *memory);
+void memory_free(struct efi_boot_services *services, struct hypervisor_memory *memory);
+
+/* The first page tables; they are freed with tables_free, also after a failure. */
+bool tables_build(struct efi_boot_services *services, const struct hypervisor_memory *memory,
+		  struct first_tables *tables);
+void tables_free(struct efi_boot_services *services);
+
+#endif

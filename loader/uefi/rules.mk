@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: MIT
+#
+# hadal.efi, which starts Hadal before an operating system: build/hadal.efi. Only where clang and
+# lld-link are, for gcc makes no such program.
+UEFI_OBJECTS := $(patsubst %,$(BUILD)/loader/uefi/%.o,main memory chain print string image first_tables)
+UEFI_FLAGS := -target x86_64-unknown-windows -ffreestanding -fshort-wchar -mno-red-zone -mgeneral-regs-only \
+	-fno-stack-protector -mno-stack-arg-probe -std=gnu11 -O2 -Wall -Wextra -Iinclude -Iloader/common -MMD -MP
+
+$(BUILD)/loader/uefi/%.o: loader/uefi/%.c
+	@mkdir -p $(@D)
+	$(call say,EFI,$@)
+	$(Q)clang $(UEFI_FLAGS) -c -o $@ $<
+
+$(BUILD)/loader/uefi/%.o: loader/common/%.c
+	@mkdir -p $(@D)
+	$(call say,EFI,$@)
+	$(Q)clang $(UEFI_FLAGS) -c -o $@ $<
+
+$(BUILD)/loader/uefi/image.o: loader/uefi/image.S $(BUILD)/hadal.bin
+	@mkdir -p $(@D)
+	$(call say,EFI,$@)
+	$(Q)clang $(UEFI_FLAGS) -DHADAL_IMAGE='"$(abspath $(BUILD)/hadal.bin)"' -c -o $@ $<
+
+$(BUILD)/hadal.efi: $(UEFI_OBJECTS)
+	$(call say,EFI,$@)
+	$(Q)lld-link -subsystem:efi_application -entry:efi_main -nodefaultlib -out:$@ $^
+
+ifneq ($(and $(shell command -v clang),$(shell command -v lld-link)),)
+ARTEFACTS += $(BUILD)/hadal.efi
+-include $(UEFI_OBJECTS:.o=.d)
+endif

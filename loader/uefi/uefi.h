@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/* The parts of UEFI that the loader uses; UEFI 2.10, chapters 4, 7, 9, 12 and 13. */
+#ifndef HADAL_LOADER_UEFI_H
+#define HADAL_LOADER_UEFI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef uint64_t efi_status;
+typedef void *efi_handle;
+
+#define EFI_ERROR_BIT        (1ull << 63)
+#define EFI_SUCCESS          0ull
+#define EFI_LOAD_ERROR       (EFI_ERROR_BIT | 1)
+#define EFI_BUFFER_TOO_SMALL (EFI_ERROR_BIT | 5)
+#define EFI_NOT_FOUND        (EFI_ERROR_BIT | 14)
+
+/* Memory types, and how to allocate. */
+enum {
+	EFI_RESERVED = 0,
+	EFI_LOADER_CODE = 1,
+	EFI_LOADER_DATA = 2,
+	EFI_BOOT_CODE = 3,
+	EFI_BOOT_DATA = 4,
+	EFI_CONVENTIONAL = 7,
+};
+enum { EFI_ALLOCATE_ANY, EFI_ALLOCATE_MAX };
+
+#define EFI_PAGE 4096u
+
+struct efi_guid {
+	uint32_t a;
+	uint16_t b, c;
+	uint8_t d[8];
+};
+
+struct efi_header {
+	uint64_t signature;
+	uint32_t revision, bytes, crc, reserved;
+};
+
+struct efi_memory_descriptor {
+	uint32_t type, padding;
+	uint64_t physical, virtual, pages, attributes;
+};
+
+struct efi_text_output {
+	void *reset;
+	efi_status (*output)(struct efi_text_output *self, const uint16_t *text);
+};
+
+/* Members that nobody calls here are only there for their place. */
+struct efi_boot_services {
+	struct efi_header header;
+	void *raise_tpl, *restore_tpl;
+	efi_status (*allocate_pages)(uint32_t how, uint32_t type, uint64_t pages,
+				     uint64_t *address);
+	efi_status (*free_pages)(uint64_t address, uint64_t pages);
+	efi_status (*get_memory_map)(uint64_t *bytes, void *map, uint64_t *key, uint64_t *stride,
+				     uint32_t *version);
+	efi_status (*allocate_pool)(uint32_t type, uint64_t bytes, void **buffer);
+	efi_status (*free_pool)(void *buffer);
+	void *create_event, *set_timer, *wait_for_event, *signal_event, *close_event, *check_event;
+	void *install_interface, *reinstall_interface, *uninstall_interface;
+	efi_status (*handle_protocol)(efi_handle handle, const struct efi_guid *protocol,
+				      void **interface);
+	void *reserved, *register_notify, *locate_handle, *locate_device_path;
+	void *install_configuration_table;
+	efi_status (*load_image)(bool boot_policy, efi_handle parent, const void *device_path,
+				 void *buffer, uint64_t bytes, efi_handle *image);
+	efi_status (*start_image)(efi_handle image, uint64_t *exit_bytes, uint16_t **exit_data);
+	void *exit;
+	efi_status (*unload_image)(efi_handle image);
+	void *exit_boot_services, *get_next_monotonic_count;
+	efi_status (*stall)(uint64_t microseconds);
+	void *set_watchdog_timer, *connect_controller, *disconnect_controller;
+	void *open_protocol, *close_protocol, *open_protocol_information;
+	void *protocols_per_handle, *locate_handle_buffer;
+	efi_status (*locate_protocol)(const struct efi_guid *protocol, void *registration,
+				      void **interface);
+};
+
+struct efi_system_table {
+	struct efi_header header;
+	uint16_t *vendor;
+	uint32_t revision;
+	efi_handle in_handle;
+	void *in;
+	efi_handle out_handle;
+	struct efi_text_output *out;
+	efi_handle error_handle;
+	struct efi_text_output *error;
+	void *runtime;
+	struct efi_boot_services *boot;
+};
+
+struct efi_loaded_image {
+	uint32_t revision;
+	efi_handle parent;
+	struct efi_system_table *system;
+	efi_handle device;
+	struct efi_device_path *file;
+	void *reserved;
+	uint32_t options_bytes;
+	void *options;
+	void *base;
+	uint64_t bytes;
+};
+
+struct efi_device_path {
+	uint8_t type, subtype;
+	uint8_t bytes[2]; /* little endian, of the node with this header */
+};
+
+/* PI 1.7 volume 2 chapter 13.3. */
+struct efi_mp_services {
+	efi_status (*processors)(struct efi_mp_services *self, uint64_t *all, uint64_t *enabled);
+};
+
+#endif
