@@ -54,9 +54,14 @@ static void forget(struct donation *donation)
 
 bool pool_feed(void)
 {
-	struct donation *donation = kmalloc(sizeof(*donation), GFP_KERNEL);
+	struct donation *donation;
 	long error;
 
+	/* One that was there before this system takes nothing from it: its key is not known here.
+	 */
+	if (!hadal_boot_data())
+		return false;
+	donation = kmalloc(sizeof(*donation), GFP_KERNEL);
 	if (!donation)
 		return false;
 	if (!allocate(donation)) {

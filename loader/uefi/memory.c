@@ -4,10 +4,11 @@
 #include "print.h"
 #include "string.h"
 
-#define CPUS       1u
-#define MAP_SLACK  16u  /* descriptors more than there were: to allocate makes some */
-#define TABLES_MAX 256u /* pages of first page tables */
-#define CR4_LA57   (1ull << 12)
+#define CPUS        1u
+#define MAP_SLACK   16u        /* descriptors more than there were: to allocate makes some */
+#define UNFED_BYTES (3u << 20) /* of pool, which nobody gives more while it runs */
+#define TABLES_MAX  256u       /* pages of first page tables */
+#define CR4_LA57    (1ull << 12)
 
 static uint64_t pages_of(uint64_t bytes)
 {
@@ -122,7 +123,7 @@ static uint64_t pool_bytes(const struct hadal_image_header *header, uint64_t end
 
 	if (gib > HADAL_MAX_GIB)
 		gib = HADAL_MAX_GIB;
-	return pages_of(header->base_pool_bytes + header->per_gib_bytes * gib +
+	return pages_of(UNFED_BYTES + header->base_pool_bytes + header->per_gib_bytes * gib +
 			header->per_cpu_bytes * CPUS) *
 	       EFI_PAGE;
 }
