@@ -1,8 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # hadal.efi starts Hadal before the kernel, on one CPU: the module attaches to it, what is read from
-# below agrees as after a late start, nobody stops it, a reset comes through it again, and a kernel by
-# kexec runs above it. What cannot be started or booted is said, and the machine boots on. Bochs runs no UEFI
+# below agrees as after a late start, nobody stops it, and a reset comes through it again. What cannot be started or booted is said, and the machine boots on. Bochs runs no UEFI
 # firmware.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
