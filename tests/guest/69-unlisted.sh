@@ -5,8 +5,5 @@
 . lib.sh
 
 test_unlisted >/tmp/out || fail "$(tail -n 1 /tmp/out)"
-# Bochs takes its time.
-seconds=6
-is_slow && seconds=2
-test_unlisted load $seconds >/tmp/out || fail "$(tail -n 1 /tmp/out)"
+test_unlisted load 6 >/tmp/out || fail "$(tail -n 1 /tmp/out)"
 cat /tmp/out
