@@ -92,16 +92,14 @@ void breakpoint_remove(struct vcpu *vcpu, struct subscription *s)
 		hidden_remove(vcpu, s);
 }
 
-/* True: an answer has decided what becomes of the exit. */
-static bool tell(struct vcpu *vcpu, enum verdict *verdict)
+bool breakpoint_tell(struct vcpu *vcpu, enum hadal_break_method method, enum verdict *verdict)
 {
 	const struct happening what = {
 		.kind = HADAL_EVENT_BREAK,
 		.access = HADAL_ACCESS_EXECUTE,
-		.number = HADAL_BREAK_DEBUG,
+		.number = method,
 		.address = vcpu->rip,
 	};
-
 	uint64_t matched;
 
 	events_begin(vcpu);
@@ -120,7 +118,7 @@ bool breakpoint_hit(struct vcpu *vcpu, enum verdict *verdict)
 	if (!hits)
 		return false;
 	*verdict = VERDICT_RETRY;
-	if (tell(vcpu, verdict))
+	if (breakpoint_tell(vcpu, HADAL_BREAK_DEBUG, verdict))
 		return true;
 	/* The instruction goes on: RF keeps the same breakpoint from hitting once more. */
 	vcpu->rflags |= RFLAGS_RF;

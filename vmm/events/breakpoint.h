@@ -25,6 +25,12 @@ void breakpoint_remove(struct vcpu *vcpu, struct subscription *s);
  */
 bool breakpoint_hit(struct vcpu *vcpu, enum verdict *verdict);
 
+/*
+ * A breakpoint made by `method` has been hit at RIP: who asked for it is told. True: an answer has
+ * decided what becomes of the exit, which is *verdict then.
+ */
+bool breakpoint_tell(struct vcpu *vcpu, enum hadal_break_method method, enum verdict *verdict);
+
 /* The handler of accesses to debug registers. */
 enum verdict breakpoint_dr_access(struct vcpu *vcpu);
 

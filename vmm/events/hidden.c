@@ -7,6 +7,7 @@
 #include "base/errno.h"
 #include "base/insn.h"
 #include "cpus/request.h"
+#include "events/breakpoint.h"
 #include "events/step.h"
 #include "events/views.h"
 #include "extension/handlers.h"
@@ -130,25 +131,6 @@ void hidden_remove(struct vcpu *vcpu, struct subscription *s)
 	lock_give(&nested_lock);
 }
 
-/* True: an answer has decided what becomes of the exit. */
-static bool tell(struct vcpu *vcpu, enum verdict *verdict)
-{
-	const struct happening what = {
-		.kind = HADAL_EVENT_BREAK,
-		.access = HADAL_ACCESS_EXECUTE,
-		.number = HADAL_BREAK_VIEW,
-		.address = vcpu->rip,
-	};
-	uint64_t matched;
-
-	events_begin(vcpu);
-	matched = events_match(vcpu, &what, events_of(HADAL_EVENT_BREAK));
-	if (events_hold(vcpu, &what, &matched, verdict))
-		return true;
-	events_record(vcpu, &what, matched);
-	return false;
-}
-
 static bool is_repeated_string(const uint8_t *code, size_t count)
 {
 	bool repeats = false;
@@ -206,7 +188,7 @@ bool hidden_hit(struct vcpu *vcpu, enum verdict *verdict)
 	is_guests = code[0] == OPCODE_INT3 || code[0] == OPCODE_INT;
 	if (!is_guests)
 		vcpu->exit.length = 0; /* it is not that of INT3 */
-	if (!is_next_round(vcpu, code, count) && tell(vcpu, verdict))
+	if (!is_next_round(vcpu, code, count) && breakpoint_tell(vcpu, HADAL_BREAK_VIEW, verdict))
 		return true;
 	if (!vcpu_events(vcpu)->applied.copies) { /* it has gone while an answer was waited for */
 		*verdict = VERDICT_RETRY;
@@ -238,7 +220,7 @@ bool hidden_fetch(struct vcpu *vcpu, enum verdict *verdict)
 	uint64_t gpa = vcpu->exit.nested.gpa;
 
 	return !vcpu->stepping && view_has_copy(&machine.watched, gpa) && begins_there(vcpu, gpa) &&
-	       tell(vcpu, verdict);
+	       breakpoint_tell(vcpu, HADAL_BREAK_VIEW, verdict);
 }
 
 static void refresh(uint64_t page)

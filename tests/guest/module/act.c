@@ -140,7 +140,7 @@ static void move_apic(struct hadal_test_act *request)
 static void (*const actions[])(struct hadal_test_act *request) = {
 	[HADAL_TEST_RDMSR] = read_msr,        [HADAL_TEST_WRMSR] = write_msr,
 	[HADAL_TEST_CR0] = change_cr0,        [HADAL_TEST_CR4] = change_cr4,
-	[HADAL_TEST_CR3] = reload_cr3,          [HADAL_TEST_IN] = port_in,
+	[HADAL_TEST_CR3] = reload_cr3,        [HADAL_TEST_IN] = port_in,
 	[HADAL_TEST_OUT] = port_out,          [HADAL_TEST_STORE_TABLE] = store_table,
 	[HADAL_TEST_LOAD_TABLE] = load_table, [HADAL_TEST_MOVE_APIC] = move_apic,
 };
