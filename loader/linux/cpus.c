@@ -243,14 +243,19 @@ int cpus_check(int *failed_cpu)
 	return error ? error : cpus.failure;
 }
 
+/* A CPU that is itself a thread of a busy machine may come too late for the others. */
+#define LEAVE_ATTEMPTS 5
+
 int cpus_leave(void)
 {
-	int error;
+	int error, attempt = 0;
 
-	cpus.failure = 0;
-	error = on_all_cpus(leave_together);
-	if (!error)
-		error = cpus.failure;
+	do {
+		cpus.failure = 0;
+		error = on_all_cpus(leave_together);
+		if (!error)
+			error = cpus.failure;
+	} while (error == -EAGAIN && ++attempt < LEAVE_ATTEMPTS);
 	if (!cpus.running)
 		cpuhp_remove_state_nocalls(cpus.hotplug);
 	return error;
