@@ -249,8 +249,8 @@ struct hadal_ioc_event_answer {
 #define HADAL_IOC_SUBSCRIPTION _IOWR('H', 21, struct hadal_ioc_subscribe)
 #define HADAL_IOC_KEEP         _IOWR('H', 22, struct hadal_ioc_keep)
 #define HADAL_IOC_CHECK        _IOWR('H', 23, struct hadal_ioc_check)
-#define HADAL_IOC_EVENT_ANSWER _IOWR('H', 24, struct hadal_ioc_event_answer)
 #define HADAL_IOC_RAM          _IOWR('H', 24, struct hadal_ioc_ram)
 #define HADAL_IOC_OWN          _IOWR('H', 25, struct hadal_ioc_own)
+#define HADAL_IOC_EVENT_ANSWER _IOWR('H', 26, struct hadal_ioc_event_answer)
 
 #endif
