@@ -196,7 +196,7 @@ static enum verdict on_exception(struct vcpu *vcpu)
 	uint64_t matched;
 
 	if (vcpu->stepping) {
-		if (step_ended_by_exception(vcpu, &verdict))
+		if (vcpu_step_exception(vcpu, &verdict))
 			return verdict;
 	} else if (e->exception.vector == VECTOR_BP && hidden_hit(vcpu, &verdict)) {
 		return verdict;
@@ -213,7 +213,8 @@ static enum verdict on_exception(struct vcpu *vcpu)
 
 static enum verdict on_window(struct vcpu *vcpu)
 {
-	step_ended_by_window(vcpu);
+	if (vcpu->stepping)
+		vcpu_step_window(vcpu);
 	return exits_ask_next(vcpu);
 }
 
@@ -223,13 +224,13 @@ static void stepped(struct vcpu *vcpu, bool retired)
 	struct watch *watch = &vcpu_events(vcpu)->watch;
 	uint64_t rip = vcpu->rip;
 
-	vcpu_intercept(vcpu, watch->exit_kind);
 	if (!retired)
 		watch->what.flags |= HADAL_RECORD_FAULTED;
 	else if (watch->exit_kind == HADAL_EXIT_DESCRIPTOR)
 		watch->what.new_value = table_value(vcpu, watch->what.number);
 	vcpu->rip = watch->rip;
 	events_record(vcpu, &watch->what, watch->matched);
+	events_suspend(vcpu, 0);
 	vcpu->rip = rip;
 }
 
@@ -242,7 +243,7 @@ static enum verdict step_without(struct vcpu *vcpu, const struct happening *what
 	watch->matched = matched;
 	watch->rip = vcpu->rip;
 	watch->exit_kind = vcpu->exit.kind;
-	vcpu_release(vcpu, watch->exit_kind);
+	events_suspend(vcpu, watch->exit_kind);
 	return step_over(vcpu, stepped);
 }
 

@@ -184,13 +184,30 @@ void vcpu_events_reset(struct vcpu *vcpu)
 	memset(&events->applied, 0, sizeof(events->applied));
 	events->view = CPU_ON_MAP;
 	events->away = CPU_ON_VIEW;
+	events->suspended = 0;
+}
+
+static void follow_kinds(struct vcpu *vcpu)
+{
+	struct vcpu_events *events = vcpu_events(vcpu);
+	uint64_t kinds = __atomic_load_n(&wanted.kinds, __ATOMIC_SEQ_CST);
+
+	if (events->suspended)
+		kinds &= ~BIT(events->suspended);
+	follow_bits(vcpu, events->applied.kinds, kinds, change_kind);
+	events->applied.kinds = kinds;
+}
+
+void events_suspend(struct vcpu *vcpu, enum hadal_exit_kind kind)
+{
+	vcpu_events(vcpu)->suspended = kind;
+	follow_kinds(vcpu);
 }
 
 void vcpu_follow(struct vcpu *vcpu)
 {
 	struct event_intercepts *has = &vcpu_events(vcpu)->applied;
 	struct event_intercepts wants = {
-		.kinds = __atomic_load_n(&wanted.kinds, __ATOMIC_SEQ_CST),
 		.vectors = __atomic_load_n(&wanted.vectors, __ATOMIC_SEQ_CST),
 		.cr_writes = __atomic_load_n(&wanted.cr_writes, __ATOMIC_SEQ_CST),
 		.watches = __atomic_load_n(&wanted.watches, __ATOMIC_SEQ_CST),
@@ -198,7 +215,8 @@ void vcpu_follow(struct vcpu *vcpu)
 	};
 
 	extensions_follow_clients(vcpu);
-	follow_bits(vcpu, has->kinds, wants.kinds, change_kind);
+	follow_kinds(vcpu);
+	wants.kinds = has->kinds;
 	follow_bits(vcpu, has->vectors, wants.vectors, change_vector);
 	follow_bits(vcpu, has->cr_writes, wants.cr_writes, change_cr);
 	if (has->watches != wants.watches || has->copies != wants.copies)

@@ -217,7 +217,7 @@ static void pass_debug_exception(struct vcpu *vcpu, uint64_t hits)
 	vcpu_inject_exception(vcpu, VECTOR_DB, false, 0);
 }
 
-bool step_ended_by_exception(struct vcpu *vcpu, enum verdict *verdict)
+bool vcpu_step_exception(struct vcpu *vcpu, enum verdict *verdict)
 {
 	const struct exit *e = &vcpu->exit;
 
@@ -236,9 +236,9 @@ bool step_ended_by_exception(struct vcpu *vcpu, enum verdict *verdict)
 	return true;
 }
 
-void step_ended_by_window(struct vcpu *vcpu)
+void vcpu_step_window(struct vcpu *vcpu)
 {
-	if (vcpu->stepping && vcpu_events(vcpu)->step.is_delivery)
+	if (vcpu_events(vcpu)->step.is_delivery)
 		finish(vcpu, true);
 }
 

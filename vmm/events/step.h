@@ -27,9 +27,4 @@ enum verdict step_away(struct vcpu *vcpu, enum cpu_view away, step_done_fn done)
 void system_call_enter(struct vcpu *vcpu);
 void system_call_leave(struct vcpu *vcpu, bool to_64bit);
 
-/* While vcpu->stepping: an exception has exited. True: that was the end of the step. */
-bool step_ended_by_exception(struct vcpu *vcpu, enum verdict *verdict);
-/* The same of an NMI or its window: that ends the delivery of an event. */
-void step_ended_by_window(struct vcpu *vcpu);
-
 #endif

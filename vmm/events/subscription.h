@@ -122,13 +122,14 @@ struct vcpu_events {
 	uint64_t ring_position[HADAL_MAX_OWNERS]; /* bytes written */
 	uint64_t ring_lost[HADAL_MAX_OWNERS];
 	struct event_intercepts applied;
-	uint8_t view;     /* enum cpu_view */
-	uint8_t away;     /* the same, for one instruction; CPU_ON_VIEW: it is not away */
-	uint64_t started; /* TSC at which the exit's handler began */
-	uint64_t charged; /* subscriptions that it is the exit of */
-	uint64_t passed;  /* those of them that it is a hit of, after filter and sampling */
-	uint64_t holds;   /* of those that matched, the ones that want to hold */
-	bool stepped;     /* an instruction was stepped over for them */
+	uint8_t suspended; /* enum hadal_exit_kind that does not exit for now; 0: none */
+	uint8_t view;      /* enum cpu_view */
+	uint8_t away;      /* the same, for one instruction; CPU_ON_VIEW: it is not away */
+	uint64_t started;  /* TSC at which the exit's handler began */
+	uint64_t charged;  /* subscriptions that it is the exit of */
+	uint64_t passed;   /* those of them that it is a hit of, after filter and sampling */
+	uint64_t holds;    /* of those that matched, the ones that want to hold */
+	bool stepped;      /* an instruction was stepped over for them */
 	struct step step;
 	struct watch watch;
 	struct hold hold;
@@ -234,6 +235,8 @@ void events_wake(struct vcpu *vcpu, const struct event_owner *owner, bool held);
 
 /* follow.c: intercept on all CPUs what the table asks for now. */
 void events_route(struct vcpu *vcpu);
+/* On this vCPU a kind does not exit for subscriptions, until it is another one; 0: none. */
+void events_suspend(struct vcpu *vcpu, enum hadal_exit_kind kind);
 /* A vCPU starts: nothing is intercepted on it yet. */
 void vcpu_events_reset(struct vcpu *vcpu);
 /* Whether this processor can intercept it. 0 or -EOPNOTSUPP. */

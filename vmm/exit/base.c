@@ -84,15 +84,24 @@ static enum verdict base_undefined(struct vcpu *vcpu)
 	return VERDICT_RETRY;
 }
 
-/* Intercepted for an extension that did not want this one: the guest gets it after all. */
+/*
+ * Intercepted for an extension that did not want this one: the guest gets it after all. A step may
+ * outlive the subscription that it was begun for, and with it the handler that knows of it.
+ */
 static enum verdict base_exception(struct vcpu *vcpu)
 {
+	enum verdict verdict;
+
+	if (vcpu->stepping && vcpu_step_exception(vcpu, &verdict))
+		return verdict;
 	vendor->reinject_exception(vcpu);
 	return VERDICT_RETRY;
 }
 
 static enum verdict base_nmi(struct vcpu *vcpu)
 {
+	if (vcpu->stepping)
+		vcpu_step_window(vcpu);
 	request_take_nmis(vcpu);
 	return VERDICT_RETRY;
 }
@@ -100,6 +109,8 @@ static enum verdict base_nmi(struct vcpu *vcpu)
 /* The window is asked for again if what waits for it still cannot be delivered. */
 static enum verdict base_nmi_window(struct vcpu *vcpu)
 {
+	if (vcpu->stepping)
+		vcpu_step_window(vcpu);
 	if (vcpu->held.info)
 		__atomic_fetch_or(&vcpu->requests, REQUEST_NMI, __ATOMIC_RELAXED);
 	return VERDICT_RETRY;

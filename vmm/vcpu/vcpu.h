@@ -262,6 +262,12 @@ void vcpu_attend_events(struct vcpu *vcpu);
  * exception in its place. */
 void vcpu_step_emulated(struct vcpu *vcpu);
 void vcpu_step_cancelled(struct vcpu *vcpu);
+/*
+ * The same, an exception has exited. True: that was the end of the step, and *verdict is the
+ * exit's. An NMI or its window ends the delivery of an event.
+ */
+bool vcpu_step_exception(struct vcpu *vcpu, enum verdict *verdict);
+void vcpu_step_window(struct vcpu *vcpu);
 
 /*
  * After a fault inside the image: the guest gets a #GP for what it did, if it has done anything

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: MIT
+// Sources: vmm/events/step.c vmm/events/follow.c vmm/exit/base.c
+// Libraries: -no-pie
+/* Hidden single steps, also of a subscription that has gone meanwhile. */
+#include <string.h>
+#include "unit.h"
+#include "base/insn.h"
+#include "cpus/request.h"
+#include "events/step.h"
+#include "exit/base.h"
+#include "extension/extension.h"
+#include "paging/memory.h"
+#include "vcpu/debug.h"
+#include "vcpu/vendor.h"
+#include "x86/cpu.h"
+
+#define RIP 0x401000ull
+
+struct machine machine;
+struct subscription *events_table[HADAL_MAX_SUBSCRIPTIONS];
+
+static uint8_t area[PERCPU_EVENTS + PERCPU_EVENT_PAGES * 4096] __attribute__((aligned(4096)));
+static struct vcpu *const vcpu = (struct vcpu *)(area + PERCPU_VCPU);
+static uint64_t regs[REG_CPL + 1];
+static uint8_t code[INSN_MAX_BYTES];
+static unsigned reinjected, ended, delivered;
+static bool ended_retired;
+static uint64_t asked_first, intercepted;
+
+uint64_t vcpu_get(struct vcpu *v, enum vcpu_reg reg)
+{
+	(void)v;
+	return regs[reg];
+}
+
+void vcpu_set(struct vcpu *v, enum vcpu_reg reg, uint64_t value)
+{
+	(void)v;
+	regs[reg] = value;
+}
+
+size_t vcpu_fetch(struct vcpu *v, uint64_t linear, uint8_t *bytes, size_t count)
+{
+	assert_int_equal(linear, v->rip);
+	memcpy(bytes, code, count);
+	return count;
+}
+
+void vcpu_bitmaps_changed(struct vcpu *v)
+{
+	(void)v;
+}
+
+void vcpu_inject_nmi(struct vcpu *v)
+{
+	(void)v;
+}
+
+void vcpu_inject_exception(struct vcpu *v, uint8_t vector, bool has_error, uint32_t error)
+{
+	(void)has_error;
+	(void)error;
+	v->inject.info = EVENT_VALID | vector;
+	delivered++;
+}
+
+int vcpu_intercept(struct vcpu *v, enum hadal_exit_kind kind)
+{
+	(void)v;
+	assert_false(intercepted >> kind & 1);
+	intercepted |= BIT(kind);
+	return 0;
+}
+
+void vcpu_release(struct vcpu *v, enum hadal_exit_kind kind)
+{
+	(void)v;
+	assert_true(intercepted >> kind & 1);
+	intercepted &= ~BIT(kind);
+}
+
+/* One CPU: what it asks all for, it does itself. */
+void request_follow(struct vcpu *v)
+{
+	vcpu_follow(v);
+}
+
+void events_ask_first(uint64_t kinds)
+{
+	asked_first = kinds;
+}
+
+void request_take_nmis(struct vcpu *v)
+{
+	(void)v;
+}
+
+void extensions_follow_clients(struct vcpu *v)
+{
+	(void)v;
+}
+
+void vcpu_debug_give(struct vcpu *v)
+{
+	(void)v;
+}
+
+/* What the sources name and no test here gets to. */
+void absent(void);
+
+void absent(void)
+{
+	fail();
+}
+#define ABSENT(name) __asm__(".globl " #name "\n.set " #name ", absent")
+ABSENT(base_cr_read);
+ABSENT(base_cr_write);
+ABSENT(base_dr_access);
+ABSENT(base_hypercall);
+ABSENT(base_io);
+ABSENT(base_rdmsr);
+ABSENT(base_wrmsr);
+ABSENT(base_xsetbv);
+ABSENT(guest_walk);
+ABSENT(hidden_write_skip);
+ABSENT(lock_give);
+ABSENT(lock_take);
+ABSENT(log_line);
+ABSENT(memory_follow_views);
+ABSENT(memory_guest);
+ABSENT(memory_walk_table);
+ABSENT(nested_fault_in);
+ABSENT(nested_flushed);
+ABSENT(nested_lookup);
+ABSENT(ports_set);
+ABSENT(request_flush_all);
+ABSENT(system_call_enter);
+ABSENT(system_call_leave);
+ABSENT(vcpu_debug_take);
+ABSENT(vcpu_inject_gp);
+ABSENT(vcpu_inject_ud);
+ABSENT(vcpu_intercept_cr_write);
+ABSENT(vcpu_intercept_exception);
+ABSENT(vcpu_long_mode);
+ABSENT(vcpu_paging);
+ABSENT(vcpu_release_cr_write);
+ABSENT(vcpu_release_exception);
+ABSENT(views_enter);
+ABSENT(views_leave);
+ABSENT(nested_lock);
+
+static void reinject(struct vcpu *v)
+{
+	(void)v;
+	reinjected++;
+}
+
+static void intercept_exceptions(struct vcpu *v, uint32_t vectors)
+{
+	(void)v;
+	(void)vectors;
+}
+
+static void nothing(struct vcpu *v)
+{
+	(void)v;
+}
+
+static const struct vendor test_vendor = {
+	.reinject_exception = reinject,
+	.intercept_exceptions = intercept_exceptions,
+	.wake = nothing,
+	.exit_after_event = nothing,
+};
+const struct vendor *vendor = &test_vendor;
+
+static struct subscription subscription;
+
+static int reset(void **state)
+{
+	(void)state;
+	memset(area, 0, sizeof(area));
+	memset(regs, 0, sizeof(regs));
+	memset(code, 0x90, sizeof(code));
+	memset(&subscription, 0, sizeof(subscription));
+	memset(events_table, 0, sizeof(events_table));
+	reinjected = ended = delivered = 0;
+	intercepted = 0;
+	vcpu->rip = RIP;
+	vcpu->rflags = RFLAGS_IF | RFLAGS_FIXED;
+	vcpu_events_reset(vcpu);
+	return 0;
+}
+
+/* Somebody asks for accesses of descriptor tables. */
+static void subscribe(void)
+{
+	subscription.asked.kind = HADAL_EVENT_DESCRIPTOR;
+	subscription.asked.first = 1u << HADAL_GDTR;
+	events_table[0] = &subscription;
+	events_route(vcpu);
+	assert_true(asked_first >> HADAL_EXIT_EXCEPTION & 1);
+}
+
+static void unsubscribe(void)
+{
+	events_table[0] = NULL;
+	events_route(vcpu);
+	assert_int_equal(asked_first, 0);
+}
+
+static void done(struct vcpu *v, bool retired)
+{
+	assert_ptr_equal(v, vcpu);
+	ended++;
+	ended_retired = retired;
+}
+
+/* The processor has taken the exception; nobody is asked before the base handler. */
+static enum verdict exception(uint8_t vector, uint64_t address)
+{
+	vcpu->exit.kind = HADAL_EXIT_EXCEPTION;
+	vcpu->exit.exception.vector = vector;
+	vcpu->exit.exception.address = address;
+	return base_handler[HADAL_EXIT_EXCEPTION](vcpu);
+}
+
+static void a_step_outlives_the_last_subscription(void **state)
+{
+	(void)state;
+	subscribe();
+	assert_int_equal(step_over(vcpu, done), VERDICT_RETRY);
+	assert_true(vcpu->stepping);
+	assert_int_equal(vcpu->rflags, RFLAGS_TF | RFLAGS_FIXED);
+	unsubscribe();
+	vcpu->rip++;
+	assert_int_equal(exception(VECTOR_DB, DR6_BS), VERDICT_RETRY);
+	assert_int_equal(reinjected + delivered, 0);
+	assert_int_equal(ended, 1);
+	assert_true(ended_retired);
+	assert_int_equal(vcpu->rflags, RFLAGS_IF | RFLAGS_FIXED);
+}
+
+static void so_does_one_that_ends_in_a_fault(void **state)
+{
+	(void)state;
+	subscribe();
+	step_over(vcpu, done);
+	unsubscribe();
+	exception(VECTOR_PF, 0x1000);
+	assert_int_equal(reinjected, 1);
+	assert_int_equal(ended, 1);
+	assert_false(ended_retired);
+	assert_int_equal(vcpu->rflags, RFLAGS_IF | RFLAGS_FIXED);
+}
+
+static void so_does_the_delivery_of_an_event(void **state)
+{
+	static const enum hadal_exit_kind kinds[] = {HADAL_EXIT_NMI, HADAL_EXIT_NMI_WINDOW};
+
+	for (unsigned i = 0; i < 2; i++) {
+		reset(state);
+		subscribe();
+		vcpu->inject.info = EVENT_VALID | EVENT_INTERRUPT | 0x30;
+		step_over(vcpu, done);
+		assert_true(vcpu->stepping);
+		unsubscribe();
+		vcpu->inject.info = 0;
+		assert_int_equal(base_handler[kinds[i]](vcpu), VERDICT_RETRY);
+		assert_false(vcpu->stepping);
+		assert_true(ended_retired);
+	}
+}
+
+static void go_on(struct vcpu *v, bool retired)
+{
+	done(v, retired);
+	events_suspend(v, 0);
+}
+
+/* What does not exit during a step exits afterwards, but only if somebody still wants it. */
+static void a_kind_is_suspended_for_a_step(void **state)
+{
+	for (unsigned gone = 0; gone < 2; gone++) {
+		reset(state);
+		subscribe();
+		assert_int_equal(intercepted, BIT(HADAL_EXIT_DESCRIPTOR));
+		events_suspend(vcpu, HADAL_EXIT_DESCRIPTOR);
+		step_over(vcpu, go_on);
+		assert_int_equal(intercepted, 0);
+		vcpu_follow(vcpu); /* for somebody else */
+		assert_int_equal(intercepted, 0);
+		if (gone)
+			unsubscribe();
+		exception(VECTOR_DB, DR6_BS);
+		assert_int_equal(ended, 1);
+		assert_int_equal(intercepted, gone ? 0 : BIT(HADAL_EXIT_DESCRIPTOR));
+		if (!gone)
+			unsubscribe();
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(a_step_outlives_the_last_subscription, reset),
+		cmocka_unit_test_setup(so_does_one_that_ends_in_a_fault, reset),
+		cmocka_unit_test_setup(so_does_the_delivery_of_an_event, reset),
+		cmocka_unit_test_setup(a_kind_is_suspended_for_a_step, reset),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
