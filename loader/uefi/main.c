@@ -6,13 +6,7 @@
 #include "chain.h"
 #include "memory.h"
 #include "print.h"
-
-/* EFI_MP_SERVICES_PROTOCOL_GUID */
-static const struct efi_guid mp_services = {
-	0x3fdda605, 0xa76e, 0x4f46, {0xad, 0x29, 0x12, 0xf4, 0x53, 0x1b, 0x3d, 0x08}};
-
-typedef int64_t(__attribute__((sysv_abi)) * image_function)(uint64_t op, uint64_t boot,
-							    uint64_t root, uint64_t cpu);
+#include "processors.h"
 
 static const char *reason_of(int64_t error)
 {
@@ -31,6 +25,8 @@ static const char *reason_of(int64_t error)
 		return "the processor has no VT-x or SVM, or lacks a feature that Hadal needs";
 	case 34:
 		return "there is RAM at addresses that Hadal cannot map";
+	case 62:
+		return "not all processors came";
 	case 71:
 		return "the image is of another version";
 	case 95:
@@ -60,21 +56,6 @@ static void show_log(const struct hypervisor_memory *memory)
 	}
 }
 
-/* With interrupts off, as the image wants to be called. */
-static int64_t call_image(const struct hypervisor_memory *memory, enum hadal_enter op,
-			  uint64_t root)
-{
-	image_function enter =
-		(image_function)((uint64_t)memory->trampoline + memory->image->entry_offset);
-	uint64_t flags;
-	int64_t result;
-
-	__asm__ volatile("pushfq; pop %0; cli" : "=r"(flags) : : "memory");
-	result = enter(op, (uint64_t)memory->boot, root, 0);
-	__asm__ volatile("push %0; popfq" : : "r"(flags) : "memory", "cc");
-	return result;
-}
-
 /* The way out leads through memory that an operating system maps as it likes: there is none. */
 static void lock(void)
 {
@@ -83,19 +64,22 @@ static void lock(void)
 	__asm__ volatile("vmmcall" : "+a"(number), "+D"(how) : : "rcx", "r10", "r11", "memory");
 }
 
-static bool enter(struct efi_boot_services *services, struct hypervisor_memory *memory)
+/* On failure *lost tells whether the memory may still be in use. */
+static bool enter(struct efi_boot_services *services, const struct processors *processors,
+		  struct hypervisor_memory *memory, bool *lost)
 {
 	struct first_tables tables;
 	int64_t error;
 
+	*lost = false;
 	if (!tables_build(services, memory, &tables)) {
 		tables_free(services);
 		return false;
 	}
-	error = call_image(memory, HADAL_ENTER_INIT, tables.root);
+	error = call_image(memory, HADAL_ENTER_INIT, tables.root, 0);
 	tables_free(services);
 	if (!error)
-		error = call_image(memory, HADAL_ENTER_START, memory->boot->root);
+		error = processors_enter(services, processors, memory, lost);
 	if (error) {
 		say("cannot start: %s (error %u)", reason_of(error), (uint64_t)-error);
 		show_log(memory);
@@ -103,19 +87,6 @@ static bool enter(struct efi_boot_services *services, struct hypervisor_memory *
 	}
 	lock();
 	return true;
-}
-
-/* INIT and SIPI, by which a system starts the other processors, would end Hadal on SVM. */
-static bool is_alone(struct efi_boot_services *services)
-{
-	struct efi_mp_services *mp;
-	uint64_t all = 1, enabled;
-
-	if (services->locate_protocol(&mp_services, NULL, (void **)&mp) ||
-	    mp->processors(mp, &all, &enabled) || all == 1)
-		return true;
-	say("this machine has %u processors, and a start by the firmware is for one", all);
-	return false;
 }
 
 static bool is_amd(void)
@@ -132,18 +103,23 @@ static bool is_amd(void)
 static bool start(struct efi_boot_services *services)
 {
 	struct hypervisor_memory memory;
+	struct processors processors;
 	uint64_t bytes = 0;
+	bool lost;
 
-	if (!is_amd() || !is_alone(services) || !memory_allocate(services, &memory))
+	if (!is_amd() || !processors_find(services, &processors) ||
+	    !memory_allocate(services, &memory, processors.all))
 		return false;
-	if (!enter(services, &memory)) {
-		memory_free(services, &memory);
+	if (!enter(services, &processors, &memory, &lost)) {
+		if (!lost)
+			memory_free(services, &memory);
 		return false;
 	}
 	for (uint32_t i = 0; i < memory.boot->ram_count; i++)
 		bytes += memory.boot->ram[i].end - memory.boot->ram[i].start;
-	say("running under this processor, with %u KiB of %u MiB of RAM",
-	    (memory.image->memory_bytes + memory.boot->pool[0].bytes) >> 10, bytes >> 20);
+	say("running under %u of %u processors, with %u KiB of %u MiB of RAM", processors.enabled,
+	    processors.all, (memory.image->memory_bytes + memory.boot->pool[0].bytes) >> 10,
+	    bytes >> 20);
 	services->free_pages((uint64_t)memory.boot,
 			     (sizeof(*memory.boot) + EFI_PAGE - 1) / EFI_PAGE);
 	return true;

@@ -4,7 +4,6 @@
 #include "print.h"
 #include "string.h"
 
-#define CPUS        1u
 #define MAP_SLACK   16u        /* descriptors more than there were: to allocate makes some */
 #define UNFED_BYTES (3u << 20) /* of pool, which nobody gives more while it runs */
 #define TABLES_MAX  256u       /* pages of first page tables */
@@ -117,19 +116,20 @@ static uint64_t end_of_ram(const struct hadal_boot *boot)
 	return boot->ram[boot->ram_count - 1].end;
 }
 
-static uint64_t pool_bytes(const struct hadal_image_header *header, uint64_t end)
+static uint64_t pool_bytes(const struct hadal_image_header *header, uint64_t end, uint32_t cpus)
 {
 	uint64_t gib = (end + (1ull << 30) - 1) >> 30;
 
 	if (gib > HADAL_MAX_GIB)
 		gib = HADAL_MAX_GIB;
 	return pages_of(UNFED_BYTES + header->base_pool_bytes + header->per_gib_bytes * gib +
-			header->per_cpu_bytes * CPUS) *
+			header->per_cpu_bytes * cpus) *
 	       EFI_PAGE;
 }
 
 /* The image is told all RAM with its own in it, so the map is read when all is allocated. */
-static bool fill(struct efi_boot_services *services, struct hypervisor_memory *memory)
+static bool fill(struct efi_boot_services *services, struct hypervisor_memory *memory,
+		 uint32_t cpus)
 {
 	const struct hadal_image_header *header = (const void *)hadal_image;
 	struct hadal_boot *boot = memory->boot;
@@ -140,7 +140,7 @@ static bool fill(struct efi_boot_services *services, struct hypervisor_memory *m
 		    (uint64_t)HADAL_MAX_RAM_RANGES);
 		return false;
 	}
-	pool = pool_bytes(header, end_of_ram(boot));
+	pool = pool_bytes(header, end_of_ram(boot), cpus);
 	memory->image = allocate(services, EFI_RESERVED, header->memory_bytes);
 	memory->trampoline = allocate(services, EFI_RESERVED, EFI_PAGE + pool);
 	memory->trampoline_pages = pages_of(EFI_PAGE + pool);
@@ -151,7 +151,7 @@ static bool fill(struct efi_boot_services *services, struct hypervisor_memory *m
 	memcpy(memory->image, hadal_image, header->file_bytes);
 	memcpy(memory->trampoline, hadal_image, EFI_PAGE);
 	boot->abi_version = HADAL_ABI_VERSION;
-	boot->cpu_count = CPUS;
+	boot->cpu_count = cpus;
 	boot->image_physical = (uint64_t)memory->image;
 	boot->trampoline = (uint64_t)memory->trampoline;
 	boot->flags = HADAL_BOOT_FIRST;
@@ -159,11 +159,13 @@ static bool fill(struct efi_boot_services *services, struct hypervisor_memory *m
 	boot->pool[0].physical = boot->trampoline + EFI_PAGE;
 	boot->pool[0].bytes = pool;
 	boot->pool[0].node = HADAL_NO_NODE;
-	boot->cpu_node[0] = HADAL_NO_NODE;
+	for (uint32_t i = 0; i < cpus; i++)
+		boot->cpu_node[i] = HADAL_NO_NODE;
 	return read_ram(services, memory);
 }
 
-bool memory_allocate(struct efi_boot_services *services, struct hypervisor_memory *memory)
+bool memory_allocate(struct efi_boot_services *services, struct hypervisor_memory *memory,
+		     uint32_t cpus)
 {
 	const struct hadal_image_header *header = (const void *)hadal_image;
 
@@ -173,7 +175,7 @@ bool memory_allocate(struct efi_boot_services *services, struct hypervisor_memor
 		return false;
 	}
 	memory->boot = allocate(services, EFI_LOADER_DATA, sizeof(*memory->boot));
-	if (memory->boot && fill(services, memory))
+	if (memory->boot && fill(services, memory, cpus))
 		return true;
 	if (!memory->boot)
 		say("not enough memory");

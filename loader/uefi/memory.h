@@ -15,8 +15,9 @@ struct hypervisor_memory {
 
 extern const uint8_t hadal_image[], hadal_image_end[];
 
-/* Fills all of *memory for one CPU. On failure says why, and nothing stays allocated. */
-bool memory_allocate(struct efi_boot_services *services, struct hypervisor_memory *memory);
+/* Fills all of *memory, for so many CPUs. On failure says why, and nothing stays allocated. */
+bool memory_allocate(struct efi_boot_services *services, struct hypervisor_memory *memory,
+		     uint32_t cpus);
 void memory_free(struct efi_boot_services *services, struct hypervisor_memory *memory);
 
 /* The first page tables; they are freed with tables_free, also after a failure. */

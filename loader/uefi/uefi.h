@@ -61,7 +61,13 @@ struct efi_boot_services {
 				     uint32_t *version);
 	efi_status (*allocate_pool)(uint32_t type, uint64_t bytes, void **buffer);
 	efi_status (*free_pool)(void *buffer);
-	void *create_event, *set_timer, *wait_for_event, *signal_event, *close_event, *check_event;
+	efi_status (*create_event)(uint32_t type, uint64_t level, void *notify, void *context,
+				   efi_handle *event);
+	void *set_timer;
+	efi_status (*wait_for_event)(uint64_t count, efi_handle *events, uint64_t *index);
+	void *signal_event;
+	efi_status (*close_event)(efi_handle event);
+	void *check_event;
 	void *install_interface, *reinstall_interface, *uninstall_interface;
 	efi_status (*handle_protocol)(efi_handle handle, const struct efi_guid *protocol,
 				      void **interface);
@@ -116,6 +122,13 @@ struct efi_device_path {
 /* PI 1.7 volume 2 chapter 13.3. */
 struct efi_mp_services {
 	efi_status (*processors)(struct efi_mp_services *self, uint64_t *all, uint64_t *enabled);
+	void *processor_info;
+	/* With an event it returns at once, and the event tells when all have done it. */
+	efi_status (*startup_all)(struct efi_mp_services *self, void (*procedure)(void *),
+				  bool one_by_one, efi_handle event, uint64_t microseconds,
+				  void *argument, uint64_t **failed);
+	void *startup_one, *switch_first, *enable;
+	efi_status (*who_am_i)(struct efi_mp_services *self, uint64_t *number);
 };
 
 #endif

@@ -3,6 +3,7 @@
 #include "cpus/attend.h"
 #include "cpus/pause.h"
 #include "cpus/request.h"
+#include "cpus/startup.h"
 #include "vcpu/vendor.h"
 #include "x86/cpu.h"
 
@@ -50,6 +51,8 @@ void vcpu_attend(struct vcpu *vcpu)
 		__atomic_fetch_and(&vcpu->requests, ~REQUEST_EVENTS, __ATOMIC_SEQ_CST);
 		vcpu_attend_events(vcpu);
 	}
+	if (vcpu->requests & REQUEST_START)
+		startup_serve(vcpu);
 	if (vcpu->requests & REQUEST_PAUSE) {
 		pause_here(vcpu);
 		request_take_nmis(vcpu);

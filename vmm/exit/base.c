@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The base handlers and their table: what bare hardware would have done. */
+#include "exit/apic.h"
 #include "exit/base.h"
 #include "exit/hidden_write.h"
 #include "base/log.h"
@@ -177,7 +178,8 @@ static enum verdict base_nested_fault(struct vcpu *vcpu)
 		return VERDICT_RETRY;
 	}
 	if (e->nested.write && !e->nested.table)
-		return hidden_write_skip(vcpu);
+		return apic_is_watched(e->nested.gpa) ? apic_page_write(vcpu)
+						      : hidden_write_skip(vcpu);
 	vcpu_inject_gp(vcpu);
 	return VERDICT_RETRY;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Accesses to MSRs that exit: the intercepted ones, and all outside the bitmaps' ranges. */
+#include "exit/apic.h"
 #include "exit/base.h"
 #include "exit/msr.h"
 #include "extension/extension.h"
@@ -53,13 +54,16 @@ int msr_init(void)
 {
 	int err = msr_intercept(MSR_APIC_BASE, MSR_WRITE);
 
+	if (!err && (machine.flags & HADAL_BOOT_FIRST) && !vendor->init_exits)
+		err = apic_watch();
 	return err || !vendor->nested_is_ept ? err : intercept_mtrrs();
 }
 
 /* Over the image's own memory the APIC would be in the image's way, not in the guest's. */
 static bool is_refused(uint32_t msr, uint64_t value)
 {
-	return msr == MSR_APIC_BASE && memory_is_own(value & APIC_BASE_ADDRESS);
+	return msr == MSR_APIC_BASE &&
+	       (memory_is_own(value & APIC_BASE_ADDRESS) || apic_escapes(value));
 }
 
 enum verdict base_rdmsr(struct vcpu *vcpu)
@@ -87,6 +91,8 @@ enum verdict base_wrmsr(struct vcpu *vcpu)
 
 	if (verdict != VERDICT_PASS)
 		return verdict;
+	if (msr == MSR_X2APIC_ICR && apic_command_write(vcpu, value))
+		return VERDICT_DONE;
 	if (is_refused(msr, value) || wrmsr_safe(msr, value)) {
 		vcpu_inject_gp(vcpu);
 		return VERDICT_RETRY;

@@ -3,6 +3,7 @@
 #include "life/start.h"
 #include "base/log.h"
 #include "cpus/lock.h"
+#include "exit/apic.h"
 #include "cpus/request.h"
 #include "events/subscription.h"
 #include "extension/handlers.h"
@@ -82,6 +83,7 @@ int start_cpu(struct vcpu *vcpu)
 	vcpu->undo.armed = false;
 	vcpu->stepping = false;
 	vcpu->debug.taken = 0;
+	apic_watch_cpu(vcpu);
 	vcpu_drop_caches(vcpu);
 	vcpu_events_reset(vcpu);
 	vcpu->rip = vcpu->entry.rip;

@@ -106,6 +106,14 @@ void svm_end_nmi_window(struct vcpu *vcpu)
 	vcpu->arch_data[SVM_DATA_FLAGS] &= ~(uint64_t)SVM_FLAG_IRET_PENDING;
 }
 
+void svm_forget_events(struct vcpu *vcpu)
+{
+	svm_end_nmi_window(vcpu);
+	vcpu->arch_data[SVM_DATA_FLAGS] = 0;
+	svm_set_intercept(vcpu, SVM_INTERCEPT_IRET, false);
+	svm_vmcb(vcpu)->interrupt_shadow = 0;
+}
+
 /* GIF is clear: the NMI waits for VMRUN, which delivers the event first (APM 15.20). */
 void svm_exit_after_event(struct vcpu *vcpu)
 {

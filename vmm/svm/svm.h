@@ -118,6 +118,7 @@ void svm_request_interrupt_window(struct vcpu *vcpu);
 bool svm_interrupt_allowed(struct vcpu *vcpu);
 void svm_request_nmi_window(struct vcpu *vcpu);
 void svm_exit_after_event(struct vcpu *vcpu);
+void svm_forget_events(struct vcpu *vcpu);
 /* The window opened. */
 void svm_end_nmi_window(struct vcpu *vcpu);
 /* The guest's NMI handler is about to execute its IRET. */

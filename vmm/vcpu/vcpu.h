@@ -84,6 +84,7 @@ struct event {
 #define REQUEST_PAUSE  16u  /* run nothing of the guest's while pause_ticks */
 #define REQUEST_SET    32u  /* while paused: take the asker's registers */
 #define REQUEST_WAKE   128u /* an NMI for the guest, which somebody waits for there */
+#define REQUEST_START  256u /* an INIT has come */
 #define REQUEST_EVENTS 64u  /* its own: see to subscriptions that are over their budget */
 
 /* The state of the system that START is called from, or that a CPU is handed back to. */
@@ -105,6 +106,12 @@ enum vcpu_phase {
 	PHASE_TURNING_OFF, /* vendor->stop() */
 	PHASE_LEAVING,     /* on the way back into the system */
 };
+
+/* What INIT and SIPI have made of a vCPU (cpus/startup.h). */
+#define STARTUP_VECTOR 0xffu
+#define STARTUP_SIPI   (1u << 8)  /* it starts at the vector */
+#define STARTUP_WAITS  (1u << 9)  /* for a SIPI: it runs nothing of the guest's */
+#define STARTUP_INIT   (1u << 10) /* it is to wait, as soon as it can */
 
 /* The registers as they were before some were set. */
 struct register_undo {
@@ -143,6 +150,7 @@ struct vcpu {
 	bool running;                                       /* takes requests */
 	bool paused; /* it has come to a halt, and answers requests there */
 	uint32_t apic_id;
+	uint32_t startup; /* STARTUP_*, with atomic operations */
 	/*
 	 * What is its own. By the TSC: until then an NMI may be the second one; 0: none is.
 	 */
@@ -166,15 +174,16 @@ struct vcpu {
 	} debug;
 	bool stepping;       /* over one instruction, with other flags than the guest's own */
 	uint64_t step_flags; /* the guest's RFLAGS then */
-	bool serves_clients; /* what clients need is intercepted */
-	struct walk_cache fetch_cache[2]; /* of code in the lower and the upper half */
-	struct walk_cache client_cache;   /* of what a client asks; its host address is the GPA's */
-	bool for_good;                    /* it leaves, and what is kept of its guest is wiped */
-	struct register_undo undo;        /* should the processor refuse what was set */
-	struct lock *awaited;             /* a lock that it spins for */
-	uint32_t ticket;                  /* of that lock */
-	uint32_t faults;                  /* since its guest ran, as fault_exits tells */
-	uint64_t fault_exits;             /* vcpu_exits() at the last fault */
+	uint32_t logical_id, logical_format; /* of its APIC, while writes to that exit */
+	bool serves_clients;                 /* what clients need is intercepted */
+	struct walk_cache fetch_cache[2];    /* of code in the lower and the upper half */
+	struct walk_cache client_cache; /* of what a client asks; its host address is the GPA's */
+	bool for_good;                  /* it leaves, and what is kept of its guest is wiped */
+	struct register_undo undo;      /* should the processor refuse what was set */
+	struct lock *awaited;           /* a lock that it spins for */
+	uint32_t ticket;                /* of that lock */
+	uint32_t faults;                /* since its guest ran, as fault_exits tells */
+	uint64_t fault_exits;           /* vcpu_exits() at the last fault */
 	struct entry_state entry;
 	struct hadal_stats stats;
 	struct crossing *crossing; /* its memory between the system and the image */

@@ -97,6 +97,11 @@ struct vendor {
 	/* The same two for an external interrupt; the window exits as HADAL_EXIT_NMI_WINDOW. */
 	void (*request_interrupt_window)(struct vcpu *vcpu);
 	bool (*interrupt_allowed)(struct vcpu *vcpu);
+	/* A reset: nothing blocks events, no window is waited for, the processor executes. */
+	void (*forget_events)(struct vcpu *vcpu);
+	/* INIT and SIPI of others exit, and leave the processor to the image; else they end that.
+	 */
+	bool init_exits;
 	/* Run on the nested tables with this root, whose translations the next entry drops. */
 	void (*use_root)(struct vcpu *vcpu, uint64_t root);
 	/* The event that goes to the guest with the next entry is delivered, and then this exits,

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* Events on their way to the guest, what blocks them, and the states a CPU waits in. */
-#include "base/string.h"
 #include "x86/cpu.h"
 #include "vmx/vmx.h"
 
-#define DR6_AFTER_RESET 0xffff0ff0ull
-#define DR7_AFTER_RESET 0x400ull
-#define DR7_GD          (1ull << 13)
-#define DR6_TRAPS       0xfull /* B0 to B3 */
-#define DR6_RTM         (1ull << 16)
+#define DR7_GD    (1ull << 13)
+#define DR6_TRAPS 0xfull /* B0 to B3 */
+#define DR6_RTM   (1ull << 16)
 
 void vmx_pend_single_step(struct vcpu *vcpu)
 {
@@ -122,57 +119,10 @@ void vmx_wait_for_sipi(void)
 	vmwrite(VMCS_ACTIVITY, ACTIVITY_WAIT_SIPI);
 }
 
-static void reset_segments(struct vcpu *vcpu, uint8_t vector)
+void vmx_forget_events(struct vcpu *vcpu)
 {
-	struct hadal_segment data = {.limit = 0xffff, .attributes = 0x93};
-
-	for (int i = 0; i < SEG_COUNT; i++)
-		vmx_set_segment(vcpu, i, &data);
-	data.attributes = 0x82;
-	vmx_set_segment(vcpu, SEG_LDTR, &data);
-	data.attributes = 0x8b;
-	vmx_set_segment(vcpu, SEG_TR, &data);
-	data.attributes = 0x9b;
-	data.selector = vector << 8;
-	data.base = (uint64_t)vector << 12;
-	vmx_set_segment(vcpu, SEG_CS, &data);
-}
-
-void vmx_start_from_sipi(struct vcpu *vcpu, uint8_t vector)
-{
-	static const struct {
-		uint8_t reg;
-		uint32_t value;
-	} after[] = {
-		{REG_EFER, 0},
-		{REG_CR3, 0},
-		{REG_CR4, 0},
-		{REG_RSP, 0},
-		{REG_DR7, DR7_AFTER_RESET},
-		{REG_GDTR_BASE, 0},
-		{REG_GDTR_LIMIT, 0xffff},
-		{REG_IDTR_BASE, 0},
-		{REG_IDTR_LIMIT, 0xffff},
-		{REG_CR2, 0},
-		{REG_DR6, DR6_AFTER_RESET},
-		{REG_DEBUGCTL, 0},
-	};
-
-	memset(&vcpu->regs, 0, sizeof(vcpu->regs));
-	vcpu->regs.rdx = cpuid(1, 0).eax;
-	vcpu->rip = 0;
-	vcpu->rflags = RFLAGS_FIXED;
-	/* INIT leaves CD and NW as they were. */
-	vmx_set(vcpu, REG_CR0, (read_cr0() & (CR0_CD | CR0_NW)) | CR0_ET);
-	for (unsigned i = 0; i < sizeof(after) / sizeof(after[0]); i++)
-		vmx_set(vcpu, after[i].reg, after[i].value);
-	reset_segments(vcpu, vector);
-	write_dr0(0);
-	write_dr1(0);
-	write_dr2(0);
-	write_dr3(0);
+	(void)vcpu;
+	vmwrite(VMCS_INTERRUPTIBILITY, 0);
+	vmwrite(VMCS_PENDING_DEBUG, 0);
 	vmwrite(VMCS_ACTIVITY, ACTIVITY_ACTIVE);
-	vcpu->nmi_pending = false;
-	vcpu->held.info = 0;
-	vcpu_drop_caches(vcpu);
 }

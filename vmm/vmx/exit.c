@@ -3,6 +3,7 @@
 #include "exit/dispatch.h"
 #include "cpus/attend.h"
 #include "leave/stop.h"
+#include "vcpu/reset.h"
 #include "x86/cpu.h"
 #include "vmx/offsets.h"
 #include "vmx/reasons.h"
@@ -189,7 +190,7 @@ static void decode_more(struct vcpu *vcpu, uint64_t reason)
 		break;
 	case REASON_SIPI:
 		vcpu->exit.sipi.vector = qualification;
-		vmx_start_from_sipi(vcpu, qualification);
+		vcpu_start_from_sipi(vcpu, qualification);
 		break;
 	case REASON_INTERRUPT_WINDOW:
 	case REASON_NMI_WINDOW:

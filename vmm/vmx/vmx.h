@@ -113,8 +113,7 @@ void vmx_exit_after_event(struct vcpu *vcpu);
 void vmx_end_nmi_window(struct vcpu *vcpu);
 /* An INIT came: wait for a SIPI at once, for one that comes in between is lost. */
 void vmx_wait_for_sipi(void);
-/* A SIPI came: reset all registers and start in real mode (SDM vol. 3, 9.1.1). */
-void vmx_start_from_sipi(struct vcpu *vcpu, uint8_t vector);
+void vmx_forget_events(struct vcpu *vcpu);
 
 /* msr_bitmap.c */
 void vmx_intercept_msr(uint32_t msr, bool read, bool write);

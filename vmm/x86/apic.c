@@ -6,9 +6,13 @@
 #include "x86/cpu.h"
 
 #define APIC_BASE_X2  (1ull << 10)
+#define TASK_PRIORITY 0x080
+#define END_OF_INT    0x0b0
+#define SPURIOUS      0x0f0
+#define IN_SERVICE    0x100 /* 8 registers */
 #define LVT_COUNTERS  0x340
-#define ICR_LOW       0x300
-#define ICR_HIGH      0x310
+#define TIMER_COUNT   0x380
+#define SPURIOUS_OFF  0xffu /* after a reset: software has not enabled it */
 #define ICR_PENDING   (1u << 12)
 #define ICR_LOGICAL   (1u << 11)
 #define ICR_NMI       0x4400u /* level assert, delivery mode NMI */
@@ -30,6 +34,49 @@ static volatile uint32_t *apic_register(unsigned offset)
 	return (volatile uint32_t *)(LAYOUT_PERCPU_BASE + memory + PERCPU_APIC + offset);
 }
 
+bool apic_is_x2(void)
+{
+	return rdmsr(MSR_APIC_BASE) & APIC_BASE_X2;
+}
+
+uint32_t apic_read(unsigned offset)
+{
+	return *apic_register(offset);
+}
+
+void apic_write(unsigned offset, uint32_t value)
+{
+	*apic_register(offset) = value;
+}
+
+/* The registers that both ways to them have; x2APIC numbers them by 16 bytes. */
+static uint32_t read_either(unsigned offset)
+{
+	return apic_is_x2() ? rdmsr(MSR_X2APIC + offset / 16) : apic_read(offset);
+}
+
+static void write_either(unsigned offset, uint32_t value)
+{
+	if (apic_is_x2())
+		wrmsr(MSR_X2APIC + offset / 16, value);
+	else
+		apic_write(offset, value);
+}
+
+void apic_reset(void)
+{
+	write_either(TASK_PRIORITY, 0);
+	write_either(TIMER_COUNT, 0);
+	for (unsigned i = 0; i < 8; i++)
+		for (uint32_t bits = read_either(IN_SERVICE + i * 16); bits; bits &= bits - 1)
+			write_either(END_OF_INT, 0);
+	write_either(SPURIOUS, SPURIOUS_OFF);
+	if (apic_is_x2())
+		return;
+	apic_write(APIC_LOGICAL_ID, 0);
+	apic_write(APIC_LOGICAL_FORMAT, ~0u);
+}
+
 static void wait_idle(const volatile uint32_t *low)
 {
 	for (int i = 0; i < PENDING_SPINS && (*low & ICR_PENDING); i++)
@@ -38,7 +85,7 @@ static void wait_idle(const volatile uint32_t *low)
 
 static void send_by_memory(uint32_t id)
 {
-	volatile uint32_t *low = apic_register(ICR_LOW), *high = apic_register(ICR_HIGH);
+	volatile uint32_t *low = apic_register(APIC_ICR_LOW), *high = apic_register(APIC_ICR_HIGH);
 	uint32_t kept;
 
 	/* The guest may be between its two writes of an IPI of its own: put its high half back. */
@@ -52,7 +99,7 @@ static void send_by_memory(uint32_t id)
 
 void apic_send_nmi(uint32_t id)
 {
-	if (rdmsr(MSR_APIC_BASE) & APIC_BASE_X2)
+	if (apic_is_x2())
 		wrmsr(MSR_X2APIC_ICR, (uint64_t)id << 32 | ICR_NMI);
 	else
 		send_by_memory(id);
@@ -69,7 +116,7 @@ void apic_group_flush(struct apic_group *group)
 
 void apic_group_add(struct apic_group *group, uint32_t id)
 {
-	if (!(rdmsr(MSR_APIC_BASE) & APIC_BASE_X2)) {
+	if (!apic_is_x2()) {
 		send_by_memory(id);
 		return;
 	}
@@ -81,7 +128,7 @@ void apic_group_add(struct apic_group *group, uint32_t id)
 
 uint32_t apic_lvt_counters(void)
 {
-	if (rdmsr(MSR_APIC_BASE) & APIC_BASE_X2)
+	if (apic_is_x2())
 		return rdmsr(MSR_X2APIC_LVT_COUNTERS);
 	return *apic_register(LVT_COUNTERS);
 }

@@ -3,6 +3,7 @@
 #ifndef HADAL_X86_APIC_H
 #define HADAL_X86_APIC_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Physical address of the memory-mapped registers, in a value of MSR_APIC_BASE. */
@@ -26,6 +27,19 @@ static inline void apic_group_send(struct apic_group *group)
 	if (group->members)
 		apic_group_flush(group);
 }
+bool apic_is_x2(void);
+/* This CPU's memory-mapped registers, while it has not x2APIC. */
+#define APIC_LOGICAL_ID     0x0d0
+#define APIC_LOGICAL_FORMAT 0x0e0
+#define APIC_ICR_LOW        0x300
+#define APIC_ICR_HIGH       0x310
+uint32_t apic_read(unsigned offset);
+void apic_write(unsigned offset, uint32_t value);
+/*
+ * As INIT leaves it, as far as software can do that: off, with nothing in service and no timer.
+ * What it has been sent and nobody has taken stays pending.
+ */
+void apic_reset(void);
 /* The local vector table's entry for performance counters. */
 uint32_t apic_lvt_counters(void);
 

@@ -66,6 +66,7 @@
 #define MSR_PAT                 0x277
 #define MSR_S_CET               0x6a2
 #define MSR_ISST                0x6a8
+#define MSR_X2APIC              0x800 /* and those after it */
 #define MSR_X2APIC_ICR          0x830
 #define MSR_X2APIC_LVT_COUNTERS 0x834
 #define MSR_EFER                0xc0000080
