@@ -7,6 +7,7 @@
 #include "cpus/attend.h"
 #include "cpus/pause.h"
 #include "cpus/request.h"
+#include "cpus/startup.h"
 #include "vcpu/vendor.h"
 
 #define VECTOR_DE 0
@@ -64,6 +65,12 @@ void pause_here(struct vcpu *v)
 {
 	paused++;
 	v->requests &= ~REQUEST_PAUSE;
+}
+
+void startup_serve(struct vcpu *v)
+{
+	(void)v;
+	abort(); /* nobody sends an INIT here */
 }
 
 void vcpu_serve_requests(struct vcpu *v)
