@@ -122,6 +122,8 @@ ABSENT(base_rdmsr);
 ABSENT(base_wrmsr);
 ABSENT(base_xsetbv);
 ABSENT(guest_walk);
+ABSENT(apic_is_watched);
+ABSENT(apic_page_write);
 ABSENT(hidden_write_skip);
 ABSENT(lock_give);
 ABSENT(lock_take);
