@@ -58,9 +58,10 @@ setup:
 
 # The lists above depend on what setup installs, so the build runs in a make of its own after it.
 CPU ?= amd
+BOOT ?= late
 demo: setup
 	@$(MAKE) --no-print-directory guest-programs
-	@scripts/demo --cpu $(CPU)
+	@scripts/demo --cpu $(CPU) --boot $(BOOT)
 
 test: setup
 	@$(MAKE) --no-print-directory test-programs
@@ -91,7 +92,8 @@ clean:
 
 help:
 	@echo 'make            build the hypervisor image, the kernel module, the library and the command'
-	@echo 'make demo       boot a stock Debian kernel in QEMU and look into it (CPU=intel: in Bochs)'
+	@echo 'make demo       boot a stock Debian kernel in QEMU and look into it (CPU=intel: in Bochs;'
+	@echo '                BOOT=uefi: Hadal before the kernel)'
 	@echo 'make test       unit, fuzz and guest tests on both vendors; ends with "N passed, N failed"'
 	@echo 'make test-tools open a dump with gdb, crash and drgn, and check profiles (fetches 280 MB)'
 	@echo 'make bench      measure against KVM in the same emulator (JSON=1: as JSON)'
