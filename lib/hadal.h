@@ -12,6 +12,7 @@
 #define HADAL_LIB_HADAL_H
 
 #include "error.h"
+#include "version.h"
 #include "device/hypervisor.h"
 #include "device/window.h"
 #include "events/events.h"

@@ -12,12 +12,15 @@ LIB_LIBS := -Wl,--as-needed -lbpf -lelf -lz -lzstd -llzo2 -lsnappy -lstdc++ -lca
 # What the shared one needs; it has what C++ needs by the libraries themselves.
 LIB_SHARED_LIBS := -Wl,--as-needed -lbpf -lelf -lz -lzstd -llzo2 -lsnappy -lcapstone
 
-# The number in the shared library's name changes when a program that was built before no longer runs.
-LIB_VERSION := 0.1
+# All names are of this version, so that a program of another one is refused when it starts.
+LIB_VERSION := $(shell sed -n 's/^\#define HADAL_LIBRARY_VERSION "\(.*\)"/\1/p' lib/version.h)
 LIB_SO := libhadal.so.0
 LIB_PIC_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/pic/%.o)
 
-ARTEFACTS += $(BUILD)/libhadal.a $(BUILD)/$(LIB_SO)
+# libhadal.a is for this tree; other programs get one object with the listed names alone.
+LIB_PUBLIC := $(BUILD)/public/libhadal.a
+
+ARTEFACTS += $(BUILD)/libhadal.a $(LIB_PUBLIC) $(BUILD)/$(LIB_SO)
 
 $(BUILD)/lib/%.o: lib/%.c
 	@mkdir -p $(@D)
@@ -34,9 +37,24 @@ $(BUILD)/libhadal.a: $(LIB_OBJECTS)
 	$(call say,AR,$@)
 	$(Q)$(AR) rcs $@ $^
 
-$(BUILD)/$(LIB_SO): $(LIB_PIC_OBJECTS) lib/libhadal.map
+# What programs may use, of lib/libhadal.names (tests/library --write).
+$(BUILD)/public/names: lib/libhadal.names
+	@mkdir -p $(@D)
+	$(Q)sed -n 's/^\(function\|variable\) \([a-z0-9_]*\) .*/\2/p' $< > $@
+
+$(BUILD)/public/libhadal.map: $(BUILD)/public/names lib/version.h
+	$(Q)(echo 'HADAL_$(LIB_VERSION) {'; echo 'global:'; sed 's/$$/;/' $<; echo 'local: *;'; echo '};') > $@
+
+$(LIB_PUBLIC): $(LIB_OBJECTS) $(BUILD)/public/names
+	@rm -f $@
+	$(call say,AR,$@)
+	$(Q)$(LD) -r -o $(@D)/libhadal.o $(LIB_OBJECTS)
+	$(Q)objcopy --keep-global-symbols=$(BUILD)/public/names $(@D)/libhadal.o
+	$(Q)$(AR) rcs $@ $(@D)/libhadal.o
+
+$(BUILD)/$(LIB_SO): $(LIB_PIC_OBJECTS) $(BUILD)/public/libhadal.map
 	$(call say,LD,$@)
-	$(Q)$(CC) -shared -Wl,-soname,$(LIB_SO) -Wl,--version-script,lib/libhadal.map -Wl,-z,defs \
+	$(Q)$(CC) -shared -Wl,-soname,$(LIB_SO) -Wl,--version-script,$(BUILD)/public/libhadal.map -Wl,-z,defs \
 		$(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB_SHARED_LIBS)
 
 # Installed headers are found as <hadal/...>, whatever else is on a program's way to its own.
@@ -45,14 +63,14 @@ LIB_INSTALLED := $(DESTDIR)$(PREFIX)/include/hadal
 install:: all install-library
 
 .PHONY: install-library
-install-library: $(BUILD)/libhadal.a $(BUILD)/$(LIB_SO)
+install-library: $(LIB_PUBLIC) $(BUILD)/$(LIB_SO)
 	install -d $(LIB_INSTALLED) $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	install -m 644 include/hadal/*.h include/hadal/*.def $(LIB_INSTALLED)
 	for header in $(LIB_HEADERS); do \
 		install -d $(LIB_INSTALLED)/$$(dirname $$header) && \
 		sed 's,^#include "\(.*\)"$$,#include <hadal/\1>,' lib/$$header > $(LIB_INSTALLED)/$$header || exit 1; \
 	done
-	install -m 644 $(BUILD)/libhadal.a $(DESTDIR)$(PREFIX)/lib
+	install -m 644 $(LIB_PUBLIC) $(DESTDIR)$(PREFIX)/lib
 	install -m 755 $(BUILD)/$(LIB_SO) $(DESTDIR)$(PREFIX)/lib
 	ln -sf $(LIB_SO) $(DESTDIR)$(PREFIX)/lib/libhadal.so
 	sed 's,@PREFIX@,$(PREFIX),; s,@VERSION@,$(LIB_VERSION),' lib/hadal.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/hadal.pc
