@@ -84,6 +84,13 @@ run-tests:
 install:: all
 uninstall::
 
+# The boot entry; PREFIX and DESTDIR are not for it.
+.PHONY: install-uefi uninstall-uefi
+install-uefi:
+	@scripts/install-uefi $(BUILD)/hadal.efi
+uninstall-uefi:
+	@scripts/install-uefi --undo
+
 format:
 	clang-format -i $(shell git ls-files '*.c' '*.h') $(C_SOURCES)
 
@@ -98,6 +105,7 @@ help:
 	@echo 'make test-tools open a dump with gdb, crash and drgn, and check profiles (fetches 280 MB)'
 	@echo 'make bench      measure against KVM in the same emulator (JSON=1: as JSON)'
 	@echo 'make install    install under PREFIX=/usr/local; make uninstall takes it away again'
+	@echo 'make install-uefi  start Hadal before this system; make uninstall-uefi takes it away again'
 	@echo 'make format     clang-format every C file'
 	@echo 'make clean      remove $(BUILD)/'
 	@echo 'Variables: V=1 show commands, KDIR= kernel headers for the module, EXT=dir an extension to link in'

@@ -97,6 +97,25 @@ struct hadal_chunk {
 #define HADAL_BOOT_FIRST 2ull
 #define HADAL_BOOT_ALL   3ull
 
+/*
+ * Variables of the firmware's (GUID f0beb471-5ed2-4d5d-b6f4-3c2f1b1d7c5a), by which hadal.efi and
+ * what boots after it know of each other. HadalAttempts, one byte: starts since a system has
+ * reported back, which deletes it; from HADAL_EFI_ATTEMPTS_MAX on Hadal does not start. HadalSkip,
+ * whatever it holds: Hadal does not start once.
+ */
+#define HADAL_EFI_GUID(make) \
+	make(0xf0beb471, 0x5ed2, 0x4d5d, 0xb6, 0xf4, 0x3c, 0x2f, 0x1b, 0x1d, 0x7c, 0x5a)
+/* Their names in UCS-2. */
+#define HADAL_EFI_ATTEMPTS                                                         \
+	{                                                                          \
+		'H', 'a', 'd', 'a', 'l', 'A', 't', 't', 'e', 'm', 'p', 't', 's', 0 \
+	}
+#define HADAL_EFI_SKIP                                         \
+	{                                                      \
+		'H', 'a', 'd', 'a', 'l', 'S', 'k', 'i', 'p', 0 \
+	}
+#define HADAL_EFI_ATTEMPTS_MAX 3u
+
 /* Filled by the loader, page-aligned and contiguous, read during HADAL_ENTER_INIT. */
 struct hadal_boot {
 	uint32_t abi_version;    /* HADAL_ABI_VERSION of the loader */

@@ -238,6 +238,7 @@ void hadal_attach(void)
 		clients_open();
 		pr_info("hadal: was here before this system; attached to it under %u CPUs\n",
 			cpus_running());
+		report_back();
 	}
 	free_page((unsigned long)info);
 }

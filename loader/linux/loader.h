@@ -70,6 +70,9 @@ void cpus_detach(void);
 void cpus_register(void);
 void cpus_unregister(void);
 
+/* report.c: tells hadal.efi that a system has come up. */
+void report_back(void);
+
 /* lifecycle.c: start and stop. */
 
 /*

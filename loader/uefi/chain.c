@@ -12,42 +12,10 @@
 #define DEVICE_NODES 64u
 #define DEVICE_BYTES 2048u
 
-static const struct efi_guid loaded_image = {
+const struct efi_guid loaded_image = {
 	0x5b1b31a1, 0x9562, 0x11d2, {0x8e, 0x3f, 0x00, 0xa0, 0xc9, 0x69, 0x72, 0x3b}};
 static const struct efi_guid device_path = {
 	0x09576e91, 0x6d3f, 0x11d2, {0x8e, 0x39, 0x00, 0xa0, 0xc9, 0x69, 0x72, 0x3b}};
-
-/* A word of the options, in characters from the options' start. */
-struct word {
-	uint32_t start, length;
-};
-
-static struct word next_word(const uint16_t *text, uint32_t count, uint32_t at)
-{
-	struct word word;
-
-	while (at < count && text[at] == ' ')
-		at++;
-	word.start = at;
-	while (at < count && text[at] && text[at] != ' ')
-		at++;
-	word.length = at - word.start;
-	return word;
-}
-
-/* The shell puts the program's own name in front; a boot entry does not. */
-static bool is_own_name(const uint16_t *text, struct word word)
-{
-	static const char name[] = "hadal.efi";
-	uint32_t length = sizeof(name) - 1;
-
-	if (word.length < length)
-		return false;
-	for (uint32_t i = 0; i < length; i++)
-		if ((text[word.start + word.length - length + i] | 0x20) != (name[i] | 0x20))
-			return false;
-	return true;
-}
 
 static uint32_t node_length(const struct efi_device_path *node)
 {
@@ -69,6 +37,34 @@ static uint32_t path_bytes(const uint8_t *path)
 		at += node_length(node);
 	}
 	return 0;
+}
+
+static struct name without_folders(struct name name)
+{
+	uint32_t begin = 0, end;
+
+	for (end = 0; end < name.length && name.text[end]; end++)
+		if (name.text[end] == '\\')
+			begin = end + 1;
+	return (struct name){name.text + begin, end - begin};
+}
+
+struct name file_name(const struct efi_loaded_image *program)
+{
+	const uint8_t *path = (const uint8_t *)program->file;
+	uint32_t bytes = path ? path_bytes(path) : 0;
+	struct name name = {NULL, 0};
+
+	for (uint32_t at = 0; at < bytes;) {
+		const struct efi_device_path *node = (const void *)(path + at);
+		uint32_t length = node_length(node);
+
+		if (node->type == MEDIA_PATH && node->subtype == FILE_PATH)
+			name = (struct name){(const uint16_t *)(node + 1),
+					     (length - NODE_BYTES) / 2};
+		at += length;
+	}
+	return without_folders(name);
 }
 
 static void put_node(uint8_t *at, uint8_t type, uint8_t subtype, uint32_t length)
@@ -107,16 +103,16 @@ static uint8_t *file_path(struct efi_boot_services *services, const uint8_t *dev
 }
 
 static efi_status start_file(efi_handle self, struct efi_boot_services *services,
-			     const struct efi_loaded_image *own, struct word word)
+			     const struct efi_loaded_image *own, const struct options *options)
 {
-	const uint16_t *text = own->options;
+	struct word word = options->program;
 	struct efi_loaded_image *other;
 	efi_status status = EFI_LOAD_ERROR;
 	efi_handle image;
 	uint8_t *device, *path = NULL;
 
 	if (!services->handle_protocol(own->device, &device_path, (void **)&device))
-		path = file_path(services, device, text, word);
+		path = file_path(services, device, options->text, word);
 	if (path)
 		status = services->load_image(false, self, path, NULL, 0, &image);
 	if (path)
@@ -127,26 +123,17 @@ static efi_status start_file(efi_handle self, struct efi_boot_services *services
 		return status;
 	}
 	if (!services->handle_protocol(image, &loaded_image, (void **)&other)) {
-		other->options = (void *)(text + word.start);
-		other->options_bytes = own->options_bytes - word.start * 2;
+		other->options = (void *)(options->text + word.start);
+		other->options_bytes = (options->count - word.start) * 2;
 	}
 	status = services->start_image(image, NULL, NULL);
 	say("the program that the options name came back (status %x)", status & ~EFI_ERROR_BIT);
 	return status ? status : EFI_NOT_FOUND;
 }
 
-efi_status chain(efi_handle self, struct efi_boot_services *services)
+/* The firmware takes an error for: try the next entry. */
+efi_status chain(efi_handle self, struct efi_boot_services *services,
+		 const struct efi_loaded_image *own, const struct options *options)
 {
-	struct efi_loaded_image *own;
-	struct word word = {0, 0};
-	uint32_t count;
-
-	if (services->handle_protocol(self, &loaded_image, (void **)&own))
-		return EFI_NOT_FOUND;
-	count = own->options ? own->options_bytes / 2 : 0;
-	word = next_word(own->options, count, 0);
-	if (is_own_name(own->options, word))
-		word = next_word(own->options, count, word.start + word.length);
-	/* The firmware takes an error for: try the next entry. */
-	return word.length ? start_file(self, services, own, word) : EFI_NOT_FOUND;
+	return options->program.length ? start_file(self, services, own, options) : EFI_NOT_FOUND;
 }

@@ -8,3 +8,6 @@ hadal_image:
 	.globl hadal_image_end
 hadal_image_end:
 	.byte 0
+	.globl hadal_image_sha256
+hadal_image_sha256:
+	.include HADAL_IMAGE_SHA256

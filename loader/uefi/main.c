@@ -3,10 +3,14 @@
  * hadal.efi: puts Hadal under the processor before an operating system is there, and then lets that
  * boot: the program that its options name, or what comes next in the firmware's boot order.
  */
+#include "boots.h"
 #include "chain.h"
 #include "memory.h"
 #include "print.h"
 #include "processors.h"
+#include "sha256.h"
+
+#define KEYS_MAX 64u
 
 static const char *reason_of(int64_t error)
 {
@@ -100,17 +104,44 @@ static bool is_amd(void)
 	return false;
 }
 
-static bool start(struct efi_boot_services *services)
+/* Says what is wrong with the image in this program, which is Hadal's. */
+static bool image_is_whole(uint8_t digest[SHA256_BYTES])
 {
+	sha256(hadal_image, hadal_image_end - hadal_image, digest);
+	for (unsigned i = 0; i < SHA256_BYTES; i++) {
+		if (digest[i] == hadal_image_sha256[i])
+			continue;
+		say("the hypervisor's image in this program is damaged");
+		return false;
+	}
+	return true;
+}
+
+/* The first half of its name is enough to tell it from others. */
+static uint64_t name_of(const uint8_t digest[SHA256_BYTES])
+{
+	uint64_t name = 0;
+
+	for (unsigned i = 0; i < sizeof(name); i++)
+		name = name << 8 | digest[i];
+	return name;
+}
+
+static bool start(struct efi_system_table *system, const struct options *options)
+{
+	struct efi_boot_services *services = system->boot;
 	struct hypervisor_memory memory;
 	struct processors processors;
+	uint8_t digest[SHA256_BYTES];
 	uint64_t bytes = 0;
 	bool lost;
 
-	if (!is_amd() || !processors_find(services, &processors) ||
-	    !memory_allocate(services, &memory, processors.all))
+	if (!is_amd() || !image_is_whole(digest) || !processors_find(services, &processors) ||
+	    !memory_allocate(services, &memory, processors.all, options->pool_mib))
 		return false;
+	boots_count(system->runtime);
 	if (!enter(services, &processors, &memory, &lost)) {
+		boots_take_back(system->runtime);
 		if (!lost)
 			memory_free(services, &memory);
 		return false;
@@ -120,15 +151,59 @@ static bool start(struct efi_boot_services *services)
 	say("running under %u of %u processors, with %u KiB of %u MiB of RAM", processors.enabled,
 	    processors.all, (memory.image->memory_bytes + memory.boot->pool[0].bytes) >> 10,
 	    bytes >> 20);
+	say("the image's SHA-256 begins with %x", name_of(digest));
 	services->free_pages((uint64_t)memory.boot,
 			     (sizeof(*memory.boot) + EFI_PAGE - 1) / EFI_PAGE);
 	return true;
 }
 
+/* S was pressed, or is held, since the firmware last looked at its keyboard. */
+static bool key_says_no(struct efi_text_input *in)
+{
+	struct efi_key key;
+
+	for (unsigned i = 0; in && i < KEYS_MAX && !in->read_key(in, &key); i++) {
+		if ((key.character | 0x20) != 's')
+			continue;
+		say("left out this time, as the key S says");
+		return true;
+	}
+	return false;
+}
+
+static void say_unknown(const struct options *options)
+{
+	const uint16_t *from = options->text + options->unknown.start;
+	char word[40];
+	uint32_t i;
+
+	for (i = 0; i < options->unknown.length && i < sizeof(word) - 1; i++)
+		word[i] = from[i] < 0x7f ? from[i] : '?';
+	word[i] = '\0';
+	say("the option %s is not known, or has no such value", word);
+}
+
+static bool is_wanted(struct efi_system_table *system, const struct options *options)
+{
+	if (options->unknown.length)
+		say_unknown(options);
+	if (options->off)
+		say("left out, as its options say");
+	return !options->off && !key_says_no(system->in) && boots_may_start(system->runtime);
+}
+
 efi_status efi_main(efi_handle self, struct efi_system_table *system)
 {
+	struct efi_loaded_image *own;
+	struct options options;
+	struct name name;
+
 	print_init(system);
-	if (!start(system->boot))
+	if (system->boot->handle_protocol(self, &loaded_image, (void **)&own))
+		return EFI_NOT_FOUND;
+	name = file_name(own);
+	options_read(own->options, own->options_bytes / 2, &name, &options);
+	if (!is_wanted(system, &options) || !start(system, &options))
 		say("going on without Hadal");
-	return chain(self, system->boot);
+	return chain(self, system->boot, own, &options);
 }

@@ -129,7 +129,7 @@ static uint64_t pool_bytes(const struct hadal_image_header *header, uint64_t end
 
 /* The image is told all RAM with its own in it, so the map is read when all is allocated. */
 static bool fill(struct efi_boot_services *services, struct hypervisor_memory *memory,
-		 uint32_t cpus)
+		 uint32_t cpus, uint32_t pool_mib)
 {
 	const struct hadal_image_header *header = (const void *)hadal_image;
 	struct hadal_boot *boot = memory->boot;
@@ -140,7 +140,7 @@ static bool fill(struct efi_boot_services *services, struct hypervisor_memory *m
 		    (uint64_t)HADAL_MAX_RAM_RANGES);
 		return false;
 	}
-	pool = pool_bytes(header, end_of_ram(boot), cpus);
+	pool = pool_bytes(header, end_of_ram(boot), cpus) + ((uint64_t)pool_mib << 20);
 	memory->image = allocate(services, EFI_RESERVED, header->memory_bytes);
 	memory->trampoline = allocate(services, EFI_RESERVED, EFI_PAGE + pool);
 	memory->trampoline_pages = pages_of(EFI_PAGE + pool);
@@ -165,7 +165,7 @@ static bool fill(struct efi_boot_services *services, struct hypervisor_memory *m
 }
 
 bool memory_allocate(struct efi_boot_services *services, struct hypervisor_memory *memory,
-		     uint32_t cpus)
+		     uint32_t cpus, uint32_t pool_mib)
 {
 	const struct hadal_image_header *header = (const void *)hadal_image;
 
@@ -175,7 +175,7 @@ bool memory_allocate(struct efi_boot_services *services, struct hypervisor_memor
 		return false;
 	}
 	memory->boot = allocate(services, EFI_LOADER_DATA, sizeof(*memory->boot));
-	if (memory->boot && fill(services, memory, cpus))
+	if (memory->boot && fill(services, memory, cpus, pool_mib))
 		return true;
 	if (!memory->boot)
 		say("not enough memory");

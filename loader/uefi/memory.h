@@ -13,11 +13,13 @@ struct hypervisor_memory {
 	uint64_t trampoline_pages;
 };
 
-extern const uint8_t hadal_image[], hadal_image_end[];
+/* The image in this program, and its SHA-256 when that was made. */
+extern const uint8_t hadal_image[], hadal_image_end[], hadal_image_sha256[];
 
-/* Fills all of *memory, for so many CPUs. On failure says why, and nothing stays allocated. */
+/* Fills all of *memory, for so many CPUs, and pool_mib MiB more than it needs. On failure says why,
+ * and nothing stays allocated. */
 bool memory_allocate(struct efi_boot_services *services, struct hypervisor_memory *memory,
-		     uint32_t cpus);
+		     uint32_t cpus, uint32_t pool_mib);
 void memory_free(struct efi_boot_services *services, struct hypervisor_memory *memory);
 
 /* The first page tables; they are freed with tables_free, also after a failure. */

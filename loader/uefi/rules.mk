@@ -2,7 +2,7 @@
 #
 # hadal.efi, which starts Hadal before an operating system: build/hadal.efi. Only where clang and
 # lld-link are, for gcc makes no such program.
-UEFI_OBJECTS := $(patsubst %,$(BUILD)/loader/uefi/%.o,main memory processors chain print string image first_tables)
+UEFI_OBJECTS := $(patsubst %,$(BUILD)/loader/uefi/%.o,main memory processors options boots sha256 chain print string image first_tables)
 UEFI_FLAGS := -target x86_64-unknown-windows -ffreestanding -fshort-wchar -mno-red-zone -mgeneral-regs-only \
 	-fno-stack-protector -mno-stack-arg-probe -std=gnu11 -O2 -Wall -Wextra -Iinclude -Iloader/common -MMD -MP
 
@@ -16,10 +16,15 @@ $(BUILD)/loader/uefi/%.o: loader/common/%.c
 	$(call say,EFI,$@)
 	$(Q)clang $(UEFI_FLAGS) -c -o $@ $<
 
-$(BUILD)/loader/uefi/image.o: loader/uefi/image.S $(BUILD)/hadal.bin
+$(BUILD)/loader/uefi/sha256.inc: $(BUILD)/hadal.bin
+	@mkdir -p $(@D)
+	$(Q)sha256sum $< | sed 's/ .*//; s/../0x&,/g; s/,$$//; s/^/.byte /' >$@
+
+$(BUILD)/loader/uefi/image.o: loader/uefi/image.S $(BUILD)/hadal.bin $(BUILD)/loader/uefi/sha256.inc
 	@mkdir -p $(@D)
 	$(call say,EFI,$@)
-	$(Q)clang $(UEFI_FLAGS) -DHADAL_IMAGE='"$(abspath $(BUILD)/hadal.bin)"' -c -o $@ $<
+	$(Q)clang $(UEFI_FLAGS) -DHADAL_IMAGE='"$(abspath $(BUILD)/hadal.bin)"' \
+		-DHADAL_IMAGE_SHA256='"$(abspath $(BUILD)/loader/uefi/sha256.inc)"' -c -o $@ $<
 
 $(BUILD)/hadal.efi: $(UEFI_OBJECTS)
 	$(call say,EFI,$@)

@@ -45,6 +45,10 @@ struct efi_memory_descriptor {
 	uint64_t physical, virtual, pages, attributes;
 };
 
+struct efi_key {
+	uint16_t scan, character;
+};
+
 struct efi_text_output {
 	void *reset;
 	efi_status (*output)(struct efi_text_output *self, const uint16_t *text);
@@ -87,17 +91,33 @@ struct efi_boot_services {
 				      void **interface);
 };
 
+struct efi_runtime_services {
+	struct efi_header header;
+	void *get_time, *set_time, *get_wakeup_time, *set_wakeup_time;
+	void *set_virtual_address_map, *convert_pointer;
+	efi_status (*get_variable)(const uint16_t *name, const struct efi_guid *vendor,
+				   uint32_t *attributes, uint64_t *bytes, void *data);
+	void *get_next_variable_name;
+	efi_status (*set_variable)(const uint16_t *name, const struct efi_guid *vendor,
+				   uint32_t attributes, uint64_t bytes, const void *data);
+};
+
+struct efi_text_input {
+	void *reset;
+	efi_status (*read_key)(struct efi_text_input *self, struct efi_key *key);
+};
+
 struct efi_system_table {
 	struct efi_header header;
 	uint16_t *vendor;
 	uint32_t revision;
 	efi_handle in_handle;
-	void *in;
+	struct efi_text_input *in;
 	efi_handle out_handle;
 	struct efi_text_output *out;
 	efi_handle error_handle;
 	struct efi_text_output *error;
-	void *runtime;
+	struct efi_runtime_services *runtime;
 	struct efi_boot_services *boot;
 };
 

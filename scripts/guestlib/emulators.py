@@ -57,6 +57,14 @@ def firmware(tmp):
     return ["-drive", f"{flash}0,readonly=on,file={code}", "-drive", f"{flash}1,file={tmp}/variables.fd"]
 
 
+def damaged_copy(program, path):
+    """hadal.efi with one bit of the hypervisor in it changed."""
+    data, image = bytearray(program.read_bytes()), (BUILD / "hadal.bin").read_bytes()
+    data[data.index(image) + len(image) // 2] ^= 1
+    path.write_bytes(data)
+    return path
+
+
 def boot_disk(path, kernel, initramfs, arguments, how):
     """An EFI system partition with hadal.efi and a kernel; the firmware's shell is its last resort."""
     program = BUILD / "hadal.efi"
@@ -64,7 +72,13 @@ def boot_disk(path, kernel, initramfs, arguments, how):
         raise SetupError(f"{program} is not there; run scripts/setup and make")
     files = {"vmlinuz": kernel, "initrd": initramfs, "startup.nsh": path.with_suffix(".nsh")}
     boot = f"\\vmlinuz initrd=\\initrd {arguments}"
-    script = {"named": f"\\hadal.efi {boot}", "next": boot, "missing": f"\\hadal.efi \\no.efi\n{boot}"}
+    script = {
+        "named": f"\\hadal.efi {boot}",
+        "next": boot,
+        "refused": f"\\damaged.efi\n\\hadal.efi --pool=60000 --none \\no.efi\n{boot}",
+    }
+    if how == "refused":
+        files["damaged.efi"] = damaged_copy(program, path.with_suffix(".damaged"))
     files["startup.nsh"].write_text(script[how] + "\n")
     name = "EFI/BOOT/BOOTX64.EFI" if how == "next" else "hadal.efi"
     files[name] = program

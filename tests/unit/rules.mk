@@ -19,9 +19,10 @@ test_objects = $(patsubst %.c,$(BUILD)/tests/sanitized/%.o,$(1) $(call test_sour
 
 # Not of C: they check the tree that they are run in.
 UNIT_PROGRAMS += $(BUILD)/tests/unit/test_layout $(BUILD)/tests/unit/test_descriptions $(BUILD)/tests/unit/test_library
+UNIT_PROGRAMS += $(BUILD)/tests/unit/test_install-uefi
 $(BUILD)/tests/unit/test_library: $(BUILD)/libhadal.a $(BUILD)/$(LIB_SO) $(BUILD)/tests/unit/write_image
 $(BUILD)/tests/unit/test_descriptions: $(BUILD)/hadal
-$(BUILD)/tests/unit/test_layout $(BUILD)/tests/unit/test_descriptions $(BUILD)/tests/unit/test_library: $(BUILD)/tests/unit/test_%: tests/%
+$(BUILD)/tests/unit/test_layout $(BUILD)/tests/unit/test_descriptions $(BUILD)/tests/unit/test_library $(BUILD)/tests/unit/test_install-uefi: $(BUILD)/tests/unit/test_%: tests/%
 	@mkdir -p $(@D)
 	$(Q)install -m 755 tests/$* $@
 

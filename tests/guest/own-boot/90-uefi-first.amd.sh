@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # hadal.efi starts Hadal before the kernel, on all CPUs: the module attaches to it, what is read from
 # below agrees as after a late start, CPUs go and come under it, nobody stops it, and a reset comes
-# through it again. What cannot be booted is said, and the machine boots on. Bochs runs no UEFI
+# through it again. What cannot start or boot is said, and the machine boots on. Bochs runs no UEFI
 # firmware.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
@@ -58,11 +58,51 @@ boot() {
 }
 boot --hadal-first named --smp 2 -- sh -c 'export PATH=/bin:/tests; cd /tests && sh ./first.sh'
 
-# It comes through hadal.efi again after a reset, as the firmware's boot entry before the kernel's.
-boot --hadal-first next --smp 2 --until-reboot -- sh -c \
-	'insmod /lib/modules/*/hadal.ko; hadal status --json | grep -q "there_first\":true" && reboot -f; sleep 60'
+# As the firmware's boot entry before the kernel's: it is there again after a reset, counts the boots
+# that nobody reported back from, and steps aside after three.
+cat >"$overlay/tests/again.sh" <<'END'
+. lib.sh
+mount -t efivarfs efivarfs /sys/firmware/efi/efivars
+own=f0beb471-5ed2-4d5d-b6f4-3c2f1b1d7c5a
+attempts=/sys/firmware/efi/efivars/HadalAttempts-$own
+round=/sys/firmware/efi/efivars/Round-$own
+count() {
+	tail -c 1 $attempts | hexdump -v -e '1/1 "%u"'
+}
+there_first() {
+	[ -e /sys/module/hadal ] || insmod /lib/modules/*/hadal.ko || fail "the module is not loaded"
+	# What the module deletes is seen when variables are listed anew.
+	umount /sys/firmware/efi/efivars
+	mount -t efivarfs efivarfs /sys/firmware/efi/efivars
+	hadal status --json 2>/dev/null | grep -q 'there_first":true'
+}
+again() {
+	reboot -f
+	sleep 60
+}
+if [ ! -e $round ]; then
+	printf '\7\0\0\0x' >$round
+	there_first || fail "it is not there"
+	[ ! -e $attempts ] || fail "the module has not reported back"
+	again
+elif [ "$(count)" = 1 ]; then
+	there_first || fail "it is not there after a reset"
+	printf '\7\0\0\0\3' >$attempts || fail "the counter cannot be set"
+	again
+fi
+equal "attempts while it steps aside" "$(count)" 3
+! there_first || fail "it has not stepped aside"
+hadal start && hadal ps >/dev/null && hadal stop || fail "no late start"
+END
+boot --hadal-first next --smp 2 --reboots --verbose --module efivarfs -- sh -c \
+	'export PATH=/bin:/tests; cd /tests && sh ./again.sh' 2>"$overlay/console" ||
+	{ tail -30 "$overlay/console"; exit 1; }
+grep -a -q 'hadal: stepping aside: after 3 starts' "$overlay/console"
 
-# A program that is not there, and one CPU.
-boot --hadal-first missing --smp 1 --verbose -- sh -c \
-	'insmod /lib/modules/*/hadal.ko; hadal status | grep "firmware started"' 2>"$overlay/console"
-grep -a -q 'hadal: the program that the options name cannot be loaded' "$overlay/console"
+# What cannot start or boot, and one CPU.
+boot --hadal-first refused --smp 1 --verbose -- sh -c \
+	'insmod /lib/modules/*/hadal.ko; ! hadal status && hadal start && hadal stop' 2>"$overlay/console"
+for line in "the hypervisor's image in this program is damaged" 'the option --none is not known' \
+	'not enough memory' 'going on without Hadal' 'the program that the options name cannot be loaded'; do
+	grep -a -q "hadal: $line" "$overlay/console" || { echo "not said: $line"; exit 1; }
+done
