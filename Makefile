@@ -44,7 +44,7 @@ C_SOURCES :=
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
 
-include $(wildcard vmm/rules.mk loader/linux/rules.mk loader/uefi/rules.mk lib/rules.mk cli/rules.mk \
+include $(wildcard vmm/rules.mk loader/linux/rules.mk loader/uefi/rules.mk lib/rules.mk python/rules.mk cli/rules.mk \
 	tests/unit/rules.mk tests/guest/rules.mk tests/fuzz/rules.mk bench/rules.mk)
 
 

@@ -7,8 +7,8 @@ extern "C" {
 #endif
 
 /*
- * Of these headers. It rises when a name that programs use goes or changes (lib/libhadal.names), and
- * a program of another version is then refused by the dynamic linker.
+ * Of these headers. It rises when a name that programs use goes or changes (lib/libhadal.names),
+ * and a program of another version is then refused by the dynamic linker.
  */
 #define HADAL_LIBRARY_VERSION "0.1"
 

@@ -15,8 +15,10 @@ import sys
 
 FLAGS = ["-Iinclude", "-Ilib", "-D__attribute__(words)="]
 HEADER = "#include <hadal.h>\n"
-# Types of the C library that the headers use and cffi does not know.
-FOREIGN = "typedef int pid_t; typedef struct re_pattern_buffer regex_t;\n"
+# Of the C library: types that the headers use and cffi does not know, and functions for what they hand out.
+FOREIGN = """typedef int pid_t; typedef struct re_pattern_buffer regex_t;
+void free(void *); FILE *fopen(const char *, const char *); int fclose(FILE *);
+"""
 LINE_MARK = re.compile(r'^# \d+ "([^"]*)"')
 # A number, or numbers with operators: no call, no type.
 NUMBER = re.compile(r"^[0-9a-fA-FxXuUlL+*/|&~<>()\s-]+$")

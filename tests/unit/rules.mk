@@ -18,11 +18,12 @@ test_sources = $(sort $(wildcard $(patsubst KERNEL,$(KERNEL_SOURCES),$(call test
 test_objects = $(patsubst %.c,$(BUILD)/tests/sanitized/%.o,$(1) $(call test_sources,$(1)))
 
 # Not of C: they check the tree that they are run in.
-UNIT_PROGRAMS += $(BUILD)/tests/unit/test_layout $(BUILD)/tests/unit/test_descriptions $(BUILD)/tests/unit/test_library
-UNIT_PROGRAMS += $(BUILD)/tests/unit/test_install-uefi
-$(BUILD)/tests/unit/test_library: $(BUILD)/libhadal.a $(BUILD)/$(LIB_SO) $(BUILD)/tests/unit/write_image
+SCRIPT_TESTS := $(addprefix $(BUILD)/tests/unit/test_,layout descriptions install-uefi library python)
+UNIT_PROGRAMS += $(SCRIPT_TESTS)
+$(BUILD)/tests/unit/test_library: $(LIB_PUBLIC) $(BUILD)/$(LIB_SO) $(BUILD)/tests/unit/write_image
+$(BUILD)/tests/unit/test_python: $(BUILD)/$(LIB_SO) $(BUILD)/tests/unit/write_image $(PYTHON_FILES)
 $(BUILD)/tests/unit/test_descriptions: $(BUILD)/hadal
-$(BUILD)/tests/unit/test_layout $(BUILD)/tests/unit/test_descriptions $(BUILD)/tests/unit/test_library $(BUILD)/tests/unit/test_install-uefi: $(BUILD)/tests/unit/test_%: tests/%
+$(SCRIPT_TESTS): $(BUILD)/tests/unit/test_%: tests/%
 	@mkdir -p $(@D)
 	$(Q)install -m 755 tests/$* $@
 
