@@ -48,7 +48,7 @@ include $(wildcard vmm/rules.mk loader/linux/rules.mk loader/uefi/rules.mk lib/r
 	tests/unit/rules.mk tests/guest/rules.mk tests/fuzz/rules.mk bench/rules.mk)
 
 
-.PHONY: all guest-programs test-programs setup demo test test-tools run-tests bench format clean help
+.PHONY: all guest-programs test-programs setup demo test test-tools run-tests bench deb format clean help
 all: $(ARTEFACTS)
 guest-programs: all $(GUEST_PROGRAMS)
 test-programs: guest-programs $(UNIT_PROGRAMS) $(FUZZ_PROGRAMS)
@@ -84,6 +84,11 @@ run-tests:
 install:: all
 uninstall::
 
+# Debian's packages, of what git knows of this tree, in $(BUILD)/deb.
+deb:
+	@scripts/setup packages
+	@tests/packages
+
 # The boot entry; PREFIX and DESTDIR are not for it.
 .PHONY: install-uefi uninstall-uefi
 install-uefi:
@@ -106,6 +111,7 @@ help:
 	@echo 'make bench      measure against KVM in the same emulator (JSON=1: as JSON)'
 	@echo 'make install    install under PREFIX=/usr/local; make uninstall takes it away again'
 	@echo 'make install-uefi  start Hadal before this system; make uninstall-uefi takes it away again'
+	@echo 'make deb        build the packages of Debian in build/deb, and check them'
 	@echo 'make format     clang-format every C file'
 	@echo 'make clean      remove $(BUILD)/'
 	@echo 'Variables: V=1 show commands, KDIR= kernel headers for the module, EXT=dir an extension to link in'

@@ -60,21 +60,22 @@ $(BUILD)/$(LIB_SO): $(LIB_PIC_OBJECTS) $(BUILD)/public/libhadal.map
 # Installed headers are found as <hadal/...>, whatever else is on a program's way to its own.
 LIB_HEADERS := hadal.h $(shell sed -n 's/^\#include "\(.*\)"/\1/p' lib/hadal.h)
 LIB_INSTALLED := $(DESTDIR)$(PREFIX)/include/hadal
+LIBDIR ?= $(PREFIX)/lib
 install:: all install-library
 
 .PHONY: install-library
 install-library: $(LIB_PUBLIC) $(BUILD)/$(LIB_SO)
-	install -d $(LIB_INSTALLED) $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	install -d $(LIB_INSTALLED) $(DESTDIR)$(LIBDIR)/pkgconfig
 	install -m 644 include/hadal/*.h include/hadal/*.def $(LIB_INSTALLED)
 	for header in $(LIB_HEADERS); do \
 		install -d $(LIB_INSTALLED)/$$(dirname $$header) && \
 		sed 's,^#include "\(.*\)"$$,#include <hadal/\1>,' lib/$$header > $(LIB_INSTALLED)/$$header || exit 1; \
 	done
-	install -m 644 $(LIB_PUBLIC) $(DESTDIR)$(PREFIX)/lib
-	install -m 755 $(BUILD)/$(LIB_SO) $(DESTDIR)$(PREFIX)/lib
-	ln -sf $(LIB_SO) $(DESTDIR)$(PREFIX)/lib/libhadal.so
-	sed 's,@PREFIX@,$(PREFIX),; s,@VERSION@,$(LIB_VERSION),' lib/hadal.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/hadal.pc
+	install -m 644 $(LIB_PUBLIC) $(DESTDIR)$(LIBDIR)
+	install -m 755 $(BUILD)/$(LIB_SO) $(DESTDIR)$(LIBDIR)
+	ln -sf $(LIB_SO) $(DESTDIR)$(LIBDIR)/libhadal.so
+	sed 's,@PREFIX@,$(PREFIX),; s,@LIBDIR@,$(LIBDIR),; s,@VERSION@,$(LIB_VERSION),' lib/hadal.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/hadal.pc
 
 uninstall::
 	rm -rf $(LIB_INSTALLED)
-	rm -f $(addprefix $(DESTDIR)$(PREFIX)/lib/,libhadal.a libhadal.so $(LIB_SO) pkgconfig/hadal.pc)
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libhadal.a libhadal.so $(LIB_SO) pkgconfig/hadal.pc)

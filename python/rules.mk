@@ -16,6 +16,9 @@ $(BUILD)/python/hadal/_library.py: python/declarations.py $(LIB_HEADERS:%=lib/%)
 	$(call say,PY,$@)
 	$(Q)CC='$(CC)' $(PYTHON) $< --python $@ > /dev/null
 
+.PHONY: python
+python: $(PYTHON_FILES)
+
 # Not with `make install`: where a Python of /usr/local looks depends on its version.
 .PHONY: install-python
 install-python: $(PYTHON_FILES)
