@@ -15,6 +15,8 @@ KINDS = {name.removeprefix("HADAL_EVENT_").lower(): value
          for name, value in ffi.typeof("enum hadal_event_kind").relements.items()}  # fmt: skip
 _NAMES = {value: name for name, value in KINDS.items()}
 ACCESS = {"r": 1, "w": 2, "x": 4}
+# What is meant where nothing is said.
+_ALL = {"msr": "rw", "io": "rw", "descriptor": "rw", "cr": "w", "memory": "w"}
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,13 @@ class Events:
         """Asks for events of a kind; returns the subscription's number.
 
         first, count and all in `more` (root, sample, share, rate, method, ...) are those of struct
-        hadal_subscription; access is of "r", "w" and "x".
+        hadal_subscription; access is of "r", "w" and "x", empty: all that the kind may have, but writes
+        only of memory.
         """
         if kind not in KINDS:
             raise ValueError(f"there is no kind of event called {kind!r}; there are {', '.join(KINDS)}")
         asked = ffi.new("struct hadal_subscription *", {"kind": KINDS[kind], "first": first, "count": count, **more})
-        asked.access = sum(ACCESS[letter] for letter in set(access))
+        asked.access = sum(ACCESS[letter] for letter in set(access or _ALL.get(kind, "x")))
         return checked(lib.hadal_events_subscribe, self._open(), asked)
 
     def unsubscribe(self, subscription: int) -> None:

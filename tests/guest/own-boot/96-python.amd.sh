@@ -1,0 +1,84 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The Python module on a running system: what it tells is held against /proc, events come and end,
+# and the examples do what they say. Python and what it loads are taken from this machine.
+set -euo pipefail
+cd "$(dirname "$0")/../../.."
+build=$(realpath "${BUILD:-build}")
+python=$(realpath /usr/bin/python3)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+libraries=$work/overlay/lib/x86_64-linux-gnu
+mkdir -p "$work/overlay/python/"{bin,lib} "$work/overlay/tests" "$libraries"
+cp tests/guest/lib.sh tests/guest/support/python.py examples/*.py "$work/overlay/tests/"
+
+# The guest gets what the tests import, compiled, so that it has no time stamps to compare.
+cat >"$work/files.py" <<'END'
+import os, py_compile, shutil, sys
+# What the tests import, and what that imports when it is needed.
+import difflib, encodings.ascii, encodings.latin_1, encodings.utf_8, ipaddress, pprint, signal, socket, stringprep, struct
+import unittest, unittest.loader, unittest.runner, hadal
+top = sys.argv[1]
+for module in list(sys.modules.values()):
+    source = getattr(module, "__file__", None)
+    if not source or module.__name__ == "__main__":
+        continue
+    package = module.__name__.replace(".", "/") + ("/__init__" if hasattr(module, "__path__") else "")
+    target = os.path.join(top, package)
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    if source.endswith(".py"):
+        py_compile.compile(source, target + ".pyc", doraise=True)
+    else:
+        shutil.copy(source, target + ".so")
+        print(source)
+END
+version=$("$python" -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
+mkdir -p "$work/overlay/python/lib/$version/lib-dynload"
+LD_LIBRARY_PATH=$build PYTHONPATH=$build/python "$python" "$work/files.py" "$work/overlay/python/lib/$version" >"$work/extensions"
+cp "$python" "$work/overlay/python/bin/python3"
+strip "$work/overlay/python/bin/python3"
+cp "$build/libhadal.so.0" "$libraries/"
+strip "$libraries/libhadal.so.0"
+# shellcheck disable=SC2046
+ldd "$python" "$build/libhadal.so.0" $(cat "$work/extensions") | sed -n 's/.*=> \(\/[^ ]*\) (.*/\1/p; s/^\t\(\/[^ ]*\) (.*/\1/p' |
+	sort -u | while read -r library; do
+	case $library in
+	*/libhadal*) ;;
+	/lib64/*) mkdir -p "$work/overlay/lib64" && cp -L "$library" "$work/overlay/lib64/" ;;
+	*) cp -L "$library" "$libraries/" ;;
+	esac
+done
+
+cat >"$work/overlay/tests/run.sh" <<'END'
+. /tests/lib.sh
+export PYTHONHOME=/python PYTHONDONTWRITEBYTECODE=1 PATH=/python/bin:$PATH LD_LIBRARY_PATH=/lib/x86_64-linux-gnu
+ip link set lo up 2>/dev/null || ifconfig lo up
+fails python3 /tests/watch.py init_task
+hadal start || fail "no start"
+python3 /tests/python.py || fail "the module and /proc do not agree"
+
+python3 /tests/watch.py init_uts_ns.name.nodename 1 >/tmp/watched &
+watcher=$!
+wait_for 30 "watch.py" grep -q '^watching <char \[65\]' /tmp/watched
+hostname python
+wait $watcher || fail "watch.py failed"
+grep -q '^CPU [0-9]* at .*sethostname' /tmp/watched || fail "watch.py saw: $(cat /tmp/watched)"
+
+python3 /tests/rootkit.py >/tmp/found || fail "rootkit.py found: $(cat /tmp/found)"
+table=0x$(sed -n 's/ . sys_call_table$//p' /proc/kallsyms)
+entry=$(printf '0x%x' $((table + 8 * 339)))
+was=$(hadal read -k --raw $entry 8 | od -An -tx1 | tr -d ' \n')
+hadal write -k $entry 0000000000c0ffff || fail "no writing"
+python3 /tests/rootkit.py >/tmp/found && fail "rootkit.py finds nothing"
+equal "what rootkit.py finds" "$(cat /tmp/found)" "system call 339 goes to 0xffffc00000000000, which has no name"
+hadal write -k $entry $was
+python3 /tests/rootkit.py || fail "rootkit.py finds what is no more"
+# Killed while it waits, it leaves nothing behind.
+python3 /tests/watch.py init_task.usage >/tmp/watched &
+watcher=$!
+wait_for 30 "watch.py" grep -q '^watching' /tmp/watched
+kill -9 $watcher
+wait $watcher
+hadal stop || fail "no stop"
+END
+scripts/guest run --cpu "$CPU" --mem 512 --overlay "$work/overlay" --timeout 300 -- sh /tests/run.sh

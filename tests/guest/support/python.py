@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""In a guest of own-boot/96-python.sh: what the module tells of this system, held against /proc."""
+
+import os
+import signal
+import socket
+import sys
+import unittest
+
+import hadal
+
+SECRET = os.urandom(32)
+
+
+def lines(path):
+    """A file of /proc, split into words."""
+    with open(path, encoding="utf-8", errors="surrogateescape") as file:
+        return [line.split() for line in file]
+
+
+class Live(unittest.TestCase):
+    """This system."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.machine = hadal.open()
+        cls.kernel = cls.machine.kernel
+        cls.me = cls.kernel.process(os.getpid())
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.machine.close()
+
+    def test_kernel(self):
+        self.assertEqual(self.kernel.release, os.uname().release)
+        self.assertFalse(self.machine.is_image)
+        self.assertEqual(self.machine.cpus, os.cpu_count())
+
+    def test_processes(self):
+        found = {process.pid: process for process in self.kernel.processes()}
+        self.assertFalse([process for process in found.values() if process.hidden])
+        self.assertEqual((self.me.parent, self.me.uid, self.me.tgid), (os.getppid(), 0, os.getpid()))
+        with open("/proc/self/cmdline", encoding="utf-8") as file:
+            self.assertEqual(self.me.arguments(), file.read().split("\0")[:-1])
+        self.assertEqual(found[2].name, "kthreadd")
+        self.assertEqual(self.me.namespaces()["mnt"], os.stat("/proc/self/ns/mnt").st_ino)
+
+    def test_hostile_names_are_exact(self):
+        name = b"\x1b[1m\xff\n\xc3"
+        with open("/proc/self/comm", "wb") as file:
+            file.write(name)
+        self.assertEqual(os.fsencode(self.kernel.process(os.getpid()).name), name)
+
+    def test_files_and_sockets(self):
+        path = b"/tmp/a \xff\nfile"
+        with open(path, "wb") as file, socket.socket() as listening:
+            listening.bind(("127.0.0.1", 0))
+            listening.listen()
+            mine = {found.fd: found for found in self.me.files() if found.use == "fd"}
+            self.assertEqual(os.fsencode(mine[file.fileno()].path), path)
+            self.assertEqual(mine[listening.fileno()].type, "socket")
+            port = listening.getsockname()[1]
+            found = [each for each in self.kernel.sockets() if each.local_port == port]
+            self.assertEqual([str(each.local) for each in found], ["127.0.0.1"])
+            self.assertEqual(found[0].holders[0][:2], (os.getpid(), listening.fileno()))
+
+    def test_lists(self):
+        self.assertEqual([module.name for module in self.kernel.modules()],
+                         [words[0] for words in lines("/proc/modules")])  # fmt: skip
+        self.assertEqual([mount.path for mount in self.me.mounts()],
+                         [words[4] for words in lines("/proc/self/mountinfo")])  # fmt: skip
+        with open("/dev/kmsg", "w", encoding="utf-8") as log:
+            log.write("a mark of Python's")
+        self.assertIn("a mark of Python's", [record.text for record in self.kernel.dmesg()])
+        mapped = [(area.start, area.end) for area in self.me.maps()]
+        words = [words[0].split("-") for words in lines("/proc/self/maps") if words[-1] not in ("[vsyscall]",)]
+        self.assertLess(set(mapped) ^ {(int(a, 16), int(b, 16)) for a, b in words}, set(mapped))
+
+    def test_memory_and_values(self):
+        start = next(area.start for area in self.me.maps() if area.path.endswith("/python3"))
+        self.assertEqual(self.me.memory.read(start, 4), b"\x7fELF")
+        where = self.me.memory.translate(start)
+        self.assertTrue(where.user)
+        self.assertEqual(self.machine.read(where.physical, 4), b"\x7fELF")
+        self.assertEqual(self.me.value.pid, os.getpid())
+        self.assertEqual(str(self.kernel.show("init_uts_ns.name.release")), os.uname().release)
+        self.assertEqual(int(self.kernel.show("init_task.cred.uid.val")), 0)
+        kallsyms = {words[2]: int(words[0], 16) for words in lines("/proc/kallsyms") if len(words) == 3}
+        self.assertEqual(self.kernel.symbols["init_task"], kallsyms["init_task"])
+        self.assertTrue(self.machine.registers(0)["cr3"])
+
+    def test_events(self):
+        with self.machine.events() as events:
+            number = events.subscribe("cpuid", first=0, count=0xFFFFFFFF)
+            os.system("/bin/hadal status >/dev/null")
+            seen = [events.next(5) for _ in range(3)]
+            self.assertEqual({(event.kind, event.subscription) for event in seen}, {("cpuid", number)})
+            events.unsubscribe(number)
+            while events.next(0):
+                pass
+            self.assertIsNone(events.next(0.05))
+            self.assertEqual(events.lost, 0)
+            with self.assertRaises(ValueError):
+                events.subscribe("nothing")
+            with self.assertRaises(hadal.Error):
+                events.subscribe("memory", first=1 << 60, count=1, access="w")
+
+    def test_interrupted_it_ends(self):
+        with self.machine.events() as events:
+            events.subscribe("exception", first=31, count=1, access="x")
+            signal.signal(signal.SIGALRM, signal.default_int_handler)
+            signal.setitimer(signal.ITIMER_REAL, 0.3)
+            with self.assertRaises(KeyboardInterrupt):
+                for _ in events:
+                    pass
+
+
+if __name__ == "__main__":
+    suite = unittest.defaultTestLoader.loadTestsFromTestCase(Live)
+    sys.exit(not unittest.TextTestRunner(sys.stdout).run(suite).wasSuccessful())
