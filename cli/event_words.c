@@ -150,8 +150,11 @@ static const char *notice_text(uint64_t notice)
 		[HADAL_NOTICE_SAMPLED] = "over its budget, from now on one hit is recorded in",
 		[HADAL_NOTICE_FULL] = "within its budget again, every hit is recorded",
 		[HADAL_NOTICE_OFF] = "over its budget, nothing is recorded for it any more",
-		[HADAL_NOTICE_MOVED] = "made in another way",
+		[HADAL_NOTICE_MOVED] =
+			"the system needs its debug register: now it is in a copy of the page",
 		[HADAL_NOTICE_DEGRADED] = "answers came too late, it holds no more",
+		[HADAL_NOTICE_DISPLACED] =
+			"the system uses its debug register: it is not hit on this CPU",
 	};
 
 	return notice < sizeof(texts) / sizeof(texts[0]) ? texts[notice] : "?";
@@ -194,7 +197,11 @@ void event_words(const struct hadal_event *event, char *text, size_t size)
 			 event->number, event->physical, event->address);
 		break;
 	case HADAL_EVENT_NOTICE:
-		snprintf(text, size, "%s %" PRIu64, notice_text(event->number), event->physical);
+		if (event->number == HADAL_NOTICE_SAMPLED)
+			snprintf(text, size, "%s %" PRIu64, notice_text(event->number),
+				 event->physical);
+		else
+			snprintf(text, size, "%s", notice_text(event->number));
 		break;
 	default:
 		snprintf(text, size, "%s %#" PRIx64 " %#" PRIx64 " %#" PRIx64,

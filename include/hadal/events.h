@@ -81,6 +81,9 @@ enum hadal_notice {
 	HADAL_NOTICE_OFF,   /* over its budget for good: nothing is intercepted for it any more */
 	HADAL_NOTICE_MOVED, /* physical: enum hadal_break_method that the breakpoint has now */
 	HADAL_NOTICE_DEGRADED, /* too many answers have missed their deadline: it holds no more */
+	/* The system uses its debug register on this CPU, perhaps not on it alone, and it cannot
+	   move: it does not hit there meanwhile. Told once. */
+	HADAL_NOTICE_DISPLACED,
 };
 
 /* How a breakpoint is made. */
@@ -88,8 +91,9 @@ enum hadal_break_method {
 	HADAL_BREAK_ANY,   /* the cheapest one that is right */
 	HADAL_BREAK_DEBUG, /* a debug register: no page is changed */
 	/* INT3 in a copy of the page that only fetches see. It is at the guest-physical page that
-	   is mapped when it is asked for. Not on INT n: -EOPNOTSUPP. On AMD code in a page with
-	   such a breakpoint reads INT3 in pages with them. */
+	   is mapped when it is asked for, also when it moves there later. Not on INT n:
+	   -EOPNOTSUPP. On AMD code in a page with such a breakpoint reads INT3 in pages with them.
+	 */
 	HADAL_BREAK_VIEW,
 };
 

@@ -12,7 +12,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -452,6 +454,91 @@ static void check_with_watch(void)
 	munmap(page, 2 * PAGE);
 }
 
+static __attribute__((noinline)) void watched_by_ptrace(void)
+{
+	calls += 1000;
+}
+
+static void poke(int child, unsigned int reg, uint64_t value)
+{
+	CHECK(!ptrace(PTRACE_POKEUSER, child, offsetof(struct user, u_debugreg[reg]), value));
+}
+
+/* A debugger uses all debug registers in a child that calls traced(): all four breakpoints hit. */
+static void debug_with_all(void)
+{
+	int child = fork(), status;
+
+	if (!child) {
+		ptrace(PTRACE_TRACEME, 0, 0, 0);
+		raise(SIGSTOP);
+		for (unsigned int i = 0; i < TIMES; i++)
+			traced();
+		watched_by_ptrace();
+		_exit(7);
+	}
+	CHECK(waitpid(child, &status, 0) == child && WIFSTOPPED(status));
+	for (unsigned int i = 0; i < 3; i++)
+		poke(child, i, (uintptr_t)debug_with_all);
+	poke(child, 3, (uintptr_t)watched_by_ptrace);
+	poke(child, 7, 0x55);
+	CHECK(!ptrace(PTRACE_CONT, child, 0, 0));
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK(WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP);
+	poke(child, 7, 0);
+	CHECK(!ptrace(PTRACE_CONT, child, 0, 0));
+	CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status));
+	EQUAL(WEXITSTATUS(status), 7);
+}
+
+/* Records of traced(), and of notices. */
+static void count_records(unsigned int *hits, unsigned int *notices, uint64_t notice)
+{
+	const struct hadal_event *event;
+
+	*hits = *notices = 0;
+	while ((event = hadal_events_next(events))) {
+		if (event->kind != HADAL_EVENT_NOTICE) {
+			EQUAL(event->rip, (uintptr_t)traced);
+			++*hits;
+			continue;
+		}
+		EQUAL(event->number, notice);
+		++*notices;
+	}
+}
+
+/* Whose debug register the system takes moves into a view, or says that it is not hit. */
+static void check_moved(void)
+{
+	struct hadal_subscription_state state;
+	unsigned int hits, notices;
+	int number = subscribe((uintptr_t)traced, HADAL_BREAK_ANY);
+
+	CHECK(!hadal_events_state(events, number, &state, &error));
+	EQUAL(state.method, HADAL_BREAK_DEBUG);
+	traced();
+	debug_with_all();
+	traced();
+	CHECK(!hadal_events_state(events, number, &state, &error));
+	EQUAL(state.method, HADAL_BREAK_VIEW);
+	count_records(&hits, &notices, HADAL_NOTICE_MOVED);
+	EQUAL(hits, TIMES + 2);
+	EQUAL(notices, 1);
+	unsubscribe(number);
+	traced();
+	EQUAL(read_all(0), 0);
+
+	number = subscribe((uintptr_t)traced, HADAL_BREAK_DEBUG);
+	debug_with_all();
+	traced();
+	debug_with_all();
+	count_records(&hits, &notices, HADAL_NOTICE_DISPLACED);
+	EQUAL(hits, 1);
+	EQUAL(notices, 1);
+	unsubscribe(number);
+}
+
 int main(void)
 {
 	device = ring0_open(&arena);
@@ -462,6 +549,7 @@ int main(void)
 	check_writes();
 	check_two_cpus();
 	check_any();
+	check_moved();
 	check_with_watch();
 	check_kernel();
 	hadal_events_close(events);

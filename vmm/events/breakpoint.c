@@ -63,13 +63,53 @@ static void debug_remove(const struct subscription *s)
 
 int breakpoint_add(struct vcpu *vcpu, struct subscription *s)
 {
-	int err = -ENOSPC;
+	int err = hidden_find(vcpu, s);
 
+	if (err)
+		return err;
+	err = -ENOSPC;
 	if (s->asked.method != HADAL_BREAK_VIEW)
 		err = debug_add(s);
-	if (err && s->asked.method != HADAL_BREAK_DEBUG)
+	if (err && s->asked.method != HADAL_BREAK_DEBUG) {
+		s->method = HADAL_BREAK_VIEW;
 		err = hidden_add(vcpu, s);
+	}
 	return err;
+}
+
+static bool has_lost_register(const struct vcpu *vcpu, const struct subscription *s)
+{
+	for (unsigned i = 0; i < DEBUG_REGISTERS; i++)
+		if (users[i] && debug_wanted[i] == s->asked.first && (vcpu->debug.lacks >> i & 1))
+			return true;
+	return false;
+}
+
+/*
+ * Each CPU changes from one way to the other between two instructions. One that has told of a hit
+ * right before may meet INT3 at the same instruction, and tell of it once more.
+ */
+static void move(struct vcpu *vcpu, struct subscription *s)
+{
+	__atomic_store_n(&s->moving, true, __ATOMIC_SEQ_CST);
+	debug_remove(s);
+	__atomic_store_n(&s->method, HADAL_BREAK_VIEW, __ATOMIC_SEQ_CST);
+	hidden_arm(s);
+	events_route(vcpu);
+	__atomic_store_n(&s->moving, false, __ATOMIC_SEQ_CST);
+	events_notice(vcpu, s, HADAL_NOTICE_MOVED, HADAL_BREAK_VIEW);
+}
+
+void breakpoint_attend(struct vcpu *vcpu, struct subscription *s)
+{
+	if (s->method != HADAL_BREAK_DEBUG || !has_lost_register(vcpu, s))
+		return;
+	if (s->asked.method == HADAL_BREAK_ANY && !hidden_add(vcpu, s)) {
+		move(vcpu, s);
+	} else if (!s->displaced) {
+		s->displaced = true;
+		events_notice(vcpu, s, HADAL_NOTICE_DISPLACED, 0);
+	}
 }
 
 void breakpoint_begin(struct subscription *s)

@@ -20,6 +20,12 @@ void breakpoint_end(struct subscription *s);
 void breakpoint_remove(struct vcpu *vcpu, struct subscription *s);
 
 /*
+ * With events_lock held, right before an entry: should the guest have taken its debug register on
+ * this CPU, it moves into a view, or its owner is told that it does not hit here.
+ */
+void breakpoint_attend(struct vcpu *vcpu, struct subscription *s);
+
+/*
  * A #DB has exited. Breakpoints of ours are told, and the instruction goes on. True: there was
  * nothing else in it, and *verdict is the exit's.
  */

@@ -260,18 +260,23 @@ static void withdraw(struct vcpu *vcpu, struct subscription *s)
 	page_give(s);
 }
 
-/* Those that are over their budget; right before an entry, where no lock is held. */
+static void attend(struct vcpu *vcpu, struct subscription *s)
+{
+	if (__atomic_load_n(&s->over, __ATOMIC_SEQ_CST)) {
+		turn_off(vcpu, s);
+		events_notice(vcpu, s, HADAL_NOTICE_OFF, 0);
+	} else if (s->asked.kind == HADAL_EVENT_BREAK) {
+		breakpoint_attend(vcpu, s);
+	}
+}
+
+/* Right before an entry, where no lock is held. */
 void vcpu_attend_events(struct vcpu *vcpu)
 {
 	lock_take(&events_lock);
-	for (unsigned i = 0; i < HADAL_MAX_SUBSCRIPTIONS; i++) {
-		struct subscription *s = events_table[i];
-
-		if (!s || s->off || !__atomic_load_n(&s->over, __ATOMIC_SEQ_CST))
-			continue;
-		turn_off(vcpu, s);
-		events_notice(vcpu, s, HADAL_NOTICE_OFF, 0);
-	}
+	for (unsigned i = 0; i < HADAL_MAX_SUBSCRIPTIONS; i++)
+		if (events_table[i] && !events_table[i]->off)
+			attend(vcpu, events_table[i]);
 	lock_give(&events_lock);
 }
 

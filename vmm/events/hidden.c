@@ -28,21 +28,23 @@ static uint32_t offset_of(uint64_t address)
 	return address & (PAGE_BYTES - 1);
 }
 
-/* Where the breakpoint is to be. */
-static int find_place(struct vcpu *vcpu, const struct hadal_subscription *asked, uint64_t *gpa,
-		      uint64_t *hpa)
+int hidden_find(struct vcpu *vcpu, struct subscription *s)
 {
-	uint64_t root = asked->root ? asked->root & PT_ADDRESS : vcpu_get(vcpu, REG_CR3);
+	uint64_t root = s->asked.root ? s->asked.root & PT_ADDRESS : vcpu_get(vcpu, REG_CR3);
 
-	if (memory_walk_root(asked->first, root, vcpu_get(vcpu, REG_CR4), gpa))
-		return -ENXIO;
-	*hpa = nested_gpa_to_hpa(&machine.nested, *gpa);
-	if (memory_is_own(*hpa))
+	return memory_walk_root(s->asked.first, root, vcpu_get(vcpu, REG_CR4), &s->place) ? -ENXIO
+											  : 0;
+}
+
+/* Whether a breakpoint can be there. */
+static int check_place(uint64_t hpa)
+{
+	if (memory_is_own(hpa))
 		return -EACCES;
-	if (!memory_is_ram(*hpa))
+	if (!memory_is_ram(hpa))
 		return -ENXIO;
 	/* QEMU tells INT n and INT3 apart by the code alone. */
-	return *(const uint8_t *)memory_direct(*hpa) == OPCODE_INT ? -EOPNOTSUPP : 0;
+	return *(const uint8_t *)memory_direct(hpa) == OPCODE_INT ? -EOPNOTSUPP : 0;
 }
 
 /* Takes the copy out, after all CPUs have seen it go. */
@@ -72,23 +74,21 @@ static int add_locked(struct vcpu *vcpu, uint64_t gpa, uint64_t hpa)
 	return err;
 }
 
-int hidden_add(struct vcpu *vcpu, struct subscription *s)
+int hidden_add(struct vcpu *vcpu, const struct subscription *s)
 {
-	uint64_t gpa, hpa;
-	int err = find_place(vcpu, &s->asked, &gpa, &hpa);
+	uint64_t hpa = nested_gpa_to_hpa(&machine.nested, s->place);
+	int err = check_place(hpa);
 
 	if (err)
 		return err;
 	lock_take(&nested_lock);
 	err = views_take(true);
 	if (!err) {
-		err = add_locked(vcpu, gpa, hpa);
+		err = add_locked(vcpu, s->place, hpa);
 		if (err)
 			views_give(true);
 	}
 	lock_give(&nested_lock);
-	s->method = HADAL_BREAK_VIEW;
-	s->place = gpa;
 	return err;
 }
 

@@ -5,12 +5,13 @@
 
 #include "events/subscription.h"
 
+/* The place of a breakpoint, which it keeps. 0 or -ENXIO (nothing is mapped). */
+int hidden_find(struct vcpu *vcpu, struct subscription *s);
 /*
- * With events_lock held, before a subscription is in the table: find the place, and have a copy of
- * its page. 0, -ENXIO (nothing is mapped, or no RAM), -EACCES (the hypervisor's own), -EOPNOTSUPP
- * (INT n), -ENOSPC, -ENOMEM.
+ * With events_lock held, before it is made by a view: have a copy of its place's page. 0, -ENXIO
+ * (no RAM), -EACCES (the hypervisor's own), -EOPNOTSUPP (INT n), -ENOSPC, -ENOMEM.
  */
-int hidden_add(struct vcpu *vcpu, struct subscription *s);
+int hidden_add(struct vcpu *vcpu, const struct subscription *s);
 /* The same, when it is there and CPUs run on the view; and before it is taken out. */
 void hidden_arm(struct subscription *s);
 void hidden_disarm(struct subscription *s);

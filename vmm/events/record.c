@@ -32,7 +32,7 @@ static bool place_matches(struct vcpu *vcpu, const struct subscription *s,
 		return what->number < asked->first + asked->count &&
 		       what->number + what->physical > asked->first;
 	case HADAL_EVENT_BREAK:
-		return what->address == asked->first && what->number == s->method &&
+		return what->address == asked->first && (what->number == s->method || s->moving) &&
 		       (!asked->root || is_address_space(vcpu, asked->root));
 	case HADAL_EVENT_MEMORY:
 		return what->physical < asked->first + asked->count &&

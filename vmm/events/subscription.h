@@ -48,9 +48,11 @@ struct subscription {
 	bool off;        /* nothing is intercepted for it */
 	bool degraded;   /* holds no more */
 	uint32_t misses; /* answers in a row that did not come in time */
-	/* Of a breakpoint: how it is made; in a view, the guest-physical address of the byte. */
+	/* Of a breakpoint: how it is made; the guest-physical address of the byte then. */
 	uint32_t method; /* enum hadal_break_method */
 	uint64_t place;
+	bool moving;    /* into a view: a hit counts by whichever way it comes */
+	bool displaced; /* it cannot move, and a CPU's guest has its debug register */
 	struct event_owner *owner;
 	uint64_t since; /* TSC */
 	/* The budget: what a tick and a record use up of the time that passes. */

@@ -43,6 +43,7 @@ static void set_dr7(struct vcpu *vcpu, uint64_t value)
 void vcpu_debug_take(struct vcpu *vcpu)
 {
 	uint64_t address[DEBUG_REGISTERS], dr7;
+	uint32_t lacks = 0;
 
 	vcpu_debug_give(vcpu);
 	read_addresses(vcpu->debug.address);
@@ -51,15 +52,21 @@ void vcpu_debug_take(struct vcpu *vcpu)
 		uint64_t wanted = __atomic_load_n(&debug_wanted[i], __ATOMIC_SEQ_CST);
 
 		address[i] = vcpu->debug.address[i];
-		if (!wanted || (dr7 & DR7_ENABLED(i)))
+		if (!wanted)
 			continue;
+		if (dr7 & DR7_ENABLED(i)) {
+			lacks |= 1u << i;
+			continue;
+		}
 		address[i] = wanted;
 		dr7 = (dr7 & ~DR7_WHAT(i)) | DR7_GLOBAL(i);
 		vcpu->debug.taken |= 1u << i;
 	}
 	write_addresses(address);
-	if (vcpu->debug.taken)
-		set_dr7(vcpu, dr7 | DR7_FIXED);
+	set_dr7(vcpu, vcpu->debug.taken ? dr7 | DR7_FIXED : dr7);
+	if (lacks & ~vcpu->debug.lacks)
+		__atomic_fetch_or(&vcpu->requests, REQUEST_EVENTS, __ATOMIC_SEQ_CST);
+	vcpu->debug.lacks = lacks;
 }
 
 void vcpu_debug_give(struct vcpu *vcpu)

@@ -2,6 +2,7 @@
 /*
  * Debug registers that the guest does not use, for execution breakpoints of the image's own. The
  * guest sees only what it has put there itself, and has a register back as soon as it enables it.
+ * Then debug.lacks says so, and REQUEST_EVENTS asks for another way.
  */
 #ifndef HADAL_VCPU_DEBUG_H
 #define HADAL_VCPU_DEBUG_H

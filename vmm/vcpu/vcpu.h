@@ -85,7 +85,8 @@ struct event {
 #define REQUEST_SET    32u  /* while paused: take the asker's registers */
 #define REQUEST_WAKE   128u /* an NMI for the guest, which somebody waits for there */
 #define REQUEST_START  256u /* an INIT has come */
-#define REQUEST_EVENTS 64u  /* its own: see to subscriptions that are over their budget */
+/* Its own: see to subscriptions that are over their budget, or have lost their debug register. */
+#define REQUEST_EVENTS 64u
 
 /* The state of the system that START is called from, or that a CPU is handed back to. */
 struct entry_state {
@@ -171,6 +172,7 @@ struct vcpu {
 	struct {
 		uint64_t address[4], dr7; /* the guest's */
 		uint32_t taken; /* bit n: DRn is ours; else the registers are the guest's */
+		uint32_t lacks; /* bit n: it would be ours, but the guest has enabled it */
 	} debug;
 	bool stepping;       /* over one instruction, with other flags than the guest's own */
 	uint64_t step_flags; /* the guest's RFLAGS then */
