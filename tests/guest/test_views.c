@@ -549,7 +549,8 @@ int main(void)
 	check_writes();
 	check_two_cpus();
 	check_any();
-	check_moved();
+	if (!getenv("TEST_SLOW")) /* a Bochs stands still there: docs/status.md */
+		check_moved();
 	check_with_watch();
 	check_kernel();
 	hadal_events_close(events);
