@@ -3,6 +3,7 @@
 # hadal.efi, which starts Hadal before an operating system: build/hadal.efi. Only where clang and
 # lld-link are, for gcc makes no such program.
 UEFI_OBJECTS := $(patsubst %,$(BUILD)/loader/uefi/%.o,main memory processors options boots sha256 chain print string image first_tables)
+UEFI_BYTES_MAX := 409600
 UEFI_FLAGS := -target x86_64-unknown-windows -ffreestanding -fshort-wchar -mno-red-zone -mgeneral-regs-only \
 	-fno-stack-protector -mno-stack-arg-probe -std=gnu11 -O2 -Wall -Wextra -Iinclude -Iloader/common -MMD -MP
 
@@ -29,6 +30,7 @@ $(BUILD)/loader/uefi/image.o: loader/uefi/image.S $(BUILD)/hadal.bin $(BUILD)/lo
 $(BUILD)/hadal.efi: $(UEFI_OBJECTS)
 	$(call say,EFI,$@)
 	$(Q)lld-link -subsystem:efi_application -entry:efi_main -nodefaultlib -out:$@ $^
+	@[ $$(stat -c %s $@) -le $(UEFI_BYTES_MAX) ] || { echo "$@ outgrew $(UEFI_BYTES_MAX) bytes" >&2; exit 1; }
 
 ifneq ($(and $(shell command -v clang),$(shell command -v lld-link)),)
 ARTEFACTS += $(BUILD)/hadal.efi

@@ -14,6 +14,7 @@ NEWER_BOCHS = BUILD / "bochs-3.0"
 VGA_BIOS = Path("/usr/share/vgabios/vgabios.bin")
 OVMF = Path("/usr/share/OVMF")
 GRUB_MODULES = Path("/usr/lib/grub/i386-pc")
+GRUB_EFI_MODULES = Path("/usr/lib/grub/x86_64-efi")
 
 # What --cpu accepts: the emulator, its CPU model, and kernel arguments that the model needs.
 CPUS = {
@@ -65,6 +66,19 @@ def damaged_copy(program, path):
     return path
 
 
+def grub_program(path, arguments):
+    """GRUB as distributions have it on the EFI system partition, with its modules in the program."""
+    if not GRUB_EFI_MODULES.is_dir():
+        raise SetupError("GRUB for UEFI is missing; run scripts/setup")
+    path.with_suffix(".cfg").write_text(grub_config("search --no-floppy --set=root --file /vmlinuz", arguments))
+    run_tool([
+        need("grub-mkstandalone"), "-O", "x86_64-efi", "-d", GRUB_EFI_MODULES, "-o", path,
+        "--install-modules=part_gpt fat search search_fs_file linux boot normal configfile echo",
+        "--locales=", "--themes=", "--fonts=", f"boot/grub/grub.cfg={path.with_suffix('.cfg')}",
+    ])  # fmt: skip
+    return path
+
+
 def boot_disk(path, kernel, initramfs, arguments, how):
     """An EFI system partition with hadal.efi and a kernel; the firmware's shell is its last resort."""
     program = BUILD / "hadal.efi"
@@ -74,9 +88,12 @@ def boot_disk(path, kernel, initramfs, arguments, how):
     boot = f"\\vmlinuz initrd=\\initrd {arguments}"
     script = {
         "named": f"\\hadal.efi {boot}",
+        "grub": "\\hadal.efi \\grub.efi",
         "next": boot,
         "refused": f"\\damaged.efi\n\\hadal.efi --pool=60000 --none \\no.efi\n{boot}",
     }
+    if how == "grub":
+        files["grub.efi"] = grub_program(path.with_suffix(".grub"), arguments)
     if how == "refused":
         files["damaged.efi"] = damaged_copy(program, path.with_suffix(".damaged"))
     files["startup.nsh"].write_text(script[how] + "\n")
@@ -158,11 +175,15 @@ def grub_word(word):
     return "'" + word.replace("'", "'\\''") + "'"
 
 
+def grub_config(root, append):
+    arguments = " ".join(grub_word(word) for word in append.split())
+    return f"{root}\nlinux /vmlinuz {arguments}\ninitrd /initrd\nboot\n"
+
+
 def bootable_iso(iso, kernel, initramfs, append, tmp):
     """A CD whose GRUB core image boots the kernel at once, without a menu or further modules."""
     config = tmp / "grub.cfg"
-    arguments = " ".join(grub_word(word) for word in append.split())
-    config.write_text(f"set root=cd\nlinux /vmlinuz {arguments}\ninitrd /initrd\nboot\n")
+    config.write_text(grub_config("set root=cd", append))
     if not GRUB_MODULES.is_dir():
         raise SetupError("GRUB for BIOS is missing; run scripts/setup")
     run_tool([

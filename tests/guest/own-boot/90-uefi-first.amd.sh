@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# hadal.efi starts Hadal before the kernel, on all CPUs: the module attaches to it, what is read from
+# hadal.efi starts Hadal before GRUB and the kernel, on all CPUs: the module attaches to it, what is read from
 # below agrees as after a late start, CPUs go and come under it, nobody stops it, and a reset comes
 # through it again. What cannot start or boot is said, and the machine boots on. Bochs runs no UEFI
 # firmware.
@@ -56,7 +56,7 @@ END
 boot() {
 	scripts/guest run --cpu "$CPU" --overlay "$overlay" --timeout 200 "$@"
 }
-boot --hadal-first named --smp 2 -- sh -c 'export PATH=/bin:/tests; cd /tests && sh ./first.sh'
+boot --hadal-first grub --smp 2 -- sh -c 'export PATH=/bin:/tests; cd /tests && sh ./first.sh'
 
 # As the firmware's boot entry before the kernel's: it is there again after a reset, counts the boots
 # that nobody reported back from, and steps aside after three.
