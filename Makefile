@@ -69,7 +69,7 @@ test: setup
 
 test-tools:
 	@scripts/setup tools
-	@$(MAKE) --no-print-directory guest-programs
+	@$(MAKE) --no-print-directory guest-programs python
 	@tests/tools/run
 
 # Its standard output is the figures alone, for JSON=1.

@@ -65,7 +65,8 @@ class Space:
             result = lib.hadal_space_translate(space, address, raw)
         if result:
             raise Error(f"{address:#x} cannot be translated: {_TRANSLATION.get(-result, 'it cannot be read')}", -result)
-        return _objects.Translation(raw.physical, raw.page_bytes, *(bool(raw.rights & right) for right in (2, 8, 4)),
+        rights = raw.rights
+        return _objects.Translation(raw.physical, raw.page_bytes, bool(rights & 2), bool(rights & 8), bool(rights & 4),
                                     tuple(raw.step[i].entry for i in range(raw.step_count)))  # fmt: skip
 
 
@@ -214,13 +215,13 @@ class Kernel(Space):
 
     def mounts(self, process: _objects.Process | None = None) -> list[_objects.Mount]:
         """The mounts in the mount namespace of a process; None: of the first one."""
-        namespace = self.namespaces(process or self.process(1)).get("mnt")
-        if namespace is None:  # it has ended, and is not waited for yet
+        address, _ = self.namespaces(process or self.process(1)).get("mnt", (0, 0))
+        if not address:  # it has ended, and is not waited for yet
             return []
 
         def walk(visit: Any, lost: Any) -> None:
             with self._opened(lib.hadal_mounts_open, lib.hadal_mounts_close) as reader:
-                checked(lib.hadal_mounts_of, reader, namespace[0], visit, ffi.NULL, lost)
+                checked(lib.hadal_mounts_of, reader, address, visit, ffi.NULL, lost)
 
         return self._visited("Mounts", "hadal_mount_visit", _objects.mount, walk)
 

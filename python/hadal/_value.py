@@ -130,7 +130,9 @@ class Value:
     def __eq__(self, other: object) -> bool:
         if isinstance(other, str):
             return str(self) == other
-        return int(self) == int(other) if isinstance(other, (int, Value)) else NotImplemented
+        if isinstance(other, (int, Value)):
+            return int(self) == int(other)
+        return NotImplemented
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # The Python module on a running system: what it tells is held against /proc, events come and end,
-# and the examples do what they say. Python and what it loads are taken from this machine.
+# the examples do what they say, and each line of the command's JSON is as docs/json.md has it. Python
+# and what it loads are taken from this machine.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 build=$(realpath "${BUILD:-build}")
@@ -10,13 +11,14 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 libraries=$work/overlay/lib/x86_64-linux-gnu
 mkdir -p "$work/overlay/python/"{bin,lib} "$work/overlay/tests" "$libraries"
-cp tests/guest/lib.sh tests/guest/support/python.py examples/*.py "$work/overlay/tests/"
+cp tests/guest/lib.sh tests/guest/support/{python,schema}.py docs/json.md examples/*.py "$work/overlay/tests/"
 
 # The guest gets what the tests import, compiled, so that it has no time stamps to compare.
 cat >"$work/files.py" <<'END'
 import os, py_compile, shutil, sys
 # What the tests import, and what that imports when it is needed.
-import difflib, encodings.ascii, encodings.latin_1, encodings.utf_8, ipaddress, pprint, signal, socket, stringprep, struct
+import difflib, encodings.ascii, encodings.latin_1, encodings.utf_8, ipaddress, json, pprint, shlex, signal, socket
+import stringprep, struct, subprocess
 import unittest, unittest.loader, unittest.runner, hadal
 top = sys.argv[1]
 for module in list(sys.modules.values()):

@@ -3,13 +3,25 @@
 
 import os
 import signal
+import shlex
 import socket
+import subprocess
 import sys
 import unittest
 
 import hadal
+import schema
 
-SECRET = os.urandom(32)
+# One of each kind of record; of lists those that hold the most kinds of things.
+COMMANDS = [
+    "check", "status", "stats", "ps", "ps --threads", "files", "maps 1", "sockets", "mounts --all", "modules", "memmap", "dmesg",
+    "events --count=20 cpuid", "watch -w --count=1 init_uts_ns", "break --count=1 --backtrace --registers __x64_sys_sethostname",
+    "read -k init_task 64", "translate -k init_task", "find -k --text --limit=2 Linux --start=init_uts_ns --length=400",
+    "strings -k --start=linux_banner --length=200", "regs", "symbols init_task", "symbols --info", "types task_struct pid_type",
+    "show init_task.cred init_task.comm init_task.pid", "disas schedule 5", "stack", "clients",
+]  # fmt: skip
+# What makes an event for those that wait for one.
+STIR = "while sleep 0.2; do /bin/hostname stirred; done"
 
 
 def lines(path):
@@ -104,6 +116,22 @@ class Live(unittest.TestCase):
                 events.subscribe("nothing")
             with self.assertRaises(hadal.Error):
                 events.subscribe("memory", first=1 << 60, count=1, access="w")
+
+    def test_json_is_as_documented(self):
+        with open("/tests/json.md", encoding="utf-8") as file:
+            members = schema.documented(file.read())
+        stir = subprocess.Popen(["/bin/sh", "-c", STIR])
+        try:
+            for command in COMMANDS:
+                words = shlex.split(command)
+                done = subprocess.run(["/bin/hadal", words[0], "--json", *words[1:]], capture_output=True, timeout=100)
+                self.assertIn(done.returncode, (0, 1), (command, done.stderr))
+                with self.subTest(command):
+                    found = schema.check(command, done.stdout.decode("utf-8"), members[words[0]])
+                    self.assertTrue(found or words[0] == "clients", (command, done.stderr))
+        finally:
+            stir.kill()
+            stir.wait()
 
     def test_interrupted_it_ends(self):
         with self.machine.events() as events:
