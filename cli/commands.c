@@ -45,6 +45,7 @@ const struct cli_command *const cli_commands[] = {
 	&command_profile,
 	/* Programs that introspect */
 	&command_exec,
+	&command_kvmi,
 	&command_allow,
 	&command_clients,
 	&command_completion,

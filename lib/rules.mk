@@ -2,7 +2,7 @@
 # libhadal: every source below lib/ goes into build/libhadal.a.
 
 # In reading order: a directory uses those before it.
-LIB_DIRS := memory device events types symbols kernel machine walk process file net system memmap unwind show search disas dump profile
+LIB_DIRS := memory device events kvmi types symbols kernel machine walk process file net system memmap unwind show search disas dump profile
 LIB_SOURCES := $(wildcard lib/*.c $(LIB_DIRS:%=lib/%/*.c))
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o)
 LIB_CPPFLAGS := -D_GNU_SOURCE -Ilib

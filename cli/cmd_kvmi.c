@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+/* hadal kvmi */
+#include "cli.h"
+#include "kvmi/server.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+struct options {
+	const char *socket, *name;
+	struct cli_where where;
+};
+
+/* The CPU that answers cannot be held: let it be one and the same all the time. */
+static void stay_here(void)
+{
+	const int cpu = sched_getcpu();
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	if (cpu < 0 || cpu >= CPU_SETSIZE)
+		return;
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+static int serve(struct hadal *hadal, void *data, struct hadal_error *error)
+{
+	const struct options *options = data;
+	struct hadal_info info;
+	int result = hadal_info(hadal, &info, error);
+	int socket;
+
+	if (result)
+		return result;
+	socket = kvmi_connect(options->socket, options->name, error);
+	if (socket < 0)
+		return socket;
+	stay_here();
+	result = kvmi_serve(hadal, socket, error);
+	close(socket);
+	return result;
+}
+
+static int run(void *data)
+{
+	return cli_device_run(serve, data);
+}
+
+static void set_defaults(void *data)
+{
+	struct options *options = data;
+
+	options->name = "host";
+}
+
+static const char *check(void *data)
+{
+	const struct options *options = data;
+
+	if (!options->socket)
+		return "--socket is missing: where does the introspector listen?";
+	if (!*options->name)
+		return "invalid --name '': expected a name";
+	return NULL;
+}
+
+static const struct cli_option options_table[] = {
+	CLI_OPTION_TEXT('s', "socket", "PATH", "The Unix socket where the introspector listens",
+			socket),
+	CLI_OPTION_TEXT('n', "name", "NAME", "What this machine is called; \"host\" by default",
+			name),
+	{0},
+};
+
+const struct cli_command command_kvmi = {
+	.name = "kvmi",
+	.group = CLI_GROUP_CLIENTS,
+	.summary = "serve an introspector that speaks KVMI, as libkvmi does",
+	.about = "Connect to an introspector that listens on a Unix socket and serve it this "
+		 "machine by the KVMI protocol, as libkvmi speaks it, until it hangs up.",
+	.more = "The socket and who listens there must be root's. Memory is read and written, "
+		"registers are read, and CPUs are paused, each for at most a second; those of a "
+		"paused one are set. The CPU that this command runs on is told of as paused but "
+		"goes on, so the introspector should run on that one too. Events beside pauses "
+		"are not there yet.\n"
+		"\n"
+		"Example: sudo taskset -c 0 hadal kvmi --socket /run/introspector",
+	.options = options_table,
+	.takes = 0,
+	CLI_OPTIONS_AT(where),
+	.defaults = set_defaults,
+	.check = check,
+	.run = run,
+};

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+/* Registers between the hypervisor's and KVM's way to write them. */
+#include "kvmi/registers.h"
+
+#include <string.h>
+
+#define EFER_LMA (1ull << 10)
+
+#define ATTRIBUTE_TYPE    15u
+#define ATTRIBUTE_PRESENT (1u << 7)
+#define ATTRIBUTE_L       (1u << 9)
+#define ATTRIBUTE_DB      (1u << 10)
+
+/* Those that both write in the same way. */
+#define COMMON(R)                                                                                \
+	R(rax)                                                                                   \
+	R(rbx)                                                                                   \
+	R(rcx) R(rdx) R(rsi) R(rdi) R(rsp) R(rbp) R(r8) R(r9) R(r10) R(r11) R(r12) R(r13) R(r14) \
+		R(r15) R(rip) R(rflags)
+
+unsigned int kvmi_mode(const struct hadal_regs *from)
+{
+	if (from->efer & EFER_LMA && from->cs.attributes & ATTRIBUTE_L)
+		return 8;
+	return from->cs.attributes & ATTRIBUTE_DB ? 4 : 2;
+}
+
+void kvmi_regs_of(const struct hadal_regs *from, struct kvm_regs *to)
+{
+#define TO(name) to->name = from->name;
+	COMMON(TO)
+#undef TO
+}
+
+void kvmi_set_of(const struct kvm_regs *from, struct hadal_set_regs *to)
+{
+	memset(to, 0, sizeof(*to));
+#define TO(name) to->values.name = from->name;
+	COMMON(TO)
+#undef TO
+	/* The general registers come first, then RIP and RFLAGS. */
+	to->mask = (2ull << HADAL_REG_RFLAGS) - 1;
+}
+
+static struct kvm_segment segment_of(const struct hadal_segment *from)
+{
+	const unsigned int attributes = from->attributes;
+
+	return (struct kvm_segment){
+		.base = from->base,
+		.limit = from->limit,
+		.selector = from->selector,
+		.type = attributes & ATTRIBUTE_TYPE,
+		.s = attributes >> 4 & 1,
+		.dpl = attributes >> 5 & 3,
+		.present = attributes >> 7 & 1,
+		.avl = attributes >> 8 & 1,
+		.l = attributes >> 9 & 1,
+		.db = attributes >> 10 & 1,
+		.g = attributes >> 11 & 1,
+		.unusable = !(attributes & ATTRIBUTE_PRESENT),
+	};
+}
+
+void kvmi_sregs_of(const struct hadal_regs *from, struct kvm_sregs *to)
+{
+	*to = (struct kvm_sregs){
+		.cs = segment_of(&from->cs),
+		.ds = segment_of(&from->ds),
+		.es = segment_of(&from->es),
+		.fs = segment_of(&from->fs),
+		.gs = segment_of(&from->gs),
+		.ss = segment_of(&from->ss),
+		.tr = segment_of(&from->tr),
+		.ldt = segment_of(&from->ldtr),
+		.gdt = {.base = from->gdtr_base, .limit = (uint16_t)from->gdtr_limit},
+		.idt = {.base = from->idtr_base, .limit = (uint16_t)from->idtr_limit},
+		.cr0 = from->cr0,
+		.cr2 = from->cr2,
+		.cr3 = from->cr3,
+		.cr4 = from->cr4,
+		.cr8 = from->cr8,
+		.efer = from->efer,
+	};
+}
+
+bool kvmi_msr_of(const struct hadal_regs *from, uint32_t msr, uint64_t *value)
+{
+	const struct {
+		uint32_t msr;
+		uint64_t value;
+	} known[] = {
+		{0x174, from->sysenter_cs},  {0x175, from->sysenter_esp},
+		{0x176, from->sysenter_eip}, {0x277, from->pat},
+		{0xc0000080, from->efer},    {0xc0000081, from->star},
+		{0xc0000082, from->lstar},   {0xc0000083, from->cstar},
+		{0xc0000084, from->sfmask},  {0xc0000100, from->fs.base},
+		{0xc0000101, from->gs.base}, {0xc0000102, from->kernel_gs_base},
+		{0xc0000103, from->tsc_aux},
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (known[i].msr == msr) {
+			*value = known[i].value;
+			return true;
+		}
+	return false;
+}
+
+void kvmi_event_of(const struct hadal_regs *from, unsigned int vcpu, unsigned int event,
+		   struct kvmi_event *to)
+{
+	*to = (struct kvmi_event){
+		.bytes = sizeof(*to),
+		.vcpu = (uint16_t)vcpu,
+		.event = (uint8_t)event,
+		.mode = (uint8_t)kvmi_mode(from),
+		.sysenter_cs = from->sysenter_cs,
+		.sysenter_esp = from->sysenter_esp,
+		.sysenter_eip = from->sysenter_eip,
+		.efer = from->efer,
+		.star = from->star,
+		.lstar = from->lstar,
+		.cstar = from->cstar,
+		.pat = from->pat,
+		.kernel_gs_base = from->kernel_gs_base,
+	};
+	kvmi_regs_of(from, &to->regs);
+	kvmi_sregs_of(from, &to->sregs);
+}
