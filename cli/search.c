@@ -124,6 +124,14 @@ static void touch_stack(void)
 	explicit_bzero(deeper, sizeof(deeper));
 }
 
+/* Who names the end of physical memory to look through wants all of it, RAM or not. */
+static void expect_all(struct search *search)
+{
+	search->asked = (struct hadal_range){search->area.start, search->area.last + 1};
+	search->asked_ranges = (struct hadal_ranges){&search->asked, 1};
+	search->area.ram = &search->asked_ranges;
+}
+
 static int prepare(struct search *search, struct hadal_error *error)
 {
 	static char output[BUFSIZ];
@@ -148,6 +156,8 @@ static int prepare(struct search *search, struct hadal_error *error)
 	if (search->source.kernel.kernel &&
 	    !hadal_kernel_ram(search->source.kernel.kernel, &search->ram))
 		search->area.ram = &search->ram;
+	else if (!search->area.space && search->area.last != UINT64_MAX)
+		expect_all(search);
 	return 0;
 }
 

@@ -42,6 +42,8 @@ struct search {
 	struct cli_target source;
 	struct hadal_area area;
 	struct hadal_ranges within, ram;
+	struct hadal_range asked; /* of an image's physical memory, up to a named end */
+	struct hadal_ranges asked_ranges;
 	struct hadal_unread unread;
 	struct hadal_owners *owners;
 	uint8_t *buffer; /* for struct hadal_scanner */

@@ -29,8 +29,8 @@ struct hadal_area {
 	uint32_t rights;                   /* only pages with all these HADAL_STEP_* */
 	const struct hadal_ranges *within; /* only this physical memory; NULL: all RAM */
 	/*
-	 * The machine's RAM, of an image that may lack some of it: what is mapped and is not there
-	 * is noted as missing; NULL: nothing is.
+	 * The machine's RAM, of an image that may lack some of it: what is mapped there, or in a
+	 * physical area all of it, and is not in the image is noted as missing; NULL: nothing is.
 	 */
 	const struct hadal_ranges *ram;
 	struct hadal_unread *unread; /* counts what is not looked through; or NULL */

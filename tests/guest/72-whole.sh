@@ -53,6 +53,18 @@ kill $sleeper
 wait $sleeper
 umount /tmp/far && rmdir /tmp/far || fail "the far directory stays"
 
+# What an image does not have of the physical memory that is asked for.
+head -c 65536 /dev/zero >/tmp/image
+printf found | dd of=/tmp/image bs=1 seek=4096 conv=notrunc 2>/dev/null
+hadal find --physical --image /tmp/image --length 0x10000 --text found >/tmp/out 2>/tmp/err ||
+	fail "find in a whole image: $(cat /tmp/err)"
+equal "the place" "$(cut -d ' ' -f 1 /tmp/out)" 0x0000000000001000
+says 1 'memory 0x10000 to 0x1ffff is not in this image' \
+	hadal find --physical --image /tmp/image --length 0x20000 --text found
+grep -q 0x0000000000001000 /tmp/said.out || fail "what is there is not found: $(cat /tmp/said.out)"
+says 1 'memory 0x10000 to 0x1ffff is not in this image' \
+	hadal strings --physical --image /tmp/image --start 0x8000 --end 0x20000
+
 # What is no image of memory is named.
 gzip -c /proc/version >/tmp/image
 says 1 'is compressed with gzip' hadal ps --image /tmp/image

@@ -316,6 +316,28 @@ static void what_is_passed_over_is_counted(void **state)
 	hadal_page_cache_free(space.cache);
 }
 
+/* Of a physical area, what an image lacks within it; nothing of what is not looked through. */
+static void what_a_physical_area_lacks_is_noted(void **state)
+{
+	const struct hadal_range machine[] = {{0, 0x1000}, {RAM_BYTES, RAM_BYTES + 0x3000}};
+	const struct hadal_ranges machine_ram = {(struct hadal_range *)machine, 2};
+	struct hadal_area area = all();
+
+	(void)state;
+	clear();
+	area.ram = &machine_ram;
+	area.start = LOST_PAGE + 4096;
+	area.last = RAM_BYTES - 1;
+	memory.missing = (struct hadal_missing){0};
+	find_in(&area, "11 22 33 44");
+	assert_int_equal(memory.missing.last, 0);
+	area.last = RAM_BYTES + 0x1fff;
+	find_in(&area, "11 22 33 44");
+	assert_int_equal(memory.missing.first, RAM_BYTES);
+	assert_int_equal(memory.missing.last, RAM_BYTES + 0x1fff);
+	memory.missing = (struct hadal_missing){0};
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -332,6 +354,7 @@ int main(void)
 		cmocka_unit_test(tables_in_circles_end),
 		cmocka_unit_test(pages_can_be_left_out),
 		cmocka_unit_test(what_is_passed_over_is_counted),
+		cmocka_unit_test(what_a_physical_area_lacks_is_noted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
