@@ -12,6 +12,7 @@
 #include "compat.h"
 #include "counters.h"
 #include "loader.h"
+#include "planted.h"
 
 #ifndef __nocfi
 #define __nocfi
@@ -70,9 +71,10 @@ static bool virtualization_in_use(void)
 /* Runs on the CPU itself, which can neither change nor go away meanwhile. */
 static int cpu_enter(unsigned int cpu)
 {
-	long result =
-		virtualization_in_use() ? -EBUSY : image_call(HADAL_ENTER_START, cpus.root, cpu);
+	long result = -EBUSY;
 
+	if (!virtualization_in_use() && !planted_on_cpu(cpu))
+		result = image_call(HADAL_ENTER_START, cpus.root, cpu);
 	if (result) {
 		cpus.failed_cpu = cpu;
 		cpus.failure = result;
@@ -209,22 +211,30 @@ void cpus_detach(void)
 	cpumask_clear(&cpus.entered);
 }
 
-int cpus_enter(bool lock, int *failed_cpu)
+int cpus_follow(void)
 {
-	int state =
-		cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "hadal:online", cpu_comes, cpu_goes);
-	int error;
+	int state = -ENOSPC;
 
-	*failed_cpu = -1;
+	if (!planted_failure())
+		state = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "hadal:online", cpu_comes,
+						  cpu_goes);
 	if (state < 0)
 		return state;
 	cpus.hotplug = state;
+	return 0;
+}
+
+int cpus_enter(bool lock, int *failed_cpu)
+{
+	int error;
+
+	*failed_cpu = -1;
 	cpus.failure = 0;
 	cpus.lock = lock;
 	error = on_all_cpus(enter_together);
 	if (cpus.running)
 		return 0;
-	cpuhp_remove_state_nocalls(state);
+	cpuhp_remove_state_nocalls(cpus.hotplug);
 	if (error)
 		return error;
 	*failed_cpu = cpus.failed_cpu;

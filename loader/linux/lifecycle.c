@@ -172,6 +172,13 @@ static int enter_all(u64 flags, struct outcome *outcome)
 		if (error)
 			return error;
 	}
+	error = cpus_follow();
+	if (error)
+		return fail(outcome, error, -1,
+			    "the kernel has no place for another callback of CPUs that come and go "
+			    "(error "
+			    "%d); unload a module that has one",
+			    error);
 	error = cpus_enter(flags & HADAL_START_LOCK, &cpu);
 	return error ? fail_entry(outcome, error, cpu) : 0;
 }

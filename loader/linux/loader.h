@@ -52,6 +52,9 @@ void tables_free(struct kernel_tables *tables);
 
 /* Calls the image with HADAL_ENTER_INIT and the first page tables; its answer. */
 long cpus_init(const struct hypervisor_memory *memory, u64 root);
+/* From here on CPUs that are plugged in or go are told of. Before cpus_enter(), which undoes it
+ * when it fails. */
+int cpus_follow(void);
 /*
  * All CPUs enter, or none when one cannot: its error, with *failed_cpu set. lock: none leaves any
  * more. Those that are plugged in later enter too.

@@ -13,8 +13,11 @@
 #include "planted.h"
 
 #ifdef HADAL_PLANTED
-unsigned int fail_at;
+unsigned int fail_at, plant;
+int fail_cpu = -1;
 module_param(fail_at, uint, 0600);
+module_param(plant, uint, 0600);
+module_param(fail_cpu, int, 0600);
 #endif
 
 extern const u8 hadal_image[], hadal_image_end[];
@@ -148,12 +151,13 @@ static int trampoline_map(struct hypervisor_memory *memory)
 {
 	const struct hadal_chunk *chunk = &memory->boot->pool[0];
 	unsigned int crossing = crossing_pages(memory->boot), level, i;
-	struct page **pages;
+	struct page **pages = NULL;
 	pte_t *entry;
 
 	if (chunk->bytes < crossing * PAGE_SIZE)
 		return -ENOMEM;
-	pages = kvmalloc_array(crossing + 1, sizeof(*pages), GFP_KERNEL);
+	if (!planted_failure())
+		pages = kvmalloc_array(crossing + 1, sizeof(*pages), GFP_KERNEL);
 	if (!pages)
 		return -ENOMEM;
 	pages[0] = virt_to_page(memory->image);
@@ -201,7 +205,7 @@ int memory_allocate(struct hypervisor_memory *memory)
 	boot = memory->boot = alloc_pages_exact(sizeof(*boot), GFP_KERNEL | __GFP_ZERO);
 	if (!boot)
 		return -ENOMEM;
-	boot->abi_version = HADAL_ABI_VERSION;
+	boot->abi_version = HADAL_ABI_VERSION + planted_failure();
 	boot->cpu_count = nr_cpu_ids;
 	do
 		get_random_bytes(&boot->key, sizeof(boot->key));
@@ -217,6 +221,7 @@ int memory_allocate(struct hypervisor_memory *memory)
 		memory_free(memory);
 		return error;
 	}
+	boot->pool[0].reserved = planted_in_image();
 	boot->image_physical = virt_to_phys(memory->image);
 	boot->trampoline = (unsigned long)memory->trampoline;
 	return 0;

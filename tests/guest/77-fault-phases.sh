@@ -31,6 +31,7 @@ wait_for 30 "the end of the module" hadal stop --unload
 
 begin
 test_faults on-stack || fail "test_faults on-stack: see above"
+test_faults at-entry || fail "test_faults at-entry: see above"
 test_faults while-serving || fail "test_faults while-serving: see above"
 hadal log | grep -q "does not answer" && fail "a CPU that had a fault gave no answer"
 locks=$(test_faults count-locks) fragile=$(test_faults count-locks 1)

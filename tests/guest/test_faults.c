@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * test_faults [each-kind | count-locks [1] | under-lock N | on-stack | while-serving | plant WHAT]
+ * test_faults [each-kind | count-locks [1] | under-lock N | on-stack | at-entry | while-serving |
+ *		plant WHAT]
  *
  * Faults inside the image. Each kind on each CPU: the instruction that led to it raises #GP, the
  * fault is counted and logged, and Hadal goes on. The same under a lock, on a stack that is none
  * and in the middle of what another CPU waits for; others are planted for later, by their number in
  * enum fault_plant. Wants an image with tests/guest/ext/fault.
  */
+#include <errno.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,6 +122,28 @@ static void on_a_stack_of_its_own(void)
 	answers_everywhere();
 }
 
+/* The registers that the guest goes on with are its own, not the image's. */
+static void at_the_entry(void)
+{
+	struct hadal_test_registers before = {.rax = HADAL_CALL_BASE + FAULT_PLANT_CALL,
+					      .rdi = FAULT_AT_ENTRY},
+				    after;
+	uint64_t faults = faults_of(1);
+
+	before.rbx = before.rcx = before.rdx = before.rsi = before.r8 = before.r9 = 0x1111;
+	before.r10 = before.r11 = before.r12 = before.r13 = before.r14 = before.r15 = 0x2222;
+	before.rbp = 0x3333;
+	after = before;
+	go_to(1);
+	if (ring0_execute(&after)) {
+		EQUAL((int64_t)after.rax, -EOPNOTSUPP);
+		return;
+	}
+	EQUAL(faults_of(1), faults + 1);
+	CHECK(!memcmp(&after, &before, sizeof(after)));
+	answers_everywhere();
+}
+
 /* The other CPU has one while it flushes because this one maps a page. */
 static void while_it_serves(void)
 {
@@ -153,10 +177,12 @@ int main(int argc, char **argv)
 		under_lock(argument);
 	else if (!strcmp(what, "on-stack"))
 		on_a_stack_of_its_own();
+	else if (!strcmp(what, "at-entry"))
+		at_the_entry();
 	else if (!strcmp(what, "while-serving"))
 		while_it_serves();
 	else if (!strcmp(what, "plant"))
-		CHECK(!plant(argument, 0));
+		CHECK(!plant(argument, FAULT_ANY_CPU));
 	else
 		CHECK(!"known");
 	return 0;

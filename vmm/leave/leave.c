@@ -84,6 +84,7 @@ int entry_state_save(struct vcpu *vcpu)
 	struct entry_state *entry = &vcpu->entry;
 	const struct crossing *crossing = vcpu->crossing;
 	uint32_t bytes = crossing->system_gdtr.limit + 1u;
+	int err = 0;
 
 	if (bytes > CROSSING_SYSTEM_BYTES)
 		bytes = CROSSING_SYSTEM_BYTES;
@@ -104,19 +105,18 @@ int entry_state_save(struct vcpu *vcpu)
 	entry->idtr = crossing->system_idtr;
 	for (int i = 0; i < SEG_COUNT; i++) {
 		uint16_t selector = selector_of(i);
-		int err;
+		int bad;
 
 		/* TR cannot be emptied again: firmware, which has none, keeps that of an earlier
 		 * call. */
 		if (i == SEG_TR && selector == SELECTOR_TSS)
 			selector = 0;
-		err = segment_from_gdt(crossing->gdt, bytes, selector, &entry->segment[i]);
-		if (err)
-			return err;
+		bad = segment_from_gdt(crossing->gdt, bytes, selector, &entry->segment[i]);
+		err = err ? err : bad;
 	}
 	entry->segment[SEG_FS].base = rdmsr(MSR_FS_BASE);
 	entry->segment[SEG_GS].base = rdmsr(MSR_GS_BASE);
-	return 0;
+	return err;
 }
 
 /*
@@ -146,9 +146,12 @@ static bool loadable(const struct hadal_segment *segment)
 	       segment->selector < CROSSING_SYSTEM_BYTES - 8 && (segment->attributes & 0x80);
 }
 
-static uint64_t trampoline_address(const char *label)
+/* Found by the crossing, which lies behind it: the way out needs nothing that INIT sets up. */
+static uint64_t trampoline_address(const struct vcpu *vcpu, const char *label)
 {
-	return memory_trampoline() + (uint64_t)(label - image_header);
+	uint64_t crossings = (uint64_t)vcpu->crossing - ((uint64_t)vcpu->index << CROSSING_SHIFT);
+
+	return crossings - PAGE_BYTES + (uint64_t)(label - image_header);
 }
 
 void collect_crossing_nmis(struct vcpu *vcpu)
@@ -162,21 +165,24 @@ void collect_crossing_nmis(struct vcpu *vcpu)
  * The handlers of a way in that failed are in the same page, and the gate may be in use: all that
  * changes of it are 16 bits.
  */
-static void set_gate(struct crossing *crossing, unsigned vector, const char *handler)
+static void set_gate(struct vcpu *vcpu, unsigned vector, const char *handler)
 {
-	volatile struct gate *gate = &crossing->idt[vector];
+	volatile struct gate *gate = &vcpu->crossing->idt[vector];
 
-	gate->offset_low = trampoline_address(handler);
-	gate->selector = crossing->cs;
+	gate->offset_low = trampoline_address(vcpu, handler);
+	gate->selector = vcpu->crossing->cs;
 }
 
+/*
+ * The GDT is never without the CS that the gates name: of a call that failed early their IDT is
+ * loaded, and an NMI may come. What it has of segments that are none any more nobody loads.
+ */
 static void load_segments(struct vcpu *vcpu)
 {
 	const struct hadal_segment *segment = vcpu->entry.segment;
 	struct crossing *crossing = vcpu->crossing;
 	uint16_t selector[SEG_COUNT];
 
-	memset(crossing->gdt, 0, CROSSING_SYSTEM_BYTES);
 	for (int i = 0; i < SEG_COUNT; i++) {
 		selector[i] = loadable(&segment[i]) ? segment[i].selector : 0;
 		if (selector[i])
@@ -184,8 +190,8 @@ static void load_segments(struct vcpu *vcpu)
 	}
 	crossing->cs = selector[SEG_CS];
 	crossing->ss = selector[SEG_SS];
-	set_gate(crossing, VECTOR_NMI, leaving_nmi);
-	set_gate(crossing, VECTOR_MC, leaving_machine_check);
+	set_gate(vcpu, VECTOR_NMI, leaving_nmi);
+	set_gate(vcpu, VECTOR_MC, leaving_machine_check);
 	collect_crossing_nmis(vcpu);
 	/* The image's IDT needs the image's TSS, this one none. CS and SS stay the image's. */
 	__asm__ volatile("lidt %0" ::"m"(crossing->idtr));
@@ -279,5 +285,5 @@ _Noreturn void leave_to_system(struct vcpu *vcpu, bool gif_clear)
 	hand_over_nmis(vcpu);
 	load_msrs(&vcpu->entry);
 	write_cr0(vcpu->entry.cr0);
-	leave_jump(&out, trampoline_address(trampoline_leave));
+	leave_jump(&out, trampoline_address(vcpu, trampoline_leave));
 }

@@ -14,7 +14,8 @@ _Noreturn void leave_to_system(struct vcpu *vcpu, bool gif_clear);
 
 /*
  * Fill vcpu->entry with the state of the system that called, from the processor and from
- * vcpu->crossing. 0, or -EFAULT when a segment register has a selector outside of the GDT.
+ * vcpu->crossing. 0, or -EFAULT when a segment register has a selector outside of the GDT; all
+ * else is filled then too.
  */
 int entry_state_save(struct vcpu *vcpu);
 

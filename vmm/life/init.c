@@ -76,9 +76,8 @@ static int init(struct vcpu *vcpu, struct hadal_boot *boot)
 	for (uint32_t i = 0; i < machine.cpu_count; i++)
 		vcpu_init(i);
 	boot->root = memory_root();
-	err = start_take_over(vcpu);
-	if (!err)
-		err = init_vendor();
+	start_take_over(vcpu);
+	err = init_vendor();
 	if (!err)
 		log_line("Hadal " HADAL_VERSION ": %s, %u CPUs, %lu KiB of pool", vendor->name,
 			 machine.cpu_count, machine.pool_pages * 4);
@@ -92,7 +91,10 @@ _Noreturn void image_main(struct vcpu *vcpu)
 
 	vcpu->phase = PHASE_STARTING;
 	vcpu->crossing = (struct crossing *)regs->r8;
-	if (regs->rdi == HADAL_ENTER_INIT)
+	err = entry_state_save(vcpu); /* whatever fails, the system gets it back */
+	if (err)
+		log_line("a segment register has a selector outside of the GDT");
+	else if (regs->rdi == HADAL_ENTER_INIT)
 		err = init(vcpu, memory_direct(regs->rsi));
 	else if (regs->rdi == HADAL_ENTER_START)
 		err = start_cpu(vcpu);

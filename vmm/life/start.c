@@ -29,17 +29,15 @@ static struct fault_stacks stacks_of(const struct vcpu *vcpu)
 	};
 }
 
-int start_take_over(struct vcpu *vcpu)
+void start_take_over(struct vcpu *vcpu)
 {
 	struct fault_stacks stacks = stacks_of(vcpu);
-	int err = entry_state_save(vcpu);
 
 	/* Whatever becomes of this, NMIs that have come are handed back by another one. */
 	memory_map_apic(vcpu == &init_vcpu ? vcpu_at(0) : vcpu);
 	descriptors_init(vcpu->crossing->gdt, &vcpu->tss, &stacks);
 	descriptors_load();
 	collect_crossing_nmis(vcpu);
-	return err;
 }
 
 int start_check(struct vcpu *vcpu)
@@ -47,9 +45,8 @@ int start_check(struct vcpu *vcpu)
 	int err;
 
 	vcpu->attention = 0;
-	err = start_take_over(vcpu);
-	if (!err)
-		err = vendor->check(vcpu);
+	start_take_over(vcpu);
+	err = vendor->check(vcpu);
 	if (!err)
 		log_line("could start");
 	return err;
@@ -60,9 +57,7 @@ int start_cpu(struct vcpu *vcpu)
 	int err;
 
 	vcpu->attention = 0; /* nothing counts in it yet */
-	err = start_take_over(vcpu);
-	if (err)
-		return err;
+	start_take_over(vcpu);
 	if (lock_any_broken()) {
 		log_line("a fault has broken what this CPU would rely on: stop Hadal first");
 		return -EIO;

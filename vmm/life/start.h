@@ -4,11 +4,8 @@
 
 #include "vcpu/vcpu.h"
 
-/*
- * Keep the state of the processor that called in vcpu->entry, and load the image's own descriptors:
- * from here on NMIs come to the image's handler. 0 or -EFAULT.
- */
-int start_take_over(struct vcpu *vcpu);
+/* Load the image's own descriptors: from here on NMIs come to the image's handler. */
+void start_take_over(struct vcpu *vcpu);
 
 /* Whether start_cpu() would do, as far as the vendor can tell before: 0 or its error. */
 int start_check(struct vcpu *vcpu);

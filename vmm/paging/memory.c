@@ -23,11 +23,6 @@ uint64_t memory_root(void)
 	return pt_root_physical(&machine.host);
 }
 
-uint64_t memory_trampoline(void)
-{
-	return machine.trampoline;
-}
-
 uint64_t memory_image_physical(const void *address)
 {
 	return machine.image_physical + ((uint64_t)address - HADAL_IMAGE_BASE);

@@ -63,8 +63,6 @@ bool memory_has_1g(void);
 
 /* CR3 of the image's own tables. */
 uint64_t memory_root(void);
-/* Where the first page of the image is in the loader's tables too. */
-uint64_t memory_trampoline(void);
 /* Physical address of something inside the image. */
 uint64_t memory_image_physical(const void *address);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Into the guest and out of it. GIF is clear from one VMRUN's exit to the next VMRUN, so no NMI comes
- * in between; the image's stack is empty at VMRUN, and an exit pushes the registers into struct vcpu,
- * which lies right above it. RAX comes from the VMCB and goes back there.
+ * in between. RSP is the vCPU, which begins with the guest's registers and has its stack below it: what a
+ * fault pushes in here never lies over them. RAX comes from the VMCB and goes back there.
  */
 #include "svm/offsets.h"
 #include "x86/registers.inc"
@@ -26,13 +26,15 @@ svm_resume:				/* after a fault in the image: RSP = vCPU */
 
 	.balign 32
 0:	call svm_handle_exit
-1:	pop VCPU_VMCB_RAX - 8(%rsp)
-	pop_registers
+1:	mov (%rsp), %rcx
+	mov %rcx, VCPU_VMCB_RAX(%rsp)
+	load_registers rax
 	vmload %rax
 	vmrun %rax
 	vmsave %rax
-	push_registers
-	push VCPU_VMCB_RAX - 8(%rsp)
+	store_registers rax
+	mov VCPU_VMCB_RAX(%rsp), %rcx
+	mov %rcx, (%rsp)
 	mov %rsp, %rdi
 	mov VCPU_ARCH_DATA + 8(%rsp), %rax
 	vmload %rax

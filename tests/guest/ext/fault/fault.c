@@ -3,6 +3,7 @@
 #include "base/errno.h"
 #include "cpus/lock.h"
 #include "extension/extension.h"
+#include "paging/memory.h"
 #include "vcpu/vendor.h"
 #include "x86/cpu.h"
 #include "../tests/guest/ext/fault/fault.h"
@@ -47,75 +48,92 @@ static uint64_t planted_cpu;
 static const struct vendor *real;
 static struct vendor changed;
 
-/* True once, when this is what was planted. */
-static bool is_due(enum fault_plant plant)
+/* True once, when this is what was planted for this CPU. */
+static bool is_due(const struct vcpu *vcpu, enum fault_plant plant)
 {
 	enum fault_plant expected = plant;
 
+	if (planted_cpu != FAULT_ANY_CPU && planted_cpu != vcpu->index)
+		return false;
 	return __atomic_compare_exchange_n(&planted, &expected, FAULT_PLANT_COUNT, false,
 					   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
-static void fault_if(enum fault_plant plant)
+static void fault_if(const struct vcpu *vcpu, enum fault_plant plant)
 {
-	if (is_due(plant))
+	if (is_due(vcpu, plant))
 		fault(FAULT_INVALID_OPCODE);
 }
 
 static void faulting_flush(struct vcpu *vcpu)
 {
-	if (vcpu->index == planted_cpu)
-		fault_if(FAULT_IN_FLUSH);
+	fault_if(vcpu, FAULT_IN_FLUSH);
 	if (vcpu->phase == PHASE_PARTING)
-		fault_if(FAULT_IN_PARTING);
+		fault_if(vcpu, FAULT_IN_PARTING);
 	real->flush_nested(vcpu);
 }
 
 static int faulting_start(struct vcpu *vcpu)
 {
-	fault_if(FAULT_IN_START);
-	return real->start(vcpu);
+	fault_if(vcpu, FAULT_IN_START);
+	return is_due(vcpu, FAULT_REFUSED_START) ? -EBUSY : real->start(vcpu);
 }
 
 static int faulting_enter(struct vcpu *vcpu)
 {
-	fault_if(FAULT_IN_ENTRY);
-	return real->enter(vcpu);
+	fault_if(vcpu, FAULT_IN_ENTRY);
+	return is_due(vcpu, FAULT_REFUSED_ENTRY) ? -EIO : real->enter(vcpu);
 }
 
 static void faulting_stop(struct vcpu *vcpu)
 {
-	fault_if(FAULT_IN_TURNING_OFF);
+	fault_if(vcpu, FAULT_IN_TURNING_OFF);
 	real->stop(vcpu);
+}
+
+/* After a fault at the entry SVM is on again. */
+static void (*real_resume)(void) __attribute__((used));
+
+static __attribute__((naked)) void resume_with_svm(void)
+{
+	__asm__("mov %0, %%ecx\n rdmsr\n or %1, %%eax\n wrmsr\n jmp *real_resume(%%rip)" ::"i"(
+			MSR_EFER),
+		"i"(EFER_SVME));
 }
 
 /* Between the core and its vendor there is room for faults where no extension is called. */
 static int init(void)
 {
-	planted = FAULT_PLANT_COUNT;
+	const struct hadal_boot *boot = memory_direct(init_vcpu.regs.rsi);
+	uint32_t early = boot->pool[0].reserved;
+
+	planted = early ? FAULT_BOOT_PLANT(early) : FAULT_PLANT_COUNT;
+	planted_cpu = FAULT_BOOT_CPU(early);
 	real = vendor;
 	changed = *vendor;
 	changed.flush_nested = faulting_flush;
 	changed.start = faulting_start;
 	changed.enter = faulting_enter;
 	changed.stop = faulting_stop;
+	if (real->id == HADAL_VENDOR_AMD) {
+		real_resume = real->resume;
+		changed.resume = resume_with_svm;
+	}
 	vendor = &changed;
 	return 0;
 }
 
 static int starts(struct vcpu *vcpu, void *data)
 {
-	(void)vcpu;
 	(void)data;
-	fault_if(FAULT_IN_EXTENSION);
-	return 0;
+	fault_if(vcpu, FAULT_IN_EXTENSION);
+	return is_due(vcpu, FAULT_REFUSED_EXTENSION) ? -ENOMEM : 0;
 }
 
 static void stops(struct vcpu *vcpu, void *data)
 {
-	(void)vcpu;
 	(void)data;
-	fault_if(FAULT_IN_ENDING);
+	fault_if(vcpu, FAULT_IN_ENDING);
 }
 
 /* The processor takes a stack of its own for these, whatever RSP says. */
@@ -157,6 +175,8 @@ static int64_t plant(struct vcpu *vcpu, uint64_t what, uint64_t argument)
 	case FAULT_ON_STACK:
 		interrupt_without_stack(vcpu, argument);
 		return 0;
+	case FAULT_AT_ENTRY:
+		return -EOPNOTSUPP;
 	default:
 		if (what >= FAULT_PLANT_COUNT)
 			return -EINVAL;
@@ -175,6 +195,11 @@ static enum verdict answer(struct vcpu *vcpu, void *data)
 		return VERDICT_PASS;
 	if (call == HADAL_CALL_STOP && planted == FAULT_IN_PARTING)
 		vcpu->requests |= REQUEST_FLUSH;
+	if (call == FAULT_PLANT_CALL && vcpu->regs.rdi == FAULT_AT_ENTRY &&
+	    real->id == HADAL_VENDOR_AMD) {
+		wrmsr(MSR_EFER, rdmsr(MSR_EFER) & ~EFER_SVME);
+		return VERDICT_RETRY;
+	}
 	if (call == FAULT_CALL)
 		fault(vcpu->regs.rdi);
 	else if (call == FAULT_PLANT_CALL)
