@@ -9,6 +9,13 @@ VMM_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wstrict-prototypes -Wmiss
 	-fpie -mcmodel=small -mno-red-zone -mgeneral-regs-only -fcf-protection=none -fno-jump-tables \
 	-fno-strict-aliasing -fomit-frame-pointer -Ivmm -Iinclude -include vmm/base/visibility.h -MMD -MP
 
+# RETPOLINE=1: no indirect branch of the image is guessed by what programs have taught the processor. It
+# costs every exit some instructions; hadal check says whether a processor needs it.
+RETPOLINE ?=
+ifneq ($(RETPOLINE),)
+VMM_CFLAGS += -DHADAL_RETPOLINE -mindirect-branch=thunk-extern -mindirect-branch-register
+endif
+
 EXT ?=
 VMM_EXT := vmm/ext/bareflank $(EXT)
 # In reading order: a directory uses those before it.
@@ -20,13 +27,17 @@ EXT_OBJECTS := $(foreach source,$(EXT_SOURCES),$(BUILD)/vmm/ext-objects/$(notdir
 	$(patsubst %/,%,$(dir $(source))))-$(notdir $(basename $(source))).o)
 
 # What it is compiled with is part of what it is made from.
-$(VMM_OBJECTS): $(BUILD)/%.o: $$(wildcard %.c %.S) vmm/rules.mk
+$(BUILD)/vmm/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(VMM_CFLAGS)' | cmp -s - $@ || echo '$(VMM_CFLAGS)' > $@
+
+$(VMM_OBJECTS): $(BUILD)/%.o: $$(wildcard %.c %.S) vmm/rules.mk $(BUILD)/vmm/flags
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(VMM_CFLAGS) -c -o $@ $<
 
 define ext_rule
-$(BUILD)/vmm/ext-objects/$(notdir $(patsubst %/,%,$(dir $(1))))-$(notdir $(basename $(1))).o: $(1) vmm/rules.mk
+$(BUILD)/vmm/ext-objects/$(notdir $(patsubst %/,%,$(dir $(1))))-$(notdir $(basename $(1))).o: $(1) vmm/rules.mk $(BUILD)/vmm/flags
 	$$(call say,CC,$$@)
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(VMM_CFLAGS) -c -o $$@ $$<
@@ -42,6 +53,7 @@ $(BUILD)/vmm/hadal.elf: vmm/image.ld $(VMM_OBJECTS) $(EXT_OBJECTS) $(BUILD)/vmm/
 	$(call say,LD,$@)
 	$(Q)ld $(VMM_LDFLAGS) -nostdlib -static -no-pie -z noexecstack -z max-page-size=4096 -T vmm/image.ld -o $@ \
 		$(VMM_OBJECTS) $(EXT_OBJECTS)
+	$(if $(RETPOLINE),$(Q)! objdump -d --no-show-raw-insn $@ | grep -E 'call +\*' || { rm -f $@; exit 1; })
 
 $(BUILD)/hadal.bin: $(BUILD)/vmm/hadal.elf
 	$(call say,IMAGE,$@)

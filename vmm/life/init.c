@@ -13,6 +13,7 @@
 #include "x86/cpu.h"
 #include "x86/crossing.h"
 #include "x86/pmi.h"
+#include "x86/speculation.h"
 
 #define INIT_STACK_BYTES 16384
 
@@ -49,6 +50,7 @@ static int init_vendor(void)
 		return -ENODEV;
 	}
 	pmi_init();
+	speculation_tell();
 	err = vendor->probe();
 	if (!err)
 		err = ports_init();
