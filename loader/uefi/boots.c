@@ -26,7 +26,7 @@ static uint8_t attempts(struct efi_runtime_services *runtime)
 	uint64_t bytes = 1;
 	uint8_t value = 0;
 
-	if (runtime->get_variable(attempts_name, &own, NULL, &bytes, &value) || bytes != 1)
+	if (runtime->get_variable(attempts_name, &own, NULL, &bytes, &value))
 		return 0;
 	return value;
 }

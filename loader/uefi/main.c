@@ -5,6 +5,7 @@
  */
 #include "boots.h"
 #include "chain.h"
+#include "measure.h"
 #include "memory.h"
 #include "print.h"
 #include "processors.h"
@@ -139,6 +140,7 @@ static bool start(struct efi_system_table *system, const struct options *options
 	if (!is_amd() || !image_is_whole(digest) || !processors_find(services, &processors) ||
 	    !memory_allocate(services, &memory, processors.all, options->pool_mib))
 		return false;
+	measure(services, hadal_image, hadal_image_end - hadal_image);
 	boots_count(system->runtime);
 	if (!enter(services, &processors, &memory, &lost)) {
 		boots_take_back(system->runtime);

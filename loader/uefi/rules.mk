@@ -2,7 +2,7 @@
 #
 # hadal.efi, which starts Hadal before an operating system: build/hadal.efi. Only where clang and
 # lld-link are, for gcc makes no such program.
-UEFI_OBJECTS := $(patsubst %,$(BUILD)/loader/uefi/%.o,main memory processors options boots sha256 chain print string image first_tables)
+UEFI_OBJECTS := $(patsubst %,$(BUILD)/loader/uefi/%.o,main memory processors options boots sha256 measure chain print string image first_tables)
 UEFI_BYTES_MAX := 409600
 UEFI_FLAGS := -target x86_64-unknown-windows -ffreestanding -fshort-wchar -mno-red-zone -mgeneral-regs-only \
 	-fno-stack-protector -mno-stack-arg-probe -std=gnu11 -O2 -Wall -Wextra -Iinclude -Iloader/common -MMD -MP

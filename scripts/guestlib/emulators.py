@@ -79,6 +79,15 @@ def grub_program(path, arguments):
     return path
 
 
+def tpm(tmp):
+    """The command that is the guest's TPM, with a fresh state; it ends with its guest."""
+    (tmp / "tpm-state").mkdir()
+    return [
+        need("swtpm"), "socket", "--tpm2", "--tpmstate", f"dir={tmp}/tpm-state", "--ctrl",
+        f"type=unixio,path={tmp}/tpm", "--flags", "startup-clear", "--terminate",
+    ]  # fmt: skip
+
+
 def boot_disk(path, kernel, initramfs, arguments, how):
     """An EFI system partition with hadal.efi and a kernel; the firmware's shell is its last resort."""
     program = BUILD / "hadal.efi"
@@ -140,6 +149,9 @@ def qemu(options, model, kernel, initramfs, console, output, tmp):
         command += ["-object", f"{backend},size={options.mem}M", "-machine", "memory-backend=ram"]
     if options.disk:
         command += ["-drive", f"file={options.disk},format=raw,if=virtio"]
+    if options.tpm:
+        command += ["-chardev", f"socket,id=tpm,path={tmp}/tpm", "-tpmdev", "emulator,id=tpm,chardev=tpm"]
+        command += ["-device", "tpm-tis,tpmdev=tpm"]
     if options.monitor:
         command += ["-monitor", f"unix:{options.monitor},server=on,wait=off"]
     if options.gdb:
@@ -205,9 +217,9 @@ def run_tool(command):
 
 def bochs(options, model, kernel, initramfs, console, output, tmp):
     """The command that boots the guest in Bochs; RDTSC counts instructions in it."""
-    for_qemu = options.mem_file, options.disk, options.monitor, options.gdb, options.icount, options.uefi
+    for_qemu = options.mem_file, options.disk, options.monitor, options.gdb, options.icount, options.uefi, options.tpm
     if options.accel != "tcg" or any(for_qemu):
-        raise SetupError("--accel kvm, --icount, --mem-file, --disk, --monitor, --gdb and --uefi are for --cpu amd only")
+        raise SetupError("--accel kvm, --icount, --mem-file, --disk, --monitor, --gdb, --uefi and --tpm are for --cpu amd only")
     program, share = bochs_program()
     # A triple fault resets the machine; 2.7 has to be told so.
     cpu_options = ", reset_on_triple_fault=1" if bochs_version() == "2.7" else ""

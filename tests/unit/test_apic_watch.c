@@ -125,6 +125,7 @@ static void nothing_is_watched_after_a_late_start(void **unused)
 	(void)unused;
 	apic_watch_cpu(&vcpu);
 	assert_false(apic_is_watched(PAGE));
+	assert_false(apic_is_watched(0));
 	assert_false(apic_escapes(0xd0000000));
 	x2 = true;
 	assert_false(apic_command_write(&vcpu, 3ull << 32 | 0x4500));

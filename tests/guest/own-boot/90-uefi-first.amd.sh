@@ -58,8 +58,15 @@ boot() {
 }
 boot --hadal-first grub --smp 2 -- sh -c 'export PATH=/bin:/tests; cd /tests && sh ./first.sh'
 
-# As the firmware's boot entry before the kernel's: it is there again after a reset, counts the boots
-# that nobody reported back from, and steps aside after three.
+# What the TPM's register 8 holds when the image is all that it was extended by.
+python3 - "${BUILD:-build}/hadal.bin" >"$overlay/tests/measured" <<'END'
+import hashlib, sys
+image = hashlib.sha256(open(sys.argv[1], "rb").read()).digest()
+print(hashlib.sha256(bytes(32) + image).hexdigest().upper())
+END
+
+# As the firmware's boot entry before the kernel's: it is measured, is there again after a reset, counts
+# the boots that nobody reported back from, and steps aside after three.
 cat >"$overlay/tests/again.sh" <<'END'
 . lib.sh
 mount -t efivarfs efivarfs /sys/firmware/efi/efivars
@@ -82,6 +89,7 @@ again() {
 }
 if [ ! -e $round ]; then
 	printf '\7\0\0\0x' >$round
+	equal "register 8 of the TPM" "$(cat /sys/class/tpm/tpm0/pcr-sha256/8)" "$(cat measured)"
 	there_first || fail "it is not there"
 	[ ! -e $attempts ] || fail "the module has not reported back"
 	again
@@ -94,7 +102,7 @@ equal "attempts while it steps aside" "$(count)" 3
 ! there_first || fail "it has not stepped aside"
 hadal start && hadal ps >/dev/null && hadal stop || fail "no late start"
 END
-boot --hadal-first next --smp 2 --reboots --verbose --module efivarfs -- sh -c \
+boot --hadal-first next --tpm --smp 2 --reboots --verbose --module efivarfs -- sh -c \
 	'export PATH=/bin:/tests; cd /tests && sh ./again.sh' 2>"$overlay/console" ||
 	{ tail -30 "$overlay/console"; exit 1; }
 grep -a -q 'hadal: stepping aside: after 3 starts' "$overlay/console"
