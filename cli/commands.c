@@ -26,6 +26,7 @@ const struct cli_command *const cli_commands[] = {
 	&command_events,
 	&command_watch,
 	&command_break,
+	&command_step,
 	/* Memory and registers */
 	&command_read,
 	&command_write,

@@ -23,6 +23,7 @@ extern const struct cli_command command_dmesg;
 extern const struct cli_command command_events;
 extern const struct cli_command command_watch;
 extern const struct cli_command command_break;
+extern const struct cli_command command_step;
 extern const struct cli_command command_read;
 extern const struct cli_command command_write;
 extern const struct cli_command command_translate;

@@ -145,6 +145,10 @@ static int print_events(struct event_follow *follow, const struct timespec *star
 		fflush(stdout);
 		if (end != UINT64_MAX)
 			break;
+		if (follow->ended && follow->ended(follow->ctx)) {
+			end = __rdtsc();
+			continue;
+		}
 		result = hadal_events_wait(follow->events, WAIT_MS, error);
 	}
 	fflush(stdout);

@@ -41,6 +41,8 @@ struct event_follow {
 	/* Prints an event; asked: what it was subscribed to by. */
 	void (*print)(void *ctx, const struct hadal_subscription *asked,
 		      const struct hadal_event *event);
+	/* Whether nothing more can come, so that it is over; NULL: never. */
+	bool (*ended)(void *ctx);
 	void *ctx;
 	uint64_t seen; /* without notices */
 	uint32_t numbers[HADAL_MAX_SUBSCRIPTIONS];
@@ -51,6 +53,7 @@ struct event_follow {
 /* Of each CPU's ring: a thousand records, or some hundreds with a stack each. */
 #define EVENT_RING_BYTES       (1u << 18)
 #define EVENT_STACK_RING_BYTES (1u << 20)
+#define EVENT_STEP_RING_BYTES  (1u << 22) /* some ten thousand */
 
 /* Opens the events; limits, print and ctx are set before. Returns 0 or a negative errno. */
 int event_follow_open(struct event_follow *follow, uint32_t ring_bytes, struct hadal_error *error);

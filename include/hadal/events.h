@@ -51,8 +51,12 @@ enum hadal_event_kind {
 	/* An instruction is about to be executed. number: enum hadal_break_method; address: its
 	   linear address; EXECUTE. */
 	HADAL_EVENT_BREAK,
-	/* Not there yet, -EOPNOTSUPP. An instruction has been executed. address: RIP before it; rip
-	 * is the one after. EXECUTE.
+	/*
+	 * An instruction has been executed in ring 3, in the address space whose CR3 is root.
+	 * address: RIP before it; all else is as it is afterwards, but for the bytes of
+	 * HADAL_CAPTURE_CODE. One that enters the kernel is told there. With
+	 * HADAL_RECORD_FAULTED it has raised an exception, and is told again if it is executed
+	 * again. A repeated string instruction is one. EXECUTE.
 	 */
 	HADAL_EVENT_STEP,
 	/* The guest's kernel has asked for a record by HADAL_CALL_EVENT_REQUEST. number, address,
@@ -141,7 +145,7 @@ struct hadal_clause {
 
 /* What a record has behind its fixed part, in this order. */
 #define HADAL_CAPTURE_REGISTERS 1u /* struct hadal_event_registers */
-#define HADAL_CAPTURE_CODE      2u /* 16 bytes at RIP; those that cannot be read are 0 */
+#define HADAL_CAPTURE_CODE      2u /* 16 bytes at RIP (of a step, before it); unreadable ones: 0 */
 #define HADAL_CAPTURE_STACK     4u /* stack_bytes from RSP on; the same */
 /*
  * 8 bytes from the kernel's GS base + task_offset on, of whatever CPU it happens on: with the
@@ -160,7 +164,7 @@ enum hadal_event_action {
 	 * until it is answered. Where the reader might starve for it the record is written without
 	 * the flag, and nothing is held: events of the reader's own address space, on the CPU that
 	 * it called on last, and on a machine with one CPU. The first subscription of an event
-	 * holds. Not for HADAL_EVENT_REQUEST.
+	 * holds. Not for HADAL_EVENT_REQUEST and HADAL_EVENT_STEP.
 	 */
 	HADAL_ACTION_HOLD,
 };
@@ -172,7 +176,7 @@ enum hadal_event_action {
  * descriptor tables: first is a mask, bit n for number n, count 0. Memory: guest-physical bytes
  * [first, first + count), all in RAM and none of them the hypervisor's. Break: the linear address,
  * count 1, in the address space whose CR3 is root, or in all with root 0 (then it is looked up in
- * the caller's). Step: count 0, root: the CR3 of the task, PCID bits not counted.
+ * the caller's). Step: first and count 0, root: the CR3 of the task, PCID bits not counted.
  */
 struct hadal_subscription {
 	uint32_t kind;   /* enum hadal_event_kind */
@@ -206,6 +210,7 @@ struct hadal_subscription {
 #define HADAL_RECORD_TABLE     4u  /* the access was made by the guest's page walk */
 #define HADAL_RECORD_DELIVERY  8u  /* the access was made while an event was delivered */
 #define HADAL_RECORD_NO_VALUE  16u /* old_value and new_value are not known */
+#define HADAL_RECORD_RESUMED   64u /* a step: the first since the kernel was left */
 #define HADAL_RECORD_NOT_RANGE 32u /* perhaps beside the bytes asked for: its size is not known */
 
 /* One event. Bytes are a multiple of 8; records follow each other without a gap. */

@@ -186,6 +186,31 @@ order call 20
 wait $command || fail "--count: $(cat err)"
 equal "calls up to --count" "$(printed)" 5
 
+# Each instruction of the program: its function is called 20 times from 1 on.
+begin step --pid $watched
+order call 20
+finish
+equal "status of step" $status 0
+equal "calls that were stepped" "$(awk -v where=$function '$5 == where' out | wc -l)" 20
+grep -q ' kernel .*rcx=' out || fail "no system call was stepped: $(tail -n 30 out)"
+grep -q 'retq.* rsp=' out || fail "no return was stepped: $(tail -n 30 out)"
+grep -q ' 0 lost' err || fail "summary: $(cat err)"
+hadal step --pid $watched --json --count 5 >out 2>err &
+command=$!
+for i in 1 2 3 4 5; do
+	sleep 1
+	echo "getppid 1" >&3
+done
+wait $command || fail "step --count: $(cat err)"
+equal "instructions up to --count" "$(wc -l <out)" 5
+fails hadal step
+equal "status of step without --pid" $status 2
+sleep 1000 &
+sleeper=$!
+begin step --pid $sleeper
+kill $sleeper
+wait $command || fail "the end of the process: $(cat err)"
+
 sentence 'a process.s address' hadal break 0x401000
 sentence 'no code' hadal break jiffies
 sentence 'not mapped' hadal break --pid $watched 0x1000

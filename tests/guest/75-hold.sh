@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 # hadal: on
 # timeout: 300
-# vCPUs wait for a reader's answer, which decides how they go on, and not for ever.
+# vCPUs wait for a reader's answer, which decides how they go on, and not for ever; each
+# instruction of a task is told, and the task sees nothing of it.
 . lib.sh
 
 [ -e /dev/hadal_test ] || insmod /bin/hadal_test.ko || fail "hadal_test.ko cannot be loaded"
 test_hold || fail "test_hold: see above"
+test_trace || fail "test_trace: see above"
 hadal status >/dev/null || fail "Hadal does not run any more"

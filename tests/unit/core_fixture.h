@@ -112,6 +112,11 @@ void vcpu_registers(struct vcpu *v, struct hadal_regs *out)
 	out->cpu = v->index;
 }
 
+void vcpu_trace_pause(struct vcpu *v)
+{
+	(void)v;
+}
+
 int request_registers(struct vcpu *v, uint32_t index, struct hadal_regs *out)
 {
 	if (index)

@@ -61,6 +61,11 @@ void vcpu_attend_events(struct vcpu *v)
 	events_attended++;
 }
 
+void vcpu_attend_trace(struct vcpu *v)
+{
+	v->requests &= ~REQUEST_TRACE;
+}
+
 void pause_here(struct vcpu *v)
 {
 	paused++;

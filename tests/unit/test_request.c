@@ -70,6 +70,17 @@ void lock_is_broken(struct vcpu *vcpu, const struct lock *lock)
 	abort();
 }
 
+void vcpu_trace_hide(struct vcpu *vcpu, struct hadal_regs *regs)
+{
+	(void)vcpu;
+	(void)regs;
+}
+
+void vcpu_trace_pause(struct vcpu *vcpu)
+{
+	(void)vcpu;
+}
+
 void vcpu_follow(struct vcpu *vcpu)
 {
 	(void)vcpu;

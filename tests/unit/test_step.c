@@ -6,7 +6,7 @@
 #include "unit.h"
 #include "base/insn.h"
 #include "cpus/request.h"
-#include "events/step.h"
+#include "events/trace.h"
 #include "exit/base.h"
 #include "extension/extension.h"
 #include "paging/memory.h"
@@ -93,6 +93,37 @@ void events_ask_first(uint64_t kinds)
 void request_take_nmis(struct vcpu *v)
 {
 	(void)v;
+}
+
+/* Nobody asks for the steps of a task. */
+uint64_t events_subscribed[HADAL_EVENT_KINDS];
+
+void trace_look_again(struct vcpu *v)
+{
+	(void)v;
+	fail();
+}
+
+void trace_show_calls(struct vcpu *v)
+{
+	(void)v;
+}
+
+static unsigned trace_ends[STEP_UNDONE + 1];
+
+void trace_stepped(struct vcpu *v, enum step_end end)
+{
+	(void)v;
+	trace_ends[end]++;
+}
+
+static unsigned left_done;
+
+void events_left_done(struct vcpu *v, bool retired, bool faulted)
+{
+	(void)faulted;
+	left_done += retired;
+	events_suspend(v, 0);
 }
 
 void extensions_follow_clients(struct vcpu *v)
@@ -274,10 +305,37 @@ static void so_does_the_delivery_of_an_event(void **state)
 	}
 }
 
-static void go_on(struct vcpu *v, bool retired)
+/* How a step has ended is told to whoever steps a task; a step within a step is one. */
+static void ends_are_told_apart(void **state)
 {
-	done(v, retired);
-	events_suspend(v, 0);
+	static const struct {
+		uint8_t vector;
+		bool software;
+		uint64_t address;
+		enum step_end end;
+	} cases[] = {
+		{VECTOR_DB, false, DR6_BS, STEP_RETIRED},
+		{VECTOR_PF, false, 0x1000, STEP_FAULTED},
+		{VECTOR_BP, true, 0, STEP_ENTERED},
+	};
+
+	for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+		reset(state);
+		memset(trace_ends, 0, sizeof(trace_ends));
+		step_over(vcpu, NULL);
+		step_over(vcpu, done);
+		assert_int_equal(vcpu->step_flags, RFLAGS_IF | RFLAGS_FIXED);
+		vcpu->exit.exception.software = cases[i].software;
+		exception(cases[i].vector, cases[i].address);
+		assert_int_equal(trace_ends[cases[i].end], 1);
+		assert_int_equal(ended, 1);
+		assert_int_equal(vcpu->rflags, RFLAGS_IF | RFLAGS_FIXED);
+	}
+	step_over(vcpu, NULL);
+	step_cancel(vcpu);
+	assert_int_equal(trace_ends[STEP_UNDONE], 1);
+	assert_false(vcpu->stepping);
+	assert_int_equal(vcpu->rflags, RFLAGS_IF | RFLAGS_FIXED);
 }
 
 /* What does not exit during a step exits afterwards, but only if somebody still wants it. */
@@ -288,7 +346,8 @@ static void a_kind_is_suspended_for_a_step(void **state)
 		subscribe();
 		assert_int_equal(intercepted, BIT(HADAL_EXIT_DESCRIPTOR));
 		events_suspend(vcpu, HADAL_EXIT_DESCRIPTOR);
-		step_over(vcpu, go_on);
+		step_over(vcpu, done);
+		left_done = 0;
 		assert_int_equal(intercepted, 0);
 		vcpu_follow(vcpu); /* for somebody else */
 		assert_int_equal(intercepted, 0);
@@ -296,6 +355,7 @@ static void a_kind_is_suspended_for_a_step(void **state)
 			unsubscribe();
 		exception(VECTOR_DB, DR6_BS);
 		assert_int_equal(ended, 1);
+		assert_int_equal(left_done, 1);
 		assert_int_equal(intercepted, gone ? 0 : BIT(HADAL_EXIT_DESCRIPTOR));
 		if (!gone)
 			unsubscribe();
@@ -308,6 +368,7 @@ int main(void)
 		cmocka_unit_test_setup(a_step_outlives_the_last_subscription, reset),
 		cmocka_unit_test_setup(so_does_one_that_ends_in_a_fault, reset),
 		cmocka_unit_test_setup(so_does_the_delivery_of_an_event, reset),
+		cmocka_unit_test_setup(ends_are_told_apart, reset),
 		cmocka_unit_test_setup(a_kind_is_suspended_for_a_step, reset),
 	};
 

@@ -64,5 +64,7 @@ void vcpu_attend(struct vcpu *vcpu)
 		deliver_nmi(vcpu);
 	if (vcpu->held.info)
 		deliver_held(vcpu);
+	if (vcpu->requests & REQUEST_TRACE)
+		vcpu_attend_trace(vcpu);
 	vcpu->attending = false;
 }

@@ -45,6 +45,7 @@ void pause_here(struct vcpu *vcpu)
 	uint64_t start = rdtsc(), ticks;
 
 	__atomic_fetch_and(&vcpu->requests, ~REQUEST_PAUSE, __ATOMIC_SEQ_CST);
+	vcpu_trace_pause(vcpu);
 	__atomic_store_n(&vcpu->paused, true, __ATOMIC_SEQ_CST);
 	while ((ticks = pause_ticks(vcpu))) {
 		if (rdtsc() - start >= ticks && change_ticks(vcpu, ticks, 0))

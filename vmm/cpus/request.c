@@ -248,6 +248,7 @@ void vcpu_serve_requests(struct vcpu *vcpu)
 
 	if (requests & REQUEST_REGS) {
 		vcpu_registers(vcpu, &registers_slot);
+		vcpu_trace_hide(vcpu, &registers_slot);
 		__atomic_fetch_and(&vcpu->requests, ~REQUEST_REGS, __ATOMIC_RELEASE);
 	}
 	if (requests & REQUEST_WAKE) {

@@ -173,26 +173,37 @@ static struct subscription *find_subscription(uint64_t number)
 	return NULL;
 }
 
-static unsigned msr_access(const struct hadal_subscription *asked)
+/* The MSRs that are to exit for a subscription. */
+struct msrs {
+	uint64_t first, count;
+	unsigned access; /* MSR_READ, MSR_WRITE */
+};
+
+static struct msrs msrs_of(const struct hadal_subscription *asked)
 {
-	return (asked->access & HADAL_ACCESS_READ ? MSR_READ : 0) |
-	       (asked->access & HADAL_ACCESS_WRITE ? MSR_WRITE : 0);
+	if (asked->kind == HADAL_EVENT_STEP) /* see trace.c */
+		return (struct msrs){MSR_EFER, 1, MSR_READ | MSR_WRITE};
+	if (asked->kind != HADAL_EVENT_MSR)
+		return (struct msrs){0};
+	return (struct msrs){asked->first, asked->count,
+			     (asked->access & HADAL_ACCESS_READ ? MSR_READ : 0) |
+				     (asked->access & HADAL_ACCESS_WRITE ? MSR_WRITE : 0)};
 }
 
-static void release_msrs(const struct hadal_subscription *asked, uint64_t count)
+static void release_msrs(const struct msrs *msrs, uint64_t count)
 {
-	while (asked->kind == HADAL_EVENT_MSR && count--)
-		msr_release(asked->first + count, msr_access(asked));
+	while (count--)
+		msr_release(msrs->first + count, msrs->access);
 }
 
 /* All of them or none. 0 or -ENOSPC. */
-static int intercept_msrs(const struct hadal_subscription *asked)
+static int intercept_msrs(const struct msrs *msrs)
 {
-	for (uint64_t i = 0; i < asked->count; i++) {
-		int err = msr_intercept(asked->first + i, msr_access(asked));
+	for (uint64_t i = 0; i < msrs->count; i++) {
+		int err = msr_intercept(msrs->first + i, msrs->access);
 
 		if (err) {
-			release_msrs(asked, i);
+			release_msrs(msrs, i);
 			return err;
 		}
 	}
@@ -203,10 +214,12 @@ static int intercept_msrs(const struct hadal_subscription *asked)
 static int place_take(struct vcpu *vcpu, struct subscription *s)
 {
 	const struct hadal_subscription *asked = &s->asked;
+	const struct msrs msrs = msrs_of(asked);
 
 	switch (asked->kind) {
 	case HADAL_EVENT_MSR:
-		return intercept_msrs(asked);
+	case HADAL_EVENT_STEP:
+		return intercept_msrs(&msrs);
 	case HADAL_EVENT_MEMORY:
 		return watch_add(vcpu, asked);
 	case HADAL_EVENT_BREAK:
@@ -237,12 +250,14 @@ static void publish(struct vcpu *vcpu, struct subscription *s)
 /* Nothing is intercepted for it any more. */
 static void turn_off(struct vcpu *vcpu, struct subscription *s)
 {
+	const struct msrs msrs = msrs_of(&s->asked);
+
 	s->off = true;
 	__atomic_fetch_and(&events_that_hold, ~BIT(s->index), __ATOMIC_SEQ_CST);
 	if (s->asked.kind == HADAL_EVENT_BREAK)
 		breakpoint_end(s);
 	__atomic_fetch_and(&events_subscribed[s->asked.kind], ~BIT(s->index), __ATOMIC_SEQ_CST);
-	release_msrs(&s->asked, s->asked.count);
+	release_msrs(&msrs, msrs.count);
 	events_route(vcpu);
 	if (s->asked.kind == HADAL_EVENT_MEMORY)
 		watch_remove(vcpu, &s->asked);

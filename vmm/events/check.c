@@ -4,6 +4,7 @@
 #include "events/subscription.h"
 #include "base/errno.h"
 #include "events/breakpoint.h"
+#include "events/trace.h"
 #include "events/watch.h"
 #include "vcpu/ports.h"
 
@@ -23,6 +24,7 @@ static const uint8_t accesses[HADAL_EVENT_KINDS] = {
 	[HADAL_EVENT_EXCEPTION] = HADAL_ACCESS_EXECUTE,
 	[HADAL_EVENT_MEMORY] = HADAL_ACCESS_ALL,
 	[HADAL_EVENT_BREAK] = HADAL_ACCESS_EXECUTE,
+	[HADAL_EVENT_STEP] = HADAL_ACCESS_EXECUTE,
 	[HADAL_EVENT_REQUEST] = HADAL_ACCESS_EXECUTE,
 };
 
@@ -54,6 +56,7 @@ static bool place_is_valid(const struct hadal_subscription *asked)
 	case HADAL_EVENT_DESCRIPTOR:
 		return is_mask(asked, DESCRIPTOR_MASK);
 	case HADAL_EVENT_MEMORY:
+	case HADAL_EVENT_STEP:
 	case HADAL_EVENT_BREAK: /* they have checks of their own */
 		return true;
 	default: /* requests: any number */
@@ -77,11 +80,10 @@ int subscription_check(struct vcpu *vcpu, const struct hadal_subscription *asked
 {
 	if (asked->kind >= HADAL_EVENT_KINDS || asked->kind == HADAL_EVENT_NOTICE)
 		return -EINVAL;
-	if (!accesses[asked->kind])
-		return -EOPNOTSUPP;
 	if (!asked->access || (asked->access & ~(uint32_t)accesses[asked->kind]))
 		return -EINVAL;
-	if (((asked->root || asked->method) && asked->kind != HADAL_EVENT_BREAK) || asked->reserved)
+	if ((asked->root && asked->kind != HADAL_EVENT_BREAK && asked->kind != HADAL_EVENT_STEP) ||
+	    (asked->method && asked->kind != HADAL_EVENT_BREAK) || asked->reserved)
 		return -EINVAL;
 	if (asked->action > HADAL_ACTION_HOLD ||
 	    (asked->action != HADAL_ACTION_HOLD && asked->deadline) ||
@@ -93,6 +95,8 @@ int subscription_check(struct vcpu *vcpu, const struct hadal_subscription *asked
 		return -EINVAL;
 	if (asked->kind == HADAL_EVENT_MEMORY)
 		return watch_check(asked);
+	if (asked->kind == HADAL_EVENT_STEP)
+		return trace_check(asked);
 	if (asked->kind == HADAL_EVENT_BREAK)
 		return breakpoint_check(vcpu, asked);
 	return events_can_intercept(vcpu, asked);

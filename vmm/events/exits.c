@@ -7,6 +7,7 @@
 #include "events/breakpoint.h"
 #include "events/hidden.h"
 #include "events/step.h"
+#include "events/trace.h"
 #include "events/watch.h"
 #include "extension/extension.h"
 #include "extension/handlers.h"
@@ -43,6 +44,8 @@ static enum verdict on_rdmsr(struct vcpu *vcpu)
 	matched = events_match(vcpu, &what, events_of(HADAL_EVENT_MSR));
 	if (events_hold(vcpu, &what, &matched, &verdict))
 		return verdict;
+	if (what.number == MSR_EFER)
+		trace_show_calls(vcpu);
 	if (complete(vcpu, &what, &verdict))
 		what.new_value = edx_eax(vcpu);
 	events_record(vcpu, &what, matched);
@@ -65,6 +68,8 @@ static enum verdict on_wrmsr(struct vcpu *vcpu)
 	if (events_hold(vcpu, &what, &matched, &verdict))
 		return verdict;
 	what.new_value = edx_eax(vcpu);
+	if (what.number == MSR_EFER)
+		trace_show_calls(vcpu);
 	complete(vcpu, &what, &verdict);
 	events_record(vcpu, &what, matched);
 	return verdict;
@@ -92,6 +97,8 @@ static enum verdict on_cr_write(struct vcpu *vcpu)
 		return verdict;
 	complete(vcpu, &what, &verdict);
 	events_record(vcpu, &what, matched);
+	if (cr == 3 && events_of(HADAL_EVENT_STEP))
+		trace_look_again(vcpu);
 	return verdict;
 }
 
@@ -182,6 +189,27 @@ static enum verdict on_io(struct vcpu *vcpu)
 	return verdict;
 }
 
+/*
+ * Those of the image's own making. A breakpoint in the way of a step is told, and the step goes on;
+ * one that is away does not see INT3 in copies.
+ */
+static bool is_own_exception(struct vcpu *vcpu, enum verdict *verdict)
+{
+	const struct exit *e = &vcpu->exit;
+	uint8_t vector = e->exception.vector;
+
+	if (vector == VECTOR_UD && trace_undefined(vcpu, verdict))
+		return true;
+	if (vector == VECTOR_BP && !step_is_away(vcpu) && hidden_hit(vcpu, verdict))
+		return true;
+	if (vector == VECTOR_DB && vcpu->stepping && !(e->exception.address & DR6_BS) &&
+	    breakpoint_hit(vcpu, verdict))
+		return true;
+	if (vcpu->stepping && vcpu_step_exception(vcpu, verdict))
+		return true;
+	return vector == VECTOR_DB && breakpoint_hit(vcpu, verdict);
+}
+
 static enum verdict on_exception(struct vcpu *vcpu)
 {
 	const struct exit *e = &vcpu->exit;
@@ -195,13 +223,7 @@ static enum verdict on_exception(struct vcpu *vcpu)
 	enum verdict verdict;
 	uint64_t matched;
 
-	if (vcpu->stepping) {
-		if (vcpu_step_exception(vcpu, &verdict))
-			return verdict;
-	} else if (e->exception.vector == VECTOR_BP && hidden_hit(vcpu, &verdict)) {
-		return verdict;
-	}
-	if (e->exception.vector == VECTOR_DB && breakpoint_hit(vcpu, &verdict))
+	if (is_own_exception(vcpu, &verdict))
 		return verdict;
 	events_begin(vcpu);
 	matched = events_match(vcpu, &what, events_of(HADAL_EVENT_EXCEPTION));
@@ -213,38 +235,54 @@ static enum verdict on_exception(struct vcpu *vcpu)
 
 static enum verdict on_window(struct vcpu *vcpu)
 {
+	enum verdict verdict;
+
 	if (vcpu->stepping)
 		vcpu_step_window(vcpu);
+	trace_return(vcpu, &verdict);
 	return exits_ask_next(vcpu);
 }
 
-/* What is done without an exit of its own while the step lasts. */
-static void stepped(struct vcpu *vcpu, bool retired)
+static enum verdict on_iret(struct vcpu *vcpu)
 {
-	struct watch *watch = &vcpu_events(vcpu)->watch;
+	enum verdict verdict;
+
+	return trace_return(vcpu, &verdict) ? verdict : exits_ask_next(vcpu);
+}
+
+static enum verdict on_interrupt(struct vcpu *vcpu)
+{
+	return trace_interrupt(vcpu) ? VERDICT_RETRY : exits_ask_next(vcpu);
+}
+
+/* What is done without an exit of its own while the step lasts. */
+void events_left_done(struct vcpu *vcpu, bool retired, bool faulted)
+{
+	struct left *left = &vcpu_events(vcpu)->left;
 	uint64_t rip = vcpu->rip;
 
-	if (!retired)
-		watch->what.flags |= HADAL_RECORD_FAULTED;
-	else if (watch->exit_kind == HADAL_EXIT_DESCRIPTOR)
-		watch->what.new_value = table_value(vcpu, watch->what.number);
-	vcpu->rip = watch->rip;
-	events_record(vcpu, &watch->what, watch->matched);
 	events_suspend(vcpu, 0);
+	if (!retired && !faulted) /* it will exit once more */
+		return;
+	if (!retired)
+		left->what.flags |= HADAL_RECORD_FAULTED;
+	else if (left->what.kind == HADAL_EVENT_DESCRIPTOR)
+		left->what.new_value = table_value(vcpu, left->what.number);
+	vcpu->rip = left->rip;
+	events_record(vcpu, &left->what, left->matched);
 	vcpu->rip = rip;
 }
 
 /* Instructions with operands in memory are left to the processor, their intercept taken away. */
 static enum verdict step_without(struct vcpu *vcpu, const struct happening *what, uint64_t matched)
 {
-	struct watch *watch = &vcpu_events(vcpu)->watch;
+	struct left *left = &vcpu_events(vcpu)->left;
 
-	watch->what = *what;
-	watch->matched = matched;
-	watch->rip = vcpu->rip;
-	watch->exit_kind = vcpu->exit.kind;
-	events_suspend(vcpu, watch->exit_kind);
-	return step_over(vcpu, stepped);
+	left->what = *what;
+	left->matched = matched;
+	left->rip = vcpu->rip;
+	events_suspend(vcpu, vcpu->exit.kind);
+	return step_over(vcpu, NULL);
 }
 
 static enum verdict on_descriptor(struct vcpu *vcpu)
@@ -267,12 +305,20 @@ static enum verdict on_descriptor(struct vcpu *vcpu)
 }
 
 static const exit_handler_fn handlers[HADAL_EXIT_KIND_COUNT] = {
-	[HADAL_EXIT_RDMSR] = on_rdmsr,           [HADAL_EXIT_WRMSR] = on_wrmsr,
-	[HADAL_EXIT_CR_WRITE] = on_cr_write,     [HADAL_EXIT_XSETBV] = on_xsetbv,
-	[HADAL_EXIT_CPUID] = on_cpuid,           [HADAL_EXIT_IO] = on_io,
-	[HADAL_EXIT_EXCEPTION] = on_exception,   [HADAL_EXIT_DESCRIPTOR] = on_descriptor,
-	[HADAL_EXIT_NESTED_FAULT] = watch_fault, [HADAL_EXIT_NMI] = on_window,
-	[HADAL_EXIT_NMI_WINDOW] = on_window,     [HADAL_EXIT_DR_ACCESS] = breakpoint_dr_access,
+	[HADAL_EXIT_RDMSR] = on_rdmsr,
+	[HADAL_EXIT_WRMSR] = on_wrmsr,
+	[HADAL_EXIT_CR_WRITE] = on_cr_write,
+	[HADAL_EXIT_XSETBV] = on_xsetbv,
+	[HADAL_EXIT_CPUID] = on_cpuid,
+	[HADAL_EXIT_IO] = on_io,
+	[HADAL_EXIT_EXCEPTION] = on_exception,
+	[HADAL_EXIT_DESCRIPTOR] = on_descriptor,
+	[HADAL_EXIT_NESTED_FAULT] = watch_fault,
+	[HADAL_EXIT_NMI] = on_window,
+	[HADAL_EXIT_NMI_WINDOW] = on_window,
+	[HADAL_EXIT_DR_ACCESS] = breakpoint_dr_access,
+	[HADAL_EXIT_IRET] = on_iret,
+	[HADAL_EXIT_INTERRUPT] = on_interrupt,
 };
 
 void events_ask_first(uint64_t kinds)

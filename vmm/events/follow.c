@@ -4,6 +4,7 @@
 #include "base/errno.h"
 #include "base/string.h"
 #include "cpus/request.h"
+#include "events/trace.h"
 #include "events/views.h"
 #include "extension/extension.h"
 #include "extension/handlers.h"
@@ -15,6 +16,10 @@
 
 /* How a step ends. */
 #define STEP_HANDLERS (BIT(HADAL_EXIT_EXCEPTION) | BIT(HADAL_EXIT_NMI) | BIT(HADAL_EXIT_NMI_WINDOW))
+/* What leads to and from the task that is stepped, and what sees EFER. */
+#define TRACE_HANDLERS                                                     \
+	(STEP_HANDLERS | BIT(HADAL_EXIT_CR_WRITE) | BIT(HADAL_EXIT_IRET) | \
+	 BIT(HADAL_EXIT_INTERRUPT) | BIT(HADAL_EXIT_RDMSR) | BIT(HADAL_EXIT_WRMSR))
 
 /* Written under events_lock; who reads an old word is told to read again. */
 static struct event_intercepts wanted;
@@ -55,6 +60,8 @@ static uint64_t handlers_of(const struct subscription *s)
 		if (s->method == HADAL_BREAK_VIEW)
 			return BIT(HADAL_EXIT_NESTED_FAULT) | STEP_HANDLERS;
 		return BIT(HADAL_EXIT_DR_ACCESS) | BIT(HADAL_EXIT_EXCEPTION);
+	case HADAL_EVENT_STEP:
+		return TRACE_HANDLERS;
 	case HADAL_EVENT_DESCRIPTOR:
 	case HADAL_EVENT_IO:
 		return kinds_of(asked) | STEP_HANDLERS;
@@ -85,6 +92,10 @@ static void add(const struct subscription *s, struct event_intercepts *to)
 		to->cr_writes |= asked->first & 0xffff;
 	if (asked->kind == HADAL_EVENT_BREAK)
 		add_breakpoint(s, to);
+	if (asked->kind == HADAL_EVENT_STEP) {
+		to->cr_writes |= BIT(3);
+		to->vectors |= 1u << VECTOR_UD;
+	}
 	to->watches |= asked->kind == HADAL_EVENT_MEMORY;
 }
 
@@ -185,6 +196,7 @@ void vcpu_events_reset(struct vcpu *vcpu)
 	events->view = CPU_ON_MAP;
 	events->away = CPU_ON_VIEW;
 	events->suspended = 0;
+	memset(&events->trace, 0, sizeof(events->trace));
 }
 
 static void follow_kinds(struct vcpu *vcpu)
@@ -228,4 +240,6 @@ void vcpu_follow(struct vcpu *vcpu)
 	*has = wants;
 	if (!vcpu->stepping)
 		vcpu_bitmaps_changed(vcpu);
+	if (events_of(HADAL_EVENT_STEP) || vcpu_events(vcpu)->trace.state != TRACE_OFF)
+		trace_look_again(vcpu);
 }

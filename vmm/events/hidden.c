@@ -131,23 +131,6 @@ void hidden_remove(struct vcpu *vcpu, struct subscription *s)
 	lock_give(&nested_lock);
 }
 
-static bool is_repeated_string(const uint8_t *code, size_t count)
-{
-	bool repeats = false;
-
-	for (size_t i = 0; i < count; i++) {
-		uint8_t byte = code[i];
-
-		if (byte == 0xf2 || byte == 0xf3)
-			repeats = true;
-		else if (byte != 0x66 && byte != 0x67 && (byte & 0xf0) != 0x40)
-			return repeats &&
-			       ((byte & 0xfc) == 0x6c || (byte & 0xfc) == 0xa4 || byte >= 0xaa) &&
-			       byte <= 0xaf;
-	}
-	return false;
-}
-
 /* Each round of a repeated instruction is a step; that it goes on is no news. */
 static bool is_next_round(struct vcpu *vcpu, const uint8_t *code, size_t count)
 {
@@ -155,7 +138,7 @@ static bool is_next_round(struct vcpu *vcpu, const uint8_t *code, size_t count)
 	struct string_round now;
 	bool is_next;
 
-	if (!is_repeated_string(code, count))
+	if (!step_is_repeated(code, count))
 		return false;
 	now = (struct string_round){vcpu->rip, vcpu->regs.rcx, vcpu_get(vcpu, REG_CR3)};
 	is_next = last->rip == now.rip && last->rcx == now.rcx + 1 && last->cr3 == now.cr3;
@@ -219,8 +202,8 @@ bool hidden_fetch(struct vcpu *vcpu, enum verdict *verdict)
 {
 	uint64_t gpa = vcpu->exit.nested.gpa;
 
-	return !vcpu->stepping && view_has_copy(&machine.watched, gpa) && begins_there(vcpu, gpa) &&
-	       breakpoint_tell(vcpu, HADAL_BREAK_VIEW, verdict);
+	return !step_is_away(vcpu) && view_has_copy(&machine.watched, gpa) &&
+	       begins_there(vcpu, gpa) && breakpoint_tell(vcpu, HADAL_BREAK_VIEW, verdict);
 }
 
 static void refresh(uint64_t page)
@@ -261,7 +244,7 @@ static enum verdict change_view(struct vcpu *vcpu, bool has_copy)
 {
 	struct vcpu_events *events = vcpu_events(vcpu);
 
-	if (vcpu->stepping || (events->view == CPU_ON_VIEW && !has_copy))
+	if (step_is_away(vcpu) || (events->view == CPU_ON_VIEW && !has_copy))
 		return exits_ask_next(vcpu);
 	if (!begins_there(vcpu, vcpu->exit.nested.gpa))
 		return step_away(vcpu, CPU_ON_STEP, hit_done);

@@ -34,6 +34,8 @@ static bool place_matches(struct vcpu *vcpu, const struct subscription *s,
 	case HADAL_EVENT_BREAK:
 		return what->address == asked->first && (what->number == s->method || s->moving) &&
 		       (!asked->root || is_address_space(vcpu, asked->root));
+	case HADAL_EVENT_STEP:
+		return is_address_space(vcpu, asked->root);
 	case HADAL_EVENT_MEMORY:
 		return what->physical < asked->first + asked->count &&
 		       what->physical + (what->number ? what->number : 1) > asked->first;
@@ -239,14 +241,16 @@ uint32_t record_bytes(const struct hadal_subscription *asked)
 	return bytes + asked->stack_bytes;
 }
 
-static void capture(struct vcpu *vcpu, const struct hadal_subscription *asked, uint8_t *to)
+static void capture(struct vcpu *vcpu, const struct hadal_subscription *asked,
+		    const struct happening *what, uint8_t *to)
 {
 	if (asked->capture & HADAL_CAPTURE_REGISTERS) {
 		capture_registers(vcpu, (struct hadal_event_registers *)to);
 		to += sizeof(struct hadal_event_registers);
 	}
 	if (asked->capture & HADAL_CAPTURE_CODE) {
-		capture_memory(vcpu, vcpu->rip, to, CODE_BYTES);
+		capture_memory(vcpu, what->kind == HADAL_EVENT_STEP ? what->address : vcpu->rip, to,
+			       CODE_BYTES);
 		to += CODE_BYTES;
 	}
 	if (asked->capture & HADAL_CAPTURE_STACK) {
@@ -308,7 +312,7 @@ static bool record(struct vcpu *vcpu, const struct subscription *s, const struct
 	}
 	fill(vcpu, event, s, what, bytes);
 	if (bytes > sizeof(*event))
-		capture(vcpu, &s->asked, (uint8_t *)(event + 1));
+		capture(vcpu, &s->asked, what, (uint8_t *)(event + 1));
 	position += bytes;
 	events->ring_position[owner->number - 1] = position;
 	/* The loader first says that the reader waits and then looks at the head. */

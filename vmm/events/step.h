@@ -13,7 +13,9 @@ typedef void (*step_done_fn)(struct vcpu *vcpu, bool retired);
 
 /*
  * From an exit that has done nothing yet: do the instruction at RIP, or deliver the event that is
- * queued, then call `done`, before anything else of the guest's runs. The verdict is the exit's.
+ * queued, then call `done`, before anything else of the guest's runs. NULL: nothing is to be called
+ * but trace_stepped(), as at the end of each step. The verdict is the exit's. A step that is under
+ * way goes on, with another `done` unless that is NULL.
  */
 enum verdict step_over(struct vcpu *vcpu, step_done_fn done);
 
@@ -22,6 +24,27 @@ enum verdict step_over(struct vcpu *vcpu, step_done_fn done);
  * machine.stepped that an access has faulted in: it goes on, with another `done`.
  */
 enum verdict step_away(struct vcpu *vcpu, enum cpu_view away, step_done_fn done);
+
+/* A step is under way on other tables than those that the vCPU is on else. */
+static inline bool step_is_away(struct vcpu *vcpu)
+{
+	return vcpu->stepping && vcpu_events(vcpu)->away != CPU_ON_VIEW;
+}
+
+/* How a step ends. */
+enum step_end {
+	STEP_RETIRED,
+	STEP_FAULTED, /* by an exception of its own */
+	STEP_ENTERED, /* by what it is for: INT3, INTO, INT n */
+	STEP_UNDONE,  /* the instruction has not been begun, or is to be done in another way */
+};
+
+/* Takes a step back that has not been begun. */
+void step_cancel(struct vcpu *vcpu);
+/* At RIP is SYSCALL or SYSRET. */
+bool step_is_system_call(struct vcpu *vcpu);
+/* A string instruction with a repeat prefix. */
+bool step_is_repeated(const uint8_t *code, size_t count);
 
 /* system_call.c: SYSCALL at RIP, of vcpu->exit.length bytes; SYSRET. They set RIP. */
 void system_call_enter(struct vcpu *vcpu);

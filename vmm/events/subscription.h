@@ -83,7 +83,8 @@ struct event_intercepts {
 struct step {
 	void (*done)(struct vcpu *vcpu, bool retired);
 	uint64_t dr6, debugctl; /* the guest's */
-	uint8_t use;            /* of the flags that are held */
+	uint64_t held;          /* the flags that are not the guest's meanwhile */
+	uint8_t use;            /* of these */
 	uint8_t cpl;
 	bool is_delivery; /* of an event, not an instruction */
 };
@@ -92,9 +93,31 @@ struct step {
 struct watch {
 	struct happening what;
 	uint64_t rip;
-	uint64_t told;     /* subscriptions that hold, which are told before the access */
-	uint64_t matched;  /* subscriptions, of other exits than nested faults */
-	uint8_t exit_kind; /* of these, the kind that does not exit meanwhile */
+	uint64_t told; /* subscriptions that hold, which are told before the access */
+};
+
+/* An exit that is left to the processor, whose kind does not exit meanwhile. */
+struct left {
+	struct happening what;
+	uint64_t rip;
+	uint64_t matched; /* subscriptions */
+};
+
+/* How a vCPU goes with a task whose instructions are told, see trace.c. */
+enum trace_state {
+	TRACE_OFF,
+	TRACE_KERNEL, /* in its address space, and not in ring 3: its way back there exits */
+	TRACE_USER,   /* each instruction is a step */
+};
+
+struct trace {
+	uint64_t rip;        /* of the instruction */
+	uint8_t state;       /* enum trace_state */
+	bool interrupt_due;  /* one waits, and goes before the next instruction */
+	bool resumed;        /* nothing has been told since the kernel was left */
+	bool hides_calls;    /* EFER.SCE is clear, which the guest has set */
+	bool has_interrupts; /* they exit */
+	bool has_returns;    /* IRET exits */
 };
 
 /* The nested tables that a vCPU runs on. */
@@ -124,7 +147,7 @@ struct vcpu_events {
 	uint64_t ring_position[HADAL_MAX_OWNERS]; /* bytes written */
 	uint64_t ring_lost[HADAL_MAX_OWNERS];
 	struct event_intercepts applied;
-	uint8_t suspended; /* enum hadal_exit_kind that does not exit for now; 0: none */
+	uint8_t suspended; /* enum hadal_exit_kind of `left`; 0: none */
 	uint8_t view;      /* enum cpu_view */
 	uint8_t away;      /* the same, for one instruction; CPU_ON_VIEW: it is not away */
 	uint64_t started;  /* TSC at which the exit's handler began */
@@ -134,6 +157,8 @@ struct vcpu_events {
 	bool stepped;      /* an instruction was stepped over for them */
 	struct step step;
 	struct watch watch;
+	struct left left;
+	struct trace trace;
 	struct hold hold;
 	struct string_round round;
 };
@@ -244,7 +269,9 @@ void vcpu_events_reset(struct vcpu *vcpu);
 /* Whether this processor can intercept it. 0 or -EOPNOTSUPP. */
 int events_can_intercept(struct vcpu *vcpu, const struct hadal_subscription *asked);
 
-/* exits.c: the handlers that are asked first while somebody subscribes. */
+/* exits.c: the step that an exit was left to has ended; faulted: by an exception of its own. */
+void events_left_done(struct vcpu *vcpu, bool retired, bool faulted);
+/* The handlers that are asked first while somebody subscribes. */
 void events_ask_first(uint64_t kinds);
 
 /* With events_lock: whether records go to [start, end), physical. */

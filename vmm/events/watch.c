@@ -245,7 +245,7 @@ enum verdict watch_fault(struct vcpu *vcpu)
 	enum verdict verdict;
 	uint32_t denied;
 
-	if (!events->applied.watches || (vcpu->stepping && events->away != CPU_ON_STEP))
+	if (!events->applied.watches || (vcpu->stepping && events->away == CPU_ON_MAP))
 		return exits_ask_next(vcpu);
 	denied = view_denied(&machine.watched, e->nested.gpa);
 	if (denied & PT_READ)

@@ -35,6 +35,7 @@ static _Noreturn void stop(struct vcpu *vcpu)
 		vcpu->phase = PHASE_ENDING;
 		if (vcpu->virtualized) {
 			vcpu_debug_give(vcpu);
+			vcpu_trace_end(vcpu);
 			extensions_vcpu_stop(vcpu);
 		}
 	}

@@ -95,7 +95,7 @@ void svm_end_nmi(struct vcpu *vcpu)
 {
 	vcpu->arch_data[SVM_DATA_FLAGS] = SVM_FLAG_IRET_PENDING;
 	vcpu->arch_data[SVM_DATA_IRET_RIP] = vcpu->rip;
-	svm_set_intercept(vcpu, SVM_INTERCEPT_IRET, false);
+	svm_set_intercept(vcpu, SVM_INTERCEPT_IRET, vcpu->arch_data[SVM_DATA_TRAP_IRET]);
 	svm_vmcb(vcpu)->interrupt_shadow |= 1;
 }
 
@@ -126,4 +126,16 @@ bool svm_needs_if(struct vcpu *vcpu)
 {
 	(void)vcpu;
 	return false;
+}
+
+bool svm_event_queued(struct vcpu *vcpu)
+{
+	return vcpu->inject.info & EVENT_VALID;
+}
+
+void svm_trap(struct vcpu *vcpu, bool interrupts, bool returns)
+{
+	vcpu->arch_data[SVM_DATA_TRAP_IRET] = returns;
+	svm_set_intercept(vcpu, SVM_INTERCEPT_INTR, interrupts);
+	svm_set_intercept(vcpu, SVM_INTERCEPT_IRET, returns || svm_nmi_blocked(vcpu));
 }

@@ -199,7 +199,8 @@ static bool decode_kind(struct vcpu *vcpu, struct vmcb *vmcb, struct exit *e, un
 		svm_end_nmi_window(vcpu);
 		break;
 	case HADAL_EXIT_IRET:
-		svm_end_nmi(vcpu);
+		if (svm_nmi_blocked(vcpu))
+			svm_end_nmi(vcpu);
 		break;
 	case HADAL_EXIT_NESTED_FAULT:
 		e->nested.gpa = vmcb->exit_info2;

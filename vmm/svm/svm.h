@@ -26,6 +26,7 @@ enum svm_data {
 	SVM_DATA_IRET_RIP,      /* of the IRET that ends the guest's NMI handler */
 	SVM_DATA_UNREAD_RIP,    /* of the last instruction whose length was not found */
 	SVM_DATA_UNREAD_EXITS,  /* exits handled until then */
+	SVM_DATA_TRAP_IRET,     /* not 0: any IRET exits */
 	SVM_DATA_UNREAD_TRIES,  /* how often it came up since, without another exit */
 };
 
@@ -119,6 +120,8 @@ bool svm_interrupt_allowed(struct vcpu *vcpu);
 void svm_request_nmi_window(struct vcpu *vcpu);
 void svm_exit_after_event(struct vcpu *vcpu);
 void svm_forget_events(struct vcpu *vcpu);
+bool svm_event_queued(struct vcpu *vcpu);
+void svm_trap(struct vcpu *vcpu, bool interrupts, bool returns);
 /* The window opened. */
 void svm_end_nmi_window(struct vcpu *vcpu);
 /* The guest's NMI handler is about to execute its IRET. */

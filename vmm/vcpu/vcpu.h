@@ -87,6 +87,7 @@ struct event {
 #define REQUEST_START  256u /* an INIT has come */
 /* Its own: see to subscriptions that are over their budget, or have lost their debug register. */
 #define REQUEST_EVENTS 64u
+#define REQUEST_TRACE  512u /* its own: see to the task that is stepped */
 
 /* The state of the system that START is called from, or that a CPU is handed back to. */
 struct entry_state {
@@ -268,6 +269,14 @@ void vcpu_drop_caches(struct vcpu *vcpu);
 void vcpu_follow(struct vcpu *vcpu);
 /* What REQUEST_EVENTS asks for; in events/calls.c. */
 void vcpu_attend_events(struct vcpu *vcpu);
+
+/* Tasks that are stepped; in events/trace.c. What REQUEST_TRACE asks for. */
+void vcpu_attend_trace(struct vcpu *vcpu);
+/* No more, since this vCPU leaves. */
+void vcpu_trace_end(struct vcpu *vcpu);
+/* The registers are the guest's own until the next entry; and in a copy of them. */
+void vcpu_trace_pause(struct vcpu *vcpu);
+void vcpu_trace_hide(struct vcpu *vcpu, struct hadal_regs *regs);
 
 /* While vcpu->stepping, in events/step.c: a handler has done the instruction, or raises an
  * exception in its place. */

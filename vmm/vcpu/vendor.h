@@ -107,6 +107,15 @@ struct vendor {
 	/* The event that goes to the guest with the next entry is delivered, and then this exits,
 	 * before the first instruction of its handler. */
 	void (*exit_after_event)(struct vcpu *vcpu);
+	/* Some event, or a #DB that is due, goes to the guest with the next entry. */
+	bool (*event_queued)(struct vcpu *vcpu);
+	/*
+	 * Exit when an interrupt is about to be delivered, whatever RFLAGS.IF is
+	 * (HADAL_EXIT_INTERRUPT; it stays where it is); and at the next IRET: SVM before it
+	 * (HADAL_EXIT_IRET), VT-x right behind it (HADAL_EXIT_NMI_WINDOW), and wants to be asked
+	 * again then. An NMI for the guest may come meanwhile.
+	 */
+	void (*trap)(struct vcpu *vcpu, bool interrupts, bool returns);
 	/* CR3 and the CPL, for records: what get() tells, without its ways. */
 	uint64_t (*place)(struct vcpu *vcpu, uint8_t *cpl);
 	/* The linear address of a nested fault, 0 where the processor does not tell it. */

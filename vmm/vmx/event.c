@@ -42,13 +42,22 @@ void vmx_reinject_exception(struct vcpu *vcpu)
 
 bool vmx_nmi_blocked(struct vcpu *vcpu)
 {
-	(void)vcpu;
-	return vmread(VMCS_INTERRUPTIBILITY) & BLOCKING_NMI;
+	return (vmread(VMCS_INTERRUPTIBILITY) & BLOCKING_NMI) && !vmx_cpu(vcpu)->pretends_nmi;
 }
 
+static void set_nmi_blocking(struct vcpu *vcpu, bool on)
+{
+	uint64_t state = vmread(VMCS_INTERRUPTIBILITY) & ~BLOCKING_NMI;
+
+	vmx_cpu(vcpu)->pretends_nmi = on;
+	vmwrite(VMCS_INTERRUPTIBILITY, on ? state | BLOCKING_NMI : state);
+}
+
+/* What is only pretended must not keep a real one away. */
 bool vmx_nmi_allowed(struct vcpu *vcpu)
 {
-	(void)vcpu;
+	if (vmx_cpu(vcpu)->pretends_nmi)
+		set_nmi_blocking(vcpu, false);
 	return !(vmread(VMCS_INTERRUPTIBILITY) & (BLOCKING_SHADOW | BLOCKING_NMI)) &&
 	       !(vmread(VMCS_ENTRY_EVENT) & EVENT_VALID) && vmread(VMCS_ACTIVITY) <= ACTIVITY_HLT;
 }
@@ -83,6 +92,8 @@ bool vmx_interrupt_allowed(struct vcpu *vcpu)
 /* The window opens behind the event, unless NMIs are blocked (SDM 27.7.6). */
 void vmx_exit_after_event(struct vcpu *vcpu)
 {
+	if (vmx_cpu(vcpu)->pretends_nmi)
+		set_nmi_blocking(vcpu, false);
 	vmx_cpu(vcpu)->nmi_window = true;
 	vmx_apply_controls(vcpu);
 }
@@ -93,6 +104,38 @@ void vmx_end_nmi_window(struct vcpu *vcpu)
 
 	cpu->sti_window = false;
 	cpu->nmi_window = false;
+	cpu->pretends_nmi &= (vmread(VMCS_INTERRUPTIBILITY) & BLOCKING_NMI) != 0;
+	vmx_apply_controls(vcpu);
+}
+
+static uint32_t queued_event(struct vcpu *vcpu)
+{
+	uint32_t event = vcpu->inject.info ? vcpu->inject.info : vmread(VMCS_ENTRY_EVENT);
+
+	return event & EVENT_VALID ? event : 0;
+}
+
+bool vmx_event_queued(struct vcpu *vcpu)
+{
+	return queued_event(vcpu) || (vmread(VMCS_PENDING_DEBUG) & PENDING_DEBUG_BS);
+}
+
+/*
+ * An IRET ends the blocking of NMIs, and the NMI window opens (SDM 26.2): the blocking is made for
+ * that, unless the guest is in an NMI's handler or about to be, whose IRET does as well.
+ */
+void vmx_trap(struct vcpu *vcpu, bool interrupts, bool returns)
+{
+	struct vmx_cpu *cpu = vmx_cpu(vcpu);
+	bool blocked = vmread(VMCS_INTERRUPTIBILITY) & BLOCKING_NMI;
+	bool comes = vcpu->nmi_pending || (queued_event(vcpu) & EVENT_TYPE) == EVENT_NMI;
+
+	if (returns && !blocked && !comes)
+		set_nmi_blocking(vcpu, true);
+	else if (cpu->pretends_nmi && (!returns || comes))
+		set_nmi_blocking(vcpu, false);
+	cpu->iret_window = returns;
+	vmwrite(VMCS_PIN, interrupts ? cpu->controls.pin | PIN_INTERRUPT : cpu->controls.pin);
 	vmx_apply_controls(vcpu);
 }
 

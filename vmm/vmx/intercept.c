@@ -12,7 +12,7 @@ void vmx_apply_controls(struct vcpu *vcpu)
 
 	vmx_controls_intercept(&now, cpu->kinds);
 	vmx_controls_intercept_cr(&now, cpu->cr_writes);
-	if (cpu->nmi_window)
+	if (cpu->nmi_window || cpu->iret_window)
 		now.primary |= PRIMARY_NMI_WINDOW;
 	if (cpu->sti_window)
 		now.primary |= PRIMARY_INTERRUPT_WINDOW;

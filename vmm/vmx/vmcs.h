@@ -97,6 +97,7 @@
 #define VMCS_BASE(segment)     (0x6806u + 2 * (segment))
 
 /* Pin-based controls (SDM 25.6.1). */
+#define PIN_INTERRUPT    (1u << 0)
 #define PIN_NMI          (1u << 3)
 #define PIN_VIRTUAL_NMIS (1u << 5)
 

@@ -35,6 +35,8 @@ struct vmx_cpu {
 	uint64_t pebs_enable;         /* the guest's; 0 while the image runs */
 	bool nmi_window;              /* exit when NMIs are no longer blocked */
 	bool sti_window;              /* exit when the guest can take an interrupt */
+	bool iret_window;             /* exit behind an IRET */
+	bool pretends_nmi;            /* NMIs are blocked for that alone */
 };
 
 static inline void *vmx_page(struct vcpu *vcpu, unsigned page)
@@ -109,6 +111,8 @@ void vmx_request_interrupt_window(struct vcpu *vcpu);
 bool vmx_interrupt_allowed(struct vcpu *vcpu);
 void vmx_request_nmi_window(struct vcpu *vcpu);
 void vmx_exit_after_event(struct vcpu *vcpu);
+bool vmx_event_queued(struct vcpu *vcpu);
+void vmx_trap(struct vcpu *vcpu, bool interrupts, bool returns);
 /* The window opened. */
 void vmx_end_nmi_window(struct vcpu *vcpu);
 /* An INIT came: wait for a SIPI at once, for one that comes in between is lost. */
