@@ -3,7 +3,7 @@
 // Sources: vmm/hypercall/transfer.c vmm/hypercall/map.c
 // Sources: vmm/base/page_set.c vmm/hypercall/client.c vmm/hypercall/stop.c vmm/hypercall/window.c vmm/paging/memory.c vmm/paging/machine.c
 // Sources: vmm/paging/nested.c vmm/paging/pagetable.c vmm/paging/pt_pool.c vmm/paging/mtrr.c
-// Sources: vmm/paging/guest_walk.c vmm/cpus/lock.c vmm/base/log.c vmm/cpus/pause.c
+// Sources: vmm/paging/guest_walk.c vmm/cpus/lock.c vmm/base/log.c vmm/cpus/pause.c vmm/paging/copy.c
 /* Hypercalls at the bounds of memory and tables, and who may make them. */
 #include "unit.h"
 #include "core_fixture.h"
@@ -410,6 +410,27 @@ static void a_looping_table_may_change_under_the_walk(void **unused)
 			 -EINVAL);
 }
 
+/* Fetches see what was written, but for the breakpoints. */
+static void writes_reach_copies(void **state)
+{
+	static const uint8_t bytes[4] = {0x11, 0x22, 0x33, 0x44};
+	uint64_t page = DATA;
+	const struct page_copy *copy;
+
+	(void)state;
+	assert_int_equal(copy_take(&machine.copies, &machine.pool, page, page, memory_direct(page)),
+			 0);
+	copy = copy_find(&machine.copies, page);
+	copy_set_int3(copy_find(&machine.copies, page), 9, true);
+	memcpy(memory_direct(BUFFER), bytes, sizeof(bytes));
+	assert_int_equal(fixture_call(HADAL_CALL_WRITE, page + 8, sizeof(bytes), BUFFER, 0, 0),
+			 sizeof(bytes));
+	assert_int_equal(((const uint8_t *)copy->bytes)[8], 0x11);
+	assert_int_equal(((const uint8_t *)copy->bytes)[9], COPY_INT3);
+	assert_int_equal(((const uint8_t *)copy->bytes)[11], 0x44);
+	copy_free(&machine.pool, copy_give(&machine.copies, page));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -429,6 +450,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(pauses_and_registers, reset, check),
 		cmocka_unit_test_setup_teardown(a_client_of_many_pages_costs_few_flushes, reset,
 						check),
+		cmocka_unit_test_setup_teardown(writes_reach_copies, reset, check),
 		cmocka_unit_test_setup_teardown(a_looping_table_may_change_under_the_walk, reset,
 						check),
 	};

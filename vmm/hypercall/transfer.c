@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Reading, writing and translating memory on a client's behalf; no argument is trusted. */
 #include "hypercall/hypercall.h"
+#include "cpus/lock.h"
 #include "paging/memory.h"
 #include "base/string.h"
 #include "vcpu/vendor.h"
@@ -66,6 +67,16 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* What fetches see where there are breakpoints follows what is written to the page. */
+static void refresh_copies(uint64_t hpa)
+{
+	lock_take(&nested_lock);
+	for (uint32_t i = 0; i < machine.copies.count; i++)
+		if (machine.copies.at[i]->source == (hpa & ~(PAGE_BYTES - 1)))
+			copy_refresh(machine.copies.at[i]);
+	lock_give(&nested_lock);
+}
+
 /* Copies one piece that crosses no page on either side; its size, or a negative errno. */
 static int64_t copy_piece(const struct transfer *t, uint64_t done)
 {
@@ -87,6 +98,8 @@ static int64_t copy_piece(const struct transfer *t, uint64_t done)
 		memmove(memory_direct(hpa), buffer, bytes);
 	else
 		memmove(buffer, memory_direct(hpa), bytes);
+	if (t->write && __atomic_load_n(&machine.copies.count, __ATOMIC_ACQUIRE))
+		refresh_copies(hpa);
 	return err ? err : (int64_t)bytes;
 }
 
