@@ -245,6 +245,11 @@ static int disassemble(struct cli_target *target, void *data, struct hadal_error
 				     error);
 	if (!result)
 		result = print_with(&listing, error);
+	if (!result && listing.symbolizer && hadal_symbolizer_lost(listing.symbolizer))
+		result =
+			hadal_fail(error, EFAULT,
+				   "Not all modules or their symbols could be read; some addresses "
+				   "may have no name for that reason");
 	hadal_disassembler_free(listing.disassembler);
 	hadal_symbolizer_free(listing.symbolizer);
 	return result;

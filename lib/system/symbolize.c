@@ -16,6 +16,7 @@ struct hadal_symbolizer {
 	uint64_t start, end; /* of the image */
 	uint64_t cpu_end;    /* of the variables of CPUs, which begin at 0 */
 	struct hadal_module_list modules;
+	size_t lost; /* places of their list, and their symbols, that could not be read */
 	/* One for each module, read when it is first asked for. */
 	struct module_names {
 		bool read;
@@ -32,6 +33,7 @@ struct hadal_symbolizer *hadal_symbolizer_new(struct hadal_kernel *kernel,
 {
 	struct hadal_symbolizer *symbolizer = calloc(1, sizeof(*symbolizer));
 	struct hadal_lookup end = {.name = "_end"}, cpu_end = {.name = "__per_cpu_end"};
+	int result;
 
 	if (!symbolizer) {
 		hadal_fail(error, ENOMEM, "Out of memory");
@@ -50,7 +52,8 @@ struct hadal_symbolizer *hadal_symbolizer_new(struct hadal_kernel *kernel,
 	if (!hadal_kernel_lookup(kernel, &cpu_end, 1, NULL) && cpu_end.address < symbolizer->start)
 		symbolizer->cpu_end = cpu_end.address;
 	/* Without their list, addresses in modules stay numbers. */
-	hadal_modules(kernel, &symbolizer->modules, NULL);
+	result = hadal_modules(kernel, &symbolizer->modules, NULL);
+	symbolizer->lost = symbolizer->modules.lost + (result && result != -ENOENT);
 	symbolizer->names = calloc(symbolizer->modules.count + 1, sizeof(*symbolizer->names));
 	if (symbolizer->names)
 		return symbolizer;
@@ -117,9 +120,13 @@ static const struct hadal_module_symbols *names_of(struct hadal_symbolizer *symb
 {
 	struct module_names *names = &symbolizer->names[module];
 
-	if (!names->read)
-		hadal_module_symbols(symbolizer->kernel, &symbolizer->modules.items[module],
-				     &names->symbols, NULL);
+	if (!names->read) {
+		int result =
+			hadal_module_symbols(symbolizer->kernel, &symbolizer->modules.items[module],
+					     &names->symbols, NULL);
+
+		symbolizer->lost += names->symbols.lost + (result != 0);
+	}
 	names->read = true;
 	return &names->symbols;
 }
@@ -289,6 +296,11 @@ bool hadal_symbolize_return(struct hadal_symbolizer *symbolizer, uint64_t addres
 			    size_t size)
 {
 	return name_place(symbolizer, address, 1, text, size);
+}
+
+size_t hadal_symbolizer_lost(const struct hadal_symbolizer *symbolizer)
+{
+	return symbolizer->lost;
 }
 
 const struct hadal_module_list *hadal_symbolizer_modules(const struct hadal_symbolizer *symbolizer)

@@ -58,6 +58,12 @@ uint64_t hadal_symbol_end(struct hadal_symbolizer *symbolizer,
 const struct hadal_module_types *hadal_symbolizer_types(struct hadal_symbolizer *symbolizer,
 							struct hadal_error *error);
 
+/*
+ * How many places of the list of modules could not be followed, and symbols of the modules asked
+ * for so far could not be read: what lies there has no name.
+ */
+size_t hadal_symbolizer_lost(const struct hadal_symbolizer *symbolizer);
+
 /* The modules, for those who want them all. */
 const struct hadal_module_list *hadal_symbolizer_modules(const struct hadal_symbolizer *symbolizer);
 
