@@ -134,6 +134,17 @@ static void print_described(const char *text)
 	}
 }
 
+/* Whether what stands for an argument is a file's name. */
+static bool is_file(const char *argument)
+{
+	static const char *const names[] = {"FILE", "PATH", "DIRECTORY", "PROGRAM"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(argument, names[i]))
+			return true;
+	return false;
+}
+
 /* The last part of an option's description: what its argument may be. */
 static void print_zsh_argument(const struct cli_command *command, const struct cli_option *option)
 {
@@ -141,7 +152,7 @@ static void print_zsh_argument(const struct cli_command *command, const struct c
 		return;
 	printf(":%s:", option->argument);
 	if (!has_words(command, option)) {
-		printf("_files");
+		printf(is_file(option->argument) ? "_files" : " ");
 		return;
 	}
 	printf(is_list(option) ? "_values -s , %s " : "(", option->argument);
@@ -149,27 +160,43 @@ static void print_zsh_argument(const struct cli_command *command, const struct c
 	printf("%s", is_list(option) ? "" : ")");
 }
 
+/* How zsh is told that an option has an argument; mark: where that may be the next word. */
+static const char *argument_mark(const struct cli_option *option, const char *mark)
+{
+	if (!option->argument)
+		return "";
+	if (option->argument_optional)
+		return *mark == '=' ? "=-" : "-";
+	return mark;
+}
+
 static void print_zsh_command(const struct cli_command *command)
 {
 	const struct cli_argument *argument = command->arguments;
 	const char *words = NULL;
+	bool files = false;
 	const struct cli_option *option;
 
 	printf("\t%s%s%s) _arguments", command->name, command->alias ? "|" : "",
 	       command->alias ? command->alias : "");
 	for (size_t i = 0; (option = option_at(command, i)); i++) {
-		printf(" \\\n\t\t'--%s%s[", option->name,
-		       !option->argument           ? ""
-		       : option->argument_optional ? "=-"
-						   : "=");
+		printf(" \\\n\t\t");
+		if (option->letter)
+			printf("'(-%c --%s)'{-%c%s,--%s%s}'[", option->letter, option->name,
+			       option->letter, argument_mark(option, "+"), option->name,
+			       argument_mark(option, "="));
+		else
+			printf("'--%s%s[", option->name, argument_mark(option, "="));
 		print_described(option->help);
 		putchar(']');
 		print_zsh_argument(command, option);
 		putchar('\'');
 	}
-	for (; argument && argument->name; argument++)
+	for (; argument && argument->name; argument++) {
 		words = argument->words ? argument->words : words;
-	printf(" \\\n\t\t'*:argument:%s", words ? "(" : "_files");
+		files = files || is_file(argument->name);
+	}
+	printf(" \\\n\t\t'*:argument:%s", words ? "(" : files ? "_files" : " ");
 	for (; words && *words; words++)
 		putchar(*words == '|' ? ' ' : *words);
 	printf("%s' ;;\n", words ? ")" : "");
@@ -188,7 +215,9 @@ static void print_zsh(void)
 	       "\tlocal command=$words[2]\n\tshift words\n\t(( CURRENT-- ))\n\tcase $command in\n");
 	for (size_t i = 0; cli_commands[i]; i++)
 		print_zsh_command(cli_commands[i]);
-	printf("\tesac\n}\n_hadal \"$@\"\n");
+	/* A file in $fpath is the function; sourced, it has to be told what it is for. */
+	printf("\tesac\n}\nif [ \"$funcstack[1]\" = _hadal ]; then\n\t_hadal \"$@\"\n"
+	       "else\n\tcompdef _hadal hadal\nfi\n");
 }
 
 static void print_option(const struct cli_option *option)
@@ -249,7 +278,7 @@ const struct cli_command command_completion = {
 	.about = "Print what a shell reads to complete hadal's command lines, or the "
 		 "synopses of all commands and the columns of what they list, as the docs have "
 		 "them.",
-	.more = "  . <(hadal completion bash)",
+	.more = "  . <(hadal completion bash)\n  . <(hadal completion zsh)       (after compinit)",
 	.arguments = (const struct cli_argument[]){{.name = "bash|zsh|man|json",
 						    .kind = CLI_WORD,
 						    .at = offsetof(struct options, shell),
