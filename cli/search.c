@@ -248,9 +248,9 @@ void search_print_place(const struct search *search, const struct search_place *
 {
 	char text[4 * SEARCH_OWNER_MAX] = "-";
 
-	printf("%#018" PRIx64, place->address);
+	printf("0x%016" PRIx64, place->address);
 	if (search->area.space && place->physical)
-		printf("  %#018" PRIx64, place->at);
+		printf("  0x%016" PRIx64, place->at);
 	else if (search->area.space)
 		printf("  %-18s", "-");
 	if (place->owner)
