@@ -12,11 +12,27 @@
 #define ATTRIBUTE_DB      (1u << 10)
 
 /* Those that both write in the same way. */
-#define COMMON(R)                                                                                \
-	R(rax)                                                                                   \
-	R(rbx)                                                                                   \
-	R(rcx) R(rdx) R(rsi) R(rdi) R(rsp) R(rbp) R(r8) R(r9) R(r10) R(r11) R(r12) R(r13) R(r14) \
-		R(r15) R(rip) R(rflags)
+#define COPY_COMMON(to, from)                  \
+	do {                                   \
+		(to)->rax = (from)->rax;       \
+		(to)->rbx = (from)->rbx;       \
+		(to)->rcx = (from)->rcx;       \
+		(to)->rdx = (from)->rdx;       \
+		(to)->rsi = (from)->rsi;       \
+		(to)->rdi = (from)->rdi;       \
+		(to)->rsp = (from)->rsp;       \
+		(to)->rbp = (from)->rbp;       \
+		(to)->r8 = (from)->r8;         \
+		(to)->r9 = (from)->r9;         \
+		(to)->r10 = (from)->r10;       \
+		(to)->r11 = (from)->r11;       \
+		(to)->r12 = (from)->r12;       \
+		(to)->r13 = (from)->r13;       \
+		(to)->r14 = (from)->r14;       \
+		(to)->r15 = (from)->r15;       \
+		(to)->rip = (from)->rip;       \
+		(to)->rflags = (from)->rflags; \
+	} while (0)
 
 unsigned int kvmi_mode(const struct hadal_regs *from)
 {
@@ -27,17 +43,13 @@ unsigned int kvmi_mode(const struct hadal_regs *from)
 
 void kvmi_regs_of(const struct hadal_regs *from, struct kvm_regs *to)
 {
-#define TO(name) to->name = from->name;
-	COMMON(TO)
-#undef TO
+	COPY_COMMON(to, from);
 }
 
 void kvmi_set_of(const struct kvm_regs *from, struct hadal_set_regs *to)
 {
 	memset(to, 0, sizeof(*to));
-#define TO(name) to->values.name = from->name;
-	COMMON(TO)
-#undef TO
+	COPY_COMMON(&to->values, from);
 	/* The general registers come first, then RIP and RFLAGS. */
 	to->mask = (2ull << HADAL_REG_RFLAGS) - 1;
 }
