@@ -68,8 +68,11 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 }
 
 /* What fetches see where there are breakpoints follows what is written to the page. */
-static void refresh_copies(uint64_t hpa)
+static void write_ram(uint64_t hpa, const void *buffer, uint64_t bytes)
 {
+	memmove(memory_direct(hpa), buffer, bytes);
+	if (!__atomic_load_n(&machine.copies.count, __ATOMIC_ACQUIRE))
+		return;
 	lock_take(&nested_lock);
 	for (uint32_t i = 0; i < machine.copies.count; i++)
 		if (machine.copies.at[i]->source == (hpa & ~(PAGE_BYTES - 1)))
@@ -95,11 +98,9 @@ static int64_t copy_piece(const struct transfer *t, uint64_t done)
 	if (!memory_is_ram(hpa))
 		err = copy_device_piece(t, hpa, buffer, bytes);
 	else if (t->write)
-		memmove(memory_direct(hpa), buffer, bytes);
+		write_ram(hpa, buffer, bytes);
 	else
 		memmove(buffer, memory_direct(hpa), bytes);
-	if (t->write && __atomic_load_n(&machine.copies.count, __ATOMIC_ACQUIRE))
-		refresh_copies(hpa);
 	return err ? err : (int64_t)bytes;
 }
 
