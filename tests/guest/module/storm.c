@@ -9,6 +9,7 @@
 #include <linux/io.h>
 #include <linux/irqflags.h>
 #include <linux/mutex.h>
+#include <linux/smp.h>
 #include <asm/nmi.h>
 
 #include "hadal_test.h"
@@ -109,6 +110,10 @@ static int begin(u32 hz)
 	return 0;
 }
 
+static void do_nothing(void *unused)
+{
+}
+
 void storm_end(void)
 {
 	mutex_lock(&storm_lock);
@@ -117,6 +122,7 @@ void storm_end(void)
 		timer_set(TIMER_ONE_SHOT, 0);
 		if (readl(hpet) != ~0u && (readl(hpet) & HPET_LEGACY_CAPABLE))
 			writel(saved_hpet, hpet + HPET_CONFIGURATION);
+		on_each_cpu(do_nothing, NULL, 1); /* the last NMI comes before it */
 		unregister_nmi_handler(NMI_LOCAL, "hadal_test");
 		unmap();
 		storming = false;
