@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* hadal break */
 #include "event_follow.h"
-#include "event_print.h"
 #include "event_target.h"
 #include "show/condition.h"
 #include "text.h"
@@ -324,27 +323,27 @@ static int follow_hits(struct breakpoint *breakpoint, struct cli_target *source,
 	return event_follow_run(&breakpoint->follow, error);
 }
 
+static int unwind_hits(void *ctx, struct cli_target *source, struct hadal_error *error)
+{
+	struct breakpoint *breakpoint = ctx;
+	int result = follow_hits(breakpoint, source, error);
+
+	hadal_unwinder_free(breakpoint->unwinder);
+	return result;
+}
+
 static int run(void *data)
 {
 	static struct breakpoint breakpoint;
 	const struct options *options = data;
-	struct cli_target source;
-	struct hadal_error error;
-	int result;
 
 	breakpoint.options = options;
-	breakpoint.follow = (struct event_follow){
-		.limits = &options->limits, .print = print_hit, .ctx = &breakpoint};
-	if (!cli_target_open(&source, &options->where, true))
-		return CLI_FAILURE;
-	result = event_printer_open(&breakpoint.printer, source.kernel.kernel, &error);
-	if (!result)
-		result = follow_hits(&breakpoint, &source, &error);
-	event_follow_close(&breakpoint.follow);
-	hadal_unwinder_free(breakpoint.unwinder);
-	event_printer_close(&breakpoint.printer);
-	cli_target_close(&source);
-	return result ? cli_fail(&error) : CLI_OK;
+	breakpoint.follow = (struct event_follow){.limits = &options->limits,
+						  .printer = &breakpoint.printer,
+						  .work = unwind_hits,
+						  .print = print_hit,
+						  .ctx = &breakpoint};
+	return event_follow_main(&breakpoint.follow, &options->where);
 }
 
 static void set_defaults(void *data)

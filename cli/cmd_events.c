@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* hadal events */
 #include "event_follow.h"
-#include "event_print.h"
 #include "event_words.h"
-#include "target.h"
 
 #include <stdio.h>
 
@@ -13,55 +11,54 @@ struct options {
 	struct cli_where where;
 };
 
+struct events {
+	const struct options *options;
+	struct event_printer printer;
+	struct event_follow follow;
+};
+
 static void print_event(void *ctx, const struct hadal_subscription *asked,
 			const struct hadal_event *event)
 {
-	struct event_printer *printer = ctx;
-	const struct event_row row = event_row_of(printer, asked, event);
+	struct events *events = ctx;
+	const struct event_row row = event_row_of(&events->printer, asked, event);
 
-	cli_printer_print(&printer->printer, &row);
+	cli_printer_print(&events->printer.printer, &row);
 }
 
-/* root: of the process asked for; 0: all. */
-static int follow_events(const struct options *options, struct event_printer *printer,
-			 uint64_t root, struct hadal_error *error)
+static int follow_events(void *ctx, struct cli_target *target, struct hadal_error *error)
 {
-	struct event_follow follow = {
-		.limits = &options->limits, .print = print_event, .ctx = printer};
-	int result = event_follow_open(&follow, EVENT_RING_BYTES, error);
+	struct events *events = ctx;
+	const struct options *options = events->options;
+	/* Of the process asked for; 0: all. */
+	const uint64_t root = target->space ? target->space->root : 0;
+	int result = event_follow_open(&events->follow, EVENT_RING_BYTES, error);
 
 	for (int i = 0; result >= 0 && i < options->what.count; i++) {
 		struct hadal_subscription asked = {0};
 
 		event_words_parse(options->what.items[i], &asked);
-		event_printer_want(printer, &asked);
-		result = event_follow_add(&follow, &asked, root, error);
+		event_printer_want(&events->printer, &asked);
+		result = event_follow_add(&events->follow, &asked, root, error);
 	}
-	if (result >= 0) {
-		event_printer_begin(printer, &event_record_kind, &options->where);
-		result = event_follow_run(&follow, error);
-	}
-	event_follow_close(&follow);
-	return result;
+	if (result < 0)
+		return result;
+	event_printer_begin(&events->printer, &event_record_kind, &options->where);
+	return event_follow_run(&events->follow, error);
 }
 
 static int run(void *data)
 {
+	static struct events events;
 	const struct options *options = data;
-	struct event_printer printer;
-	struct cli_target target;
-	struct hadal_error error;
-	int result;
 
-	if (!cli_target_open(&target, &options->where, true))
-		return CLI_FAILURE;
-	result = event_printer_open(&printer, target.kernel.kernel, &error);
-	if (!result)
-		result = follow_events(options, &printer, target.space ? target.space->root : 0,
-				       &error);
-	event_printer_close(&printer);
-	cli_target_close(&target);
-	return result ? cli_fail(&error) : CLI_OK;
+	events.options = options;
+	events.follow = (struct event_follow){.limits = &options->limits,
+					      .printer = &events.printer,
+					      .work = follow_events,
+					      .print = print_event,
+					      .ctx = &events};
+	return event_follow_main(&events.follow, &options->where);
 }
 
 static void set_defaults(void *data)

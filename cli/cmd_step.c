@@ -2,8 +2,6 @@
 /* hadal step */
 #include "disas/disas.h"
 #include "event_follow.h"
-#include "event_print.h"
-#include "target.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -226,31 +224,32 @@ static int follow_steps(struct stepper *stepper, const struct cli_target *source
 	return event_follow_run(&stepper->follow, error);
 }
 
+static int disassemble_steps(void *ctx, struct cli_target *source, struct hadal_error *error)
+{
+	struct stepper *stepper = ctx;
+	int result;
+
+	stepper->disassembler = hadal_disassembler_new(stepper->options->syntax, error);
+	if (!stepper->disassembler)
+		return -ENOENT;
+	result = follow_steps(stepper, source, error);
+	hadal_disassembler_free(stepper->disassembler);
+	return result;
+}
+
 static int run(void *data)
 {
 	static struct stepper stepper;
 	const struct options *options = data;
-	struct cli_target source;
-	struct hadal_error error;
-	int result;
 
 	stepper.options = options;
 	stepper.follow = (struct event_follow){.limits = &options->limits,
+					       .printer = &stepper.printer,
+					       .work = disassemble_steps,
 					       .print = print_step,
 					       .ended = has_ended,
 					       .ctx = &stepper};
-	if (!cli_target_open(&source, &options->where, true))
-		return CLI_FAILURE;
-	result = event_printer_open(&stepper.printer, source.kernel.kernel, &error);
-	if (!result) {
-		stepper.disassembler = hadal_disassembler_new(options->syntax, &error);
-		result = stepper.disassembler ? follow_steps(&stepper, &source, &error) : -ENOENT;
-	}
-	event_follow_close(&stepper.follow);
-	hadal_disassembler_free(stepper.disassembler);
-	event_printer_close(&stepper.printer);
-	cli_target_close(&source);
-	return result ? cli_fail(&error) : CLI_OK;
+	return event_follow_main(&stepper.follow, &options->where);
 }
 
 static void set_defaults(void *data)
@@ -289,7 +288,7 @@ const struct cli_command command_step = {
 		"\n"
 		"What the kernel does for it is not told: a system call is one instruction. A "
 		"repeated "
-		"string instruction is one, too. Each instruction costs two exits, so that the "
+		"string instruction is one, too. Each instruction costs an exit, so that the "
 		"process "
 		"runs some thousand times slower; what comes faster than it can be printed is "
 		"lost, "

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* hadal watch */
 #include "event_follow.h"
-#include "event_print.h"
 #include "event_target.h"
 
 #include <errno.h>
@@ -273,28 +272,26 @@ static int watch_target(struct watch *watch, struct cli_target *source, struct h
 	return event_follow_run(&watch->follow, error);
 }
 
+static int find_and_watch(void *ctx, struct cli_target *source, struct hadal_error *error)
+{
+	struct watch *watch = ctx;
+	int result = find_target(watch, source, error);
+
+	return result ? result : watch_target(watch, source, error);
+}
+
 static int run(void *data)
 {
 	const struct options *options = data;
 	static struct watch watch;
-	struct cli_target source;
-	struct hadal_error error;
-	int result;
 
 	watch.options = options;
-	watch.follow = (struct event_follow){
-		.limits = &options->limits, .print = print_access, .ctx = &watch};
-	if (!cli_target_open(&source, &options->where, true))
-		return CLI_FAILURE;
-	result = event_printer_open(&watch.printer, source.kernel.kernel, &error);
-	if (!result)
-		result = find_target(&watch, &source, &error);
-	if (!result)
-		result = watch_target(&watch, &source, &error);
-	event_follow_close(&watch.follow);
-	event_printer_close(&watch.printer);
-	cli_target_close(&source);
-	return result ? cli_fail(&error) : CLI_OK;
+	watch.follow = (struct event_follow){.limits = &options->limits,
+					     .printer = &watch.printer,
+					     .work = find_and_watch,
+					     .print = print_access,
+					     .ctx = &watch};
+	return event_follow_main(&watch.follow, &options->where);
 }
 
 static void set_defaults(void *data)

@@ -28,9 +28,21 @@ int event_follow_open(struct event_follow *follow, uint32_t ring_bytes, struct h
 	return hadal_events_open(&follow->events, ring_bytes, error);
 }
 
-void event_follow_close(struct event_follow *follow)
+static int work_on(struct cli_target *target, void *data, struct hadal_error *error)
 {
+	struct event_follow *follow = data;
+	int result = event_printer_open(follow->printer, target->kernel.kernel, error);
+
+	if (!result)
+		result = follow->work(follow->ctx, target, error);
 	hadal_events_close(follow->events);
+	event_printer_close(follow->printer);
+	return result;
+}
+
+int event_follow_main(struct event_follow *follow, const struct cli_where *where)
+{
+	return cli_target_run(where, true, work_on, follow);
 }
 
 /* Before the clauses that there are: as each of those that "or" joins must be asked for them too.

@@ -7,7 +7,9 @@
 #include <stdbool.h>
 
 #include "command.h"
+#include "event_print.h"
 #include "events/events.h"
+#include "target.h"
 
 /* When to stop, and which events are left out in the hypervisor; a part of a command's options. */
 struct event_limits {
@@ -37,6 +39,9 @@ struct event_limits {
 
 struct event_follow {
 	const struct event_limits *limits;
+	struct event_printer *printer;
+	/* Opens, subscribes and runs, see below. Returns 0 or a negative errno. */
+	int (*work)(void *ctx, struct cli_target *target, struct hadal_error *error);
 	struct hadal_events *events;
 	/* Prints an event; asked: what it was subscribed to by. */
 	void (*print)(void *ctx, const struct hadal_subscription *asked,
@@ -55,7 +60,13 @@ struct event_follow {
 #define EVENT_STACK_RING_BYTES (1u << 20)
 #define EVENT_STEP_RING_BYTES  (1u << 22) /* some ten thousand */
 
-/* Opens the events; limits, print and ctx are set before. Returns 0 or a negative errno. */
+/*
+ * Opens the target, with its kernel, and the printer; does the work, and closes them and the
+ * events. Says why when it failed. Returns an exit code.
+ */
+int event_follow_main(struct event_follow *follow, const struct cli_where *where);
+
+/* Opens the events. Returns 0 or a negative errno. */
 int event_follow_open(struct event_follow *follow, uint32_t ring_bytes, struct hadal_error *error);
 
 /*
@@ -70,7 +81,5 @@ int event_follow_add(struct event_follow *follow, const struct hadal_subscriptio
  * negative errno: -ENOBUFS when records were lost.
  */
 int event_follow_run(struct event_follow *follow, struct hadal_error *error);
-
-void event_follow_close(struct event_follow *follow);
 
 #endif
