@@ -61,14 +61,6 @@ static void show_log(const struct hypervisor_memory *memory)
 	}
 }
 
-/* The way out leads through memory that an operating system maps as it likes: there is none. */
-static void lock(void)
-{
-	uint64_t number = HADAL_CALL_BASE + HADAL_CALL_STOP, how = HADAL_STOP_NEVER;
-
-	__asm__ volatile("vmmcall" : "+a"(number), "+D"(how) : : "rcx", "r10", "r11", "memory");
-}
-
 /* On failure *lost tells whether the memory may still be in use. */
 static bool enter(struct efi_boot_services *services, const struct processors *processors,
 		  struct hypervisor_memory *memory, bool *lost)
@@ -90,7 +82,8 @@ static bool enter(struct efi_boot_services *services, const struct processors *p
 		show_log(memory);
 		return false;
 	}
-	lock();
+	/* The way out leads through memory that an operating system maps as it likes. */
+	call_stop(HADAL_STOP_NEVER);
 	return true;
 }
 

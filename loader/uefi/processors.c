@@ -42,12 +42,14 @@ int64_t call_image(const struct hypervisor_memory *memory, enum hadal_enter op, 
 	return result;
 }
 
-/* Of this processor alone; the way back is through this program, which is still there. */
-static void leave(void)
+void call_stop(enum hadal_stop how)
 {
-	uint64_t number = HADAL_CALL_BASE + HADAL_CALL_STOP, how = HADAL_STOP_CPU;
+	uint64_t number = HADAL_CALL_BASE + HADAL_CALL_STOP, which = how;
 
-	__asm__ volatile("vmmcall" : "+a"(number), "+D"(how) : : "rcx", "r10", "r11", "memory");
+	__asm__ volatile("vmmcall"
+			 : "+a"(number), "+D"(which)
+			 :
+			 : "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "memory");
 }
 
 /* The operating system's first processor is this one; it counts the others in their order. */
@@ -81,8 +83,9 @@ static void enter_other(void *unused)
 	__atomic_fetch_add(&together.tried, 1, __ATOMIC_SEQ_CST);
 	while (__atomic_load_n(&together.decision, __ATOMIC_SEQ_CST) == WAIT)
 		__asm__ volatile("pause");
+	/* The way back is through this program, which is still there. */
 	if (!error && together.decision == LEAVE)
-		leave();
+		call_stop(HADAL_STOP_CPU);
 }
 
 static bool wait_for_others(struct efi_boot_services *services, uint64_t count)

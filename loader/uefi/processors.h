@@ -25,4 +25,7 @@ int64_t processors_enter(struct efi_boot_services *services, const struct proces
 int64_t call_image(const struct hypervisor_memory *memory, enum hadal_enter op, uint64_t root,
 		   uint64_t cpu);
 
+/* HADAL_CALL_STOP, of this processor, which is under Hadal. */
+void call_stop(enum hadal_stop how);
+
 #endif
