@@ -6,16 +6,15 @@
 #include "vcpu/entry_check.h"
 #include "x86/cpu.h"
 #include "x86/reset.h"
+#include "x86/speculation.h"
 #include "vmx/vmx.h"
 
-#define CPUID_1_ECX_VMX               (1u << 5)
-#define CPUID_7_EBX_SGX               (1u << 2)
-#define CPUID_7_ECX_SGX_LAUNCH        (1u << 30)
-#define CPUID_7_EDX_ARCH_CAPABILITIES (1u << 29)
-#define MSR_ARCH_CAPABILITIES         0x10a
-#define CAPABILITIES_PSCHANGE_MC_NO   (1ull << 6)
-#define MSR_MCG_CAP                   0x179
-#define MCG_LMCE                      (1ull << 27)
+#define CPUID_1_ECX_VMX             (1u << 5)
+#define CPUID_7_EBX_SGX             (1u << 2)
+#define CPUID_7_ECX_SGX_LAUNCH      (1u << 30)
+#define CAPABILITIES_PSCHANGE_MC_NO (1ull << 6)
+#define MSR_MCG_CAP                 0x179
+#define MCG_LMCE                    (1ull << 27)
 
 static void read_caps(struct vmx_caps *caps)
 {
@@ -60,11 +59,7 @@ static int check_features(struct vmx_caps *caps, struct vmx_controls *controls)
 /* Pages of EPT are split while the guest runs, which such a processor may not survive. */
 static void tell_itlb_multihit(void)
 {
-	uint64_t capabilities = 0;
-
-	if (cpuid(0, 0).eax >= 7 && (cpuid(7, 0).edx & CPUID_7_EDX_ARCH_CAPABILITIES))
-		rdmsr_safe(MSR_ARCH_CAPABILITIES, &capabilities);
-	if (!(capabilities & CAPABILITIES_PSCHANGE_MC_NO))
+	if (!(arch_capabilities() & CAPABILITIES_PSCHANGE_MC_NO))
 		log_line(
 			"this processor does not say that it is free of the ITLB multihit erratum");
 }

@@ -95,6 +95,12 @@ static inline struct cpuid_result cpuid(uint32_t leaf, uint32_t subleaf)
 	return r;
 }
 
+/* "Genu", of GenuineIntel. */
+static inline bool cpu_is_intel(void)
+{
+	return cpuid(0, 0).ebx == 0x756e6547;
+}
+
 static inline uint64_t rdmsr(uint32_t msr)
 {
 	uint32_t low, high;

@@ -22,7 +22,7 @@ static enum { PMI_NONE, PMI_INTEL, PMI_AMD } kind;
 
 void pmi_init(void)
 {
-	bool intel = cpuid(0, 0).ebx == 0x756e6547;
+	bool intel = cpu_is_intel();
 	uint64_t unused;
 
 	kind = PMI_NONE;

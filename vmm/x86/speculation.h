@@ -20,6 +20,9 @@ struct speculation {
 /* The processor, as the system has set it up, guesses by nothing that a guest has taught it. */
 bool speculation_is_isolated(const struct speculation *found);
 
+/* IA32_ARCH_CAPABILITIES, of Intel's; 0: there is none. */
+uint64_t arch_capabilities(void);
+
 /* Log what keeps the image's branches from programs, or that nothing does. */
 void speculation_tell(void);
 

@@ -10,17 +10,28 @@
 #define MSR_ARCH_CAPABILITIES         0x10a
 #define AMD_IBRS                      (1u << 14)
 
+static uint32_t features_7_edx(void)
+{
+	return cpuid(0, 0).eax >= 7 ? cpuid(7, 0).edx : 0;
+}
+
+uint64_t arch_capabilities(void)
+{
+	uint64_t value = 0;
+
+	if (features_7_edx() & CPUID_7_EDX_ARCH_CAPABILITIES)
+		rdmsr_safe(MSR_ARCH_CAPABILITIES, &value);
+	return value;
+}
+
 static void find(struct speculation *found)
 {
-	uint32_t edx = cpuid(0, 0).eax >= 7 ? cpuid(7, 0).edx : 0;
-
-	*found = (struct speculation){.intel = cpuid(0, 0).ebx == 0x756e6547,
-				      .efer = rdmsr(MSR_EFER)};
+	*found = (struct speculation){.intel = cpu_is_intel(), .efer = rdmsr(MSR_EFER)};
 	if (!found->intel && cpuid(0x80000000, 0).eax >= 0x80000008)
 		found->features = cpuid(0x80000008, 0).ebx;
-	if (found->intel && (edx & CPUID_7_EDX_ARCH_CAPABILITIES))
-		rdmsr_safe(MSR_ARCH_CAPABILITIES, &found->capabilities);
-	if ((edx & CPUID_7_EDX_SPEC_CTRL) || (found->features & AMD_IBRS))
+	if (found->intel)
+		found->capabilities = arch_capabilities();
+	if ((features_7_edx() & CPUID_7_EDX_SPEC_CTRL) || (found->features & AMD_IBRS))
 		rdmsr_safe(MSR_SPEC_CTRL, &found->control);
 }
 
