@@ -34,7 +34,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
 		if (!cli_command_find(text)) {
 			guess = cli_command_guess(text);
 			argp_error(state, "there is no command '%s'%s%s%s", text,
-				   guess ? ", did you mean " : "", guess ? guess : "",
+				   guess ? "; did you mean " : "", guess ? guess : "",
 				   guess ? "?" : "");
 		}
 		*first = state->next - 1;
@@ -82,10 +82,22 @@ static const struct argp argp = {
 	.parser = parse,
 	.args_doc = "COMMAND [ARGUMENT...]",
 	.doc = "Look into this running system from a hypervisor below it.\v"
-	       "'hadal COMMAND --help' tells more. Exit status: 0 done, 1 failed or incomplete "
-	       "(stderr says why), 2 wrong usage.",
+	       "'hadal help COMMAND' or 'hadal COMMAND --help' tells more. Exit status: 0 done, 1 "
+	       "failed or incomplete (stderr says why), 2 wrong usage.",
 	.help_filter = help_filter,
 };
+
+/* "help" as in git: alone it is --help, before a command the help of that one. */
+static void take_help(int *argc, char **argv)
+{
+	static char option[] = "--help";
+
+	if (*argc < 2 || strcmp(argv[1], "help"))
+		return;
+	*argc = *argc > 2 && strcmp(argv[2], "help") ? 3 : 2;
+	argv[1] = argv[*argc - 1];
+	argv[*argc - 1] = option;
+}
 
 int main(int argc, char **argv)
 {
@@ -93,10 +105,11 @@ int main(int argc, char **argv)
 	int result;
 
 	argp_err_exit_status = CLI_USAGE;
+	take_help(&argc, argv);
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &first);
 	result = cli_command_run(cli_command_find(argv[first]), argc - first, argv + first);
 	if (fflush(stdout) || ferror(stdout)) {
-		fprintf(stderr, "hadal: cannot write the output\n");
+		fprintf(stderr, "hadal: Cannot write to standard output\n");
 		return CLI_FAILURE;
 	}
 	return result;
