@@ -14,6 +14,8 @@
 
 /* Prints the sentence. Returns CLI_FAILURE. */
 int cli_fail(const struct hadal_error *error);
+/* "invalid NAME 'value': expected ..." of a sentence that begins with Expected; the last one. */
+const char *cli_invalid(const char *name, const char *value, const struct hadal_error *error);
 
 /* The device, or NULL after saying why not. */
 struct hadal *cli_open(void);

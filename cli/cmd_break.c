@@ -217,7 +217,7 @@ static int subscribe_error(const struct breakpoint *breakpoint, int code, struct
 		return hadal_fail(error, ENXIO, "There is no memory at %s: it is not mapped now",
 				  target->name);
 	case -EINVAL:
-		return hadal_fail(error, EINVAL, "%#" PRIx64 " is no address of an instruction",
+		return hadal_fail(error, EINVAL, "No instruction can be at %#" PRIx64,
 				  target->address);
 	case -EACCES:
 		return hadal_fail(error, EACCES, "%s is the hypervisor's own memory", target->name);
@@ -244,16 +244,16 @@ static void explain(struct breakpoint *breakpoint, uint32_t number)
 		return;
 	if (state.method == HADAL_BREAK_DEBUG)
 		fprintf(stderr,
-			"hadal: a debug register: %s. No page is changed, and a hit is one "
-			"exit. The system's own use of debug registers goes on beside it; "
-			"where that takes all four, this one makes way.\n",
+			"hadal: The breakpoint is in a debug register: %s. No page is changed, and "
+			"a hit is one exit. The system's own use of debug registers goes on beside "
+			"it; where that takes all four, this one makes way\n",
 			breakpoint->options->method ? "asked for"
-						    : "one was free, and it is the cheapest way");
+						    : "one was free, and this costs least");
 	else
 		fprintf(stderr,
-			"hadal: an INT3 in a copy of the page that only fetches see: %s. "
-			"Reads find the original bytes; a hit is an exit, and a step when "
-			"the instruction that it replaces cannot be emulated.\n",
+			"hadal: The breakpoint is an INT3 in a copy of the page that only fetches "
+			"see: %s. Reads find the original bytes; a hit is an exit, and a step when "
+			"the instruction that it replaces cannot be emulated\n",
 			breakpoint->options->method ? "asked for" : "no debug register was free");
 }
 
@@ -357,10 +357,10 @@ static const char *check(void *data)
 {
 	const struct options *options = data;
 	struct hadal_clause clauses[HADAL_MAX_CLAUSES];
-	static struct hadal_error error;
+	struct hadal_error error;
 
 	return options->condition && hadal_condition_parse(options->condition, clauses, &error) < 0
-		       ? error.text
+		       ? cli_invalid("CONDITION", options->condition, &error)
 		       : NULL;
 }
 
@@ -369,7 +369,7 @@ static const struct cli_option options_table[] = {
 			condition),
 	CLI_OPTION_FLAG('b', "backtrace", "Print who called whom to get there", backtrace),
 	CLI_OPTION_FLAG('r', "registers", "Print the registers", registers),
-	CLI_OPTION_FLAG('e', "explain", "Say how the breakpoint is made, and why so", explain),
+	CLI_OPTION_FLAG('e', "explain", "Say how the breakpoint is made, and why", explain),
 	CLI_OPTION_WORD(0, "method", "METHOD",
 			"any (default), debug (a debug register) or view (a copy of the page)",
 			method, "any|debug|view"),
@@ -383,9 +383,9 @@ const struct cli_command command_break = {
 	.name = "break",
 	.group = CLI_GROUP_EVENTS,
 	.summary = "print who executes an instruction",
-	.about = "Print each time that an instruction is about to be executed: who, and on request "
-		 "with registers and the calls that led there, until Ctrl-C. The system above sees "
-		 "its own bytes there, and is not held.",
+	.about = "Print each time who is about to execute an instruction, until Ctrl-C; on request "
+		 "also the registers and the calls that led there. The system is not held, and "
+		 "reads its own bytes there.",
 	.more = "ADDRESS is a symbol of the kernel or a module, symbol+offset, or a number; with "
 		"--pid also an address of that process.\n"
 		"  hadal break do_sys_openat2 --backtrace\n"
@@ -394,10 +394,9 @@ const struct cli_command command_break = {
 		"  hadal break --pid 133 0x401136\n"
 		"\n"
 		"CONDITION compares general registers (64 or 32 bits), rip, rflags, cpu, cpl, cr3, "
-		"or "
-		"memory at a register and an offset, perhaps masked by &, with numbers: == != < <= "
-		"> >= "
-		"unsigned; && and || join up to 16. The exit status is 1 when records were lost.",
+		"or memory at a register and an offset with numbers, perhaps masked by &. The "
+		"comparisons == != < <= > >= are unsigned; && and || join up to 16 of them. The "
+		"exit status is 1 when records were lost.",
 	.options = options_table,
 	.arguments = arguments,
 	.records = &kind,

@@ -165,13 +165,12 @@ static int run(void *data)
 const struct cli_command command_check = {
 	.name = "check",
 	.group = CLI_GROUP_HYPERVISOR,
-	.summary = "say whether it could start here",
-	.about = "Say whether Hadal could start on this machine, and what its image finds on each "
-		 "CPU. "
-		 "Nothing is started. Loads the kernel module when it is not loaded.",
-	.more = "Exit status 0 when it could, 1 when not; the reason is on standard error. The "
-		"output "
-		"is meant for reports of bugs too.",
+	.summary = "say whether Hadal could start here",
+	.about = "Say whether Hadal could start on this machine, and what the hypervisor's image "
+		 "finds on each CPU. Nothing is started. Loads the kernel module when it is not "
+		 "loaded.",
+	.more = "The exit status is 0 when it could, 1 when not; the reason is on standard error. "
+		"The output belongs in reports of bugs.",
 	.records = &kind,
 	.takes = CLI_TAKES_JSON,
 	CLI_OPTIONS_AT(where),

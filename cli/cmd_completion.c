@@ -275,11 +275,13 @@ const struct cli_command command_completion = {
 	.name = "completion",
 	.group = CLI_GROUP_CLIENTS,
 	.summary = "print a script that completes hadal's command lines",
-	.about = "Print what a shell reads to complete hadal's command lines, or the "
-		 "synopses of all commands and the columns of what they list, as the docs have "
-		 "them.",
-	.more = "  . <(hadal completion bash)\n  . <(hadal completion zsh)       (after compinit)",
-	.arguments = (const struct cli_argument[]){{.name = "bash|zsh|man|json",
+	.about = "Print a script that completes hadal's command lines in a shell, or a part of the "
+		 "documentation.",
+	.more = "FORMAT is bash or zsh for a script, man for the synopses of all commands, or json "
+		"for what they print with --json.\n"
+		"  . <(hadal completion bash)\n"
+		"  . <(hadal completion zsh)       (after compinit)",
+	.arguments = (const struct cli_argument[]){{.name = "FORMAT",
 						    .kind = CLI_WORD,
 						    .at = offsetof(struct options, shell),
 						    .words = "bash|zsh|man|json"},

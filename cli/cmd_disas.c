@@ -49,14 +49,15 @@ static int find_symbol(struct listing *listing, const char *text, struct hadal_e
 	snprintf(name, sizeof(name), "%s", text);
 	plus = strchr(name, '+');
 	if (plus && parse_number(plus + 1, &offset))
-		return hadal_fail(error, EINVAL, "The offset in '%s' is no number", name);
+		return hadal_fail(error, EINVAL,
+				  "invalid ADDRESS '%s': expected a number behind the +", name);
 	if (plus)
 		*plus = '\0';
 	if (!hadal_symbol_find(listing->symbolizer, name, &place, &count))
 		return hadal_fail(error, ENOENT, "This kernel has no symbol %s", name);
 	if (count > 1)
 		fprintf(stderr,
-			"hadal: several symbols are called %s; this is the first, 'hadal symbols "
+			"hadal: Several symbols are called %s; this is the first, 'hadal symbols "
 			"%s' lists them\n",
 			name, name);
 	listing->address = place.symbol.address;
@@ -246,10 +247,9 @@ static int disassemble(struct cli_target *target, void *data, struct hadal_error
 	if (!result)
 		result = print_with(&listing, error);
 	if (!result && listing.symbolizer && hadal_symbolizer_lost(listing.symbolizer))
-		result =
-			hadal_fail(error, EFAULT,
-				   "Not all modules or their symbols could be read; some addresses "
-				   "may have no name for that reason");
+		result = hadal_fail(error, EFAULT,
+				    "Not all modules or their symbols could be read, so that some "
+				    "addresses may lack their names");
 	hadal_disassembler_free(listing.disassembler);
 	hadal_symbolizer_free(listing.symbolizer);
 	return result;
@@ -282,9 +282,10 @@ const struct cli_command command_disas = {
 	.summary = "disassemble the kernel's or a process's text",
 	.about = "Disassemble text as it is in memory, with what the kernel has patched in it "
 		 "while running.",
-	.more = "ADDRESS is a symbol of the kernel or of a module, MODULE:SYMBOL, symbol+offset or "
-		"an address. Prints COUNT "
-		"instructions; without it all of a function whose name ADDRESS is, else 16.\n"
+	.more = "ADDRESS is a symbol of the kernel or of a module, MODULE:SYMBOL, symbol+offset, "
+		"or "
+		"a number. Prints COUNT instructions; without COUNT all of the function that "
+		"ADDRESS names, else 16.\n"
 		"  hadal disas schedule\n"
 		"  hadal disas do_syscall_64+0x20 5\n"
 		"  hadal disas --pid 133 0x401000 20",

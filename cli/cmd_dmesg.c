@@ -31,7 +31,8 @@ static const char *set_levels(void *data, const char *text)
 		       (strlen(levels[level]) != len || strncmp(text, levels[level], len)))
 			level++;
 		if (level == LEVELS)
-			return "emerg, alert, crit, err, warn, notice, info or debug, and commas";
+			return "emerg, alert, crit, err, warn, notice, info or debug; several have "
+			       "commas between them";
 		options->levels |= 1u << level;
 		if (!text[len])
 			return NULL;
@@ -163,16 +164,17 @@ static int run(void *data)
 }
 
 static const struct cli_option options_table[] = {
-	CLI_OPTION_SET_OF('l', "level", "LEVEL,...",
-			  "Only these: emerg, alert, crit, err, warn, notice, info, debug",
-			  set_levels, "emerg|alert|crit|err|warn|notice|info|debug"),
+	CLI_OPTION_SET_OF(
+		'l', "level", "LEVEL,...",
+		"Only records of these levels: emerg, alert, crit, err, warn, notice, info, debug",
+		set_levels, "emerg|alert|crit|err|warn|notice|info|debug"),
 	{0},
 };
 
 const struct cli_command command_dmesg = {
 	.name = "dmesg",
 	.group = CLI_GROUP_SYSTEM,
-	.summary = "print the kernel's log from its memory",
+	.summary = "print the kernel's log",
 	.about = "Print the kernel's log from its own memory, with seconds after boot.",
 	.options = options_table,
 	.records = &kind,

@@ -69,8 +69,9 @@ static int report(const struct options *options, struct hadal_view *view, double
 
 	if (lost)
 		fprintf(stderr,
-			"hadal: %" PRIu64 " KiB of RAM could not be read and are zeros in %s\n",
-			lost / 1024, options->path);
+			"hadal: %" PRIu64
+			" KiB of RAM could not be read and are zeros in the dump\n",
+			lost / 1024);
 	if (strcmp(options->path, "-"))
 		printf("%s: %s in %.1f s (%s/s)\n", options->path, format_bytes(size_text, size),
 		       seconds, format_bytes(rate_text, size / (seconds > 0 ? seconds : 1e-9)));
@@ -123,8 +124,8 @@ static int run(void *data)
 
 static const struct cli_option options_table[] = {
 	CLI_OPTION_WORD(0, "format", "FORMAT",
-			"elf (default): a core with VMCOREINFO for crash, drgn and gdb; lime: for "
-			"volatility3; raw: the offset is the physical address",
+			"elf (default), a core with VMCOREINFO for crash, drgn and gdb; lime, for "
+			"volatility3; or raw, where the offset is the physical address",
 			format, DUMP_FORMAT_WORDS),
 	CLI_OPTION_FLAG(0, "zstd", "Compress with zstd", compress),
 	{0},
@@ -136,7 +137,7 @@ const struct cli_command command_dump = {
 	.name = "dump",
 	.group = CLI_GROUP_EVIDENCE,
 	.summary = "write physical memory to a file",
-	.about = "Write this system's physical memory to FILE, or to standard output for '-'.",
+	.about = "Write physical memory to FILE, or to standard output for '-'.",
 	.more = "Only RAM is read; the hypervisor's own pages are zeros. Pages of zeros "
 		"become holes in a regular file. FILE appears only when it is whole. The "
 		"system runs on meanwhile, so that what changes during the dump may not fit "

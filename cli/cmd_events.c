@@ -73,8 +73,11 @@ static const char *check(void *data)
 	const struct options *options = data;
 	static char text[256];
 
-	if (options->what.count > (int)HADAL_MAX_SUBSCRIPTIONS)
-		return "too many kinds of events";
+	if (options->what.count > (int)HADAL_MAX_SUBSCRIPTIONS) {
+		snprintf(text, sizeof(text), "too many WHAT: at most %u are possible",
+			 HADAL_MAX_SUBSCRIPTIONS);
+		return text;
+	}
 	for (int i = 0; i < options->what.count; i++) {
 		struct hadal_subscription asked = {0};
 		const char *expected = event_words_parse(options->what.items[i], &asked);
@@ -99,21 +102,21 @@ static const struct cli_argument arguments[] = {
 const struct cli_command command_events = {
 	.name = "events",
 	.group = CLI_GROUP_EVENTS,
-	.summary = "print what happens, as it happens",
-	.about = "Print accesses of MSRs, control registers, ports and descriptor tables, CPUID "
+	.summary = "print accesses to MSRs, ports and the like as they happen",
+	.about = "Print accesses to MSRs, control registers, ports and descriptor tables, CPUID "
 		 "and exceptions as they happen, with who did it, until Ctrl-C.",
 	.more = "WHAT is KIND[:NUMBERS][:r|w]:\n"
-		"  msr:0xc0000082      msr:0x174-0x176:w   accesses of these MSRs\n"
+		"  msr:0xc0000082      msr:0x174-0x176:w   accesses to these MSRs\n"
 		"  cr                  cr:3                writes of control registers\n"
 		"  cpuid               cpuid:0x40000000    CPUID, of a leaf\n"
-		"  io:0x60-0x6f        io:0x80:w           port accesses\n"
+		"  io:0x60-0x6f        io:0x80:w           accesses to these ports\n"
 		"  descriptor          descriptor:idtr:w   LIDT, SGDT and so on\n"
 		"  exception:14        exception:0-1       exceptions by vector\n"
 		"  request                                 what a driver tells by hypercall\n\n"
-		"The processor exits for what is asked for alone, and only while this runs. What "
-		"was "
-		"printed, filtered and lost is told at the end; the exit status is 1 when anything "
-		"was lost.",
+		"The processor exits only for what is asked for, and only while this runs. How "
+		"many "
+		"events were printed, filtered and lost is said at the end; the exit status is 1 "
+		"when any was lost.",
 	.options = options_table,
 	.arguments = arguments,
 	.records = &event_record_kind,

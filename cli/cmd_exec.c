@@ -26,7 +26,7 @@ static int admit_and_run(const struct options *options)
 		return cli_fail(&error);
 	execvp(argv[0], argv);
 	code = errno;
-	fprintf(stderr, "hadal: cannot run '%s': %s\n", argv[0], strerror(code));
+	fprintf(stderr, "hadal: Cannot run '%s': %s\n", argv[0], strerror(code));
 	return code == ENOENT ? 127 : 126;
 }
 
@@ -43,7 +43,7 @@ static int run(void *data)
 }
 
 static const struct cli_option options_table[] = {
-	CLI_OPTION_CHOICE(0, "only", "Admit PROGRAM and what it forks alone", admits,
+	CLI_OPTION_CHOICE(0, "only", "Let only PROGRAM and what it forks introspect", admits,
 			  HADAL_ADMIT_NEXT),
 	{0},
 };
@@ -56,8 +56,8 @@ const struct cli_command command_exec = {
 	.summary = "run a program that may introspect, such as LibVMI's",
 	.about = "Run a program that may introspect this system, such as LibVMI's tools or a "
 		 "script of them.",
-	.more = "It becomes this process. What it runs as root may introspect too. Exit "
-		"status: the program's; 127 when there is none of that name, 126 when it "
+	.more = "The program becomes this process. What it runs as root may introspect too. The "
+		"exit status is the program's; 127 when there is none of that name, 126 when it "
 		"cannot be run, 1 when Hadal is not running.\n"
 		"\n"
 		"Example: sudo hadal exec -- vmi-process-list dom0",

@@ -132,10 +132,7 @@ static int make_number(const struct options *options, struct hadal_pattern *patt
 	uint64_t value;
 
 	if (parse_number(options->text, &value))
-		return hadal_fail(
-			error, EINVAL,
-			"invalid PATTERN '%.100s': expected a number such as 4096 or 0x1000",
-			options->text);
+		return hadal_fail(error, EINVAL, "Expected a number, such as 4096 or 0x1000");
 	return hadal_pattern_number(pattern, value, options->kind == KIND_U32 ? 4 : 8, error);
 }
 
@@ -148,7 +145,7 @@ static int make_regex(const struct options *options, regex_t *regex, struct hada
 	if (!code)
 		return 0;
 	regerror(code, regex, text, sizeof(text));
-	return hadal_fail(error, EINVAL, "The regular expression is wrong: %s", text);
+	return hadal_fail(error, EINVAL, "Expected an extended regular expression (%s)", text);
 }
 
 static int make_pattern(const struct options *options, struct hadal_pattern *pattern,
@@ -192,9 +189,17 @@ static int find(const struct options *options, struct hadal_finder *finder)
 static const char *check(void *data)
 {
 	const struct options *options = data;
+	struct hadal_pattern pattern = {0};
+	struct hadal_error error;
+	regex_t regex;
 
 	if (options->count && options->search.where.columns)
-		return "--columns does not go with --count";
+		return "--count and --columns exclude each other";
+	if (make_pattern(options, &pattern, &regex, &error))
+		return cli_invalid("PATTERN", options->text, &error);
+	if (options->kind == KIND_REGEX)
+		regfree(&regex);
+	explicit_bzero(&pattern, sizeof(pattern));
 	return search_check(&options->search);
 }
 
@@ -207,10 +212,8 @@ static int run(void *data)
 	regex_t regex;
 	int result;
 
-	if (make_pattern(options, &pattern, &regex, &error)) {
-		cli_fail(&error);
-		return CLI_USAGE;
-	}
+	if (make_pattern(options, &pattern, &regex, &error))
+		return cli_fail(&error);
 	if (options->kind == KIND_REGEX)
 		finder.regex = &regex;
 	else
@@ -228,14 +231,15 @@ static const struct cli_option options_table[] = {
 	CLI_OPTION_CHOICE(0, "utf16", "PATTERN is text, in memory as UTF-16LE", kind, KIND_UTF16),
 	CLI_OPTION_CHOICE(0, "u32", "PATTERN is a number of 4 bytes, aligned", kind, KIND_U32),
 	CLI_OPTION_CHOICE(0, "u64", "PATTERN is a number of 8 bytes, aligned", kind, KIND_U64),
-	CLI_OPTION_CHOICE(0, "regex",
-			  "PATTERN is an extended regular expression for strings in ASCII", kind,
-			  KIND_REGEX),
-	CLI_OPTION_FLAG('i', "ignore-case", "Letters A to Z may be small or capital", ignore_case),
-	CLI_OPTION_NUMBER('C', "context", "BYTES",
-			  "Print so many bytes before and after, as a hex dump", context, 0,
-			  CONTEXT_MAX),
-	CLI_OPTION_FLAG(0, "count", "Print only how many there are", count),
+	CLI_OPTION_CHOICE(
+		0, "regex",
+		"PATTERN is an extended regular expression, matched with strings in ASCII", kind,
+		KIND_REGEX),
+	CLI_OPTION_FLAG('i', "ignore-case", "Ignore the case of the letters A to Z", ignore_case),
+	CLI_OPTION_NUMBER('C', "context", "LENGTH",
+			  "Print LENGTH bytes before and after each match too, as a hex dump",
+			  context, 0, CONTEXT_MAX),
+	CLI_OPTION_FLAG(0, "count", "Print only how many matches there are", count),
 	SEARCH_OPTIONS,
 	{0},
 };
@@ -247,14 +251,14 @@ const struct cli_command command_find = {
 	.group = CLI_GROUP_MEMORY,
 	.summary = "find bytes, text or numbers in memory",
 	.about = "Find bytes in physical memory, in a process's or in the kernel's, and print "
-		 "their address, and the physical address if that is another.",
+		 "their addresses, and the physical ones where these differ.",
 	.more = "PATTERN is pairs of hexadecimal digits, where ? stands for any digit:\n"
 		"  hadal find 'de ad ?? ef'\n"
 		"  hadal find --pid 133 --text password -C 32\n"
 		"  hadal find --kernel --u64 0xffffffff82a1b2c0\n"
 		"\n"
 		"What lies across two pages is found when their addresses follow each other. "
-		"Pages that only this command writes are left out. Exit status 1 when "
+		"Pages that only this command writes are left out. The exit status is 1 when "
 		"nothing is found.",
 	.options = options_table,
 	.arguments = arguments,

@@ -59,17 +59,16 @@ static const char *check(void *data)
 	const struct options *options = data;
 
 	if (!options->socket)
-		return "--socket is missing: where does the introspector listen?";
+		return "--socket is needed";
 	if (!*options->name)
-		return "invalid --name '': expected a name";
+		return "invalid NAME '': expected at least one character";
 	return NULL;
 }
 
 static const struct cli_option options_table[] = {
 	CLI_OPTION_TEXT('s', "socket", "PATH", "The Unix socket where the introspector listens",
 			socket),
-	CLI_OPTION_TEXT('n', "name", "NAME", "What this machine is called; \"host\" by default",
-			name),
+	CLI_OPTION_TEXT('n', "name", "NAME", "Call this machine NAME (default: host)", name),
 	{0},
 };
 
@@ -79,11 +78,11 @@ const struct cli_command command_kvmi = {
 	.summary = "serve an introspector that speaks KVMI, as libkvmi does",
 	.about = "Connect to an introspector that listens on a Unix socket and serve it this "
 		 "machine by the KVMI protocol, as libkvmi speaks it, until it hangs up.",
-	.more = "The socket and who listens there must be root's. Memory is read and written, "
-		"registers are read, and CPUs are paused, each for at most a second; those of a "
-		"paused one are set. The CPU that this command runs on is told of as paused but "
-		"goes on, so the introspector should run on that one too. Events beside pauses "
-		"are not there yet.\n"
+	.more = "The socket and who listens there must be root's. The introspector can read and "
+		"write memory, read registers, pause CPUs, each for at most a second, and set the "
+		"registers of a paused one. The CPU that this command runs on is reported as "
+		"paused but goes on, so the introspector should run on that one too. Events other "
+		"than pauses are not there yet.\n"
 		"\n"
 		"Example: sudo taskset -c 0 hadal kvmi --socket /run/introspector",
 	.options = options_table,

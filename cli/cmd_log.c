@@ -45,7 +45,7 @@ static int run(void *data)
 }
 
 static const struct cli_option options_table[] = {
-	CLI_OPTION_FLAG('f', "follow", "Go on printing what is added, until interrupted", follow),
+	CLI_OPTION_FLAG('f', "follow", "Go on printing what is added, until Ctrl-C", follow),
 	{0},
 };
 

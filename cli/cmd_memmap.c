@@ -336,7 +336,7 @@ static int look(struct hadal_kernel *kernel, void *ctx, struct hadal_error *erro
 	if (!result)
 		warn(&map);
 	if (!result && map.efi_boot && !map.of[HADAL_MEMMAP_EFI].known)
-		fputs("hadal: the firmware's map is not in this image, which has RAM alone\n",
+		fputs("hadal: The firmware's map is not in this image, which has RAM alone\n",
 		      stderr);
 	hadal_memmap_free(&map);
 	return result;
@@ -385,30 +385,31 @@ static const char *check(void *data)
 {
 	const struct options *options = data;
 
-	return options->svg && options->only ? "--svg draws all maps, and --only wants one" : NULL;
+	return options->svg && options->only ? "--svg and --only exclude each other" : NULL;
 }
 
 static const struct cli_option options_table[] = {
-	CLI_OPTION_WORD(0, "only", "SOURCE",
-			"The ranges of one map as it has them: all (default: side by side), efi, "
-			"efi_kernel, e820, e820_firmware, e820_kexec, resources, hadal or mtrr",
-			only,
-			"all|efi|efi_kernel|e820|e820_firmware|e820_kexec|resources|hadal|mtrr"),
+	CLI_OPTION_WORD(
+		0, "only", "SOURCE",
+		"Print the ranges of one map as it has them: all (default: side by side), efi, "
+		"efi_kernel, e820, e820_firmware, e820_kexec, resources, hadal or mtrr",
+		only, "all|efi|efi_kernel|e820|e820_firmware|e820_kexec|resources|hadal|mtrr"),
 	CLI_OPTION_TEXT(0, "svg", "FILE",
-			"Write a picture of physical memory instead; '-': to standard output", svg),
+			"Write a picture of physical memory to FILE instead ('-': standard output)",
+			svg),
 	{0},
 };
 
 const struct cli_command command_memmap = {
 	.name = "memmap",
 	.group = CLI_GROUP_SYSTEM,
-	.summary = "show what is where in physical memory, to whom",
+	.summary = "show the maps of physical memory side by side",
 	.about = "Show the maps of physical memory side by side: the firmware's, the kernel's E820 "
 		 "and resources, the MTRRs, and what the hypervisor shows.",
 	.more = "All but what the hypervisor shows is read from the kernel's memory. NOTE tells "
 		"where one map has RAM and another has none, what is hidden, what belongs to "
-		"runtime services of the firmware, and RAM that is not cached by write-back. What "
-		"does not exist, such as EFI after a start by BIOS, is '-'.",
+		"runtime services of the firmware, and RAM that is not cached as write-back. '-' "
+		"stands for what does not exist, such as EFI after a boot by BIOS.",
 	.options = options_table,
 	.records = &kind,
 	.takes = CLI_TAKES_LIST,

@@ -64,7 +64,7 @@ static int run(void *data)
 const struct cli_command command_modules = {
 	.name = "modules",
 	.group = CLI_GROUP_SYSTEM,
-	.summary = "list kernel modules from its memory",
+	.summary = "list the kernel's modules",
 	.about = "List the modules as the kernel's own memory has them, the one loaded last "
 		 "first.",
 	.records = &kind,

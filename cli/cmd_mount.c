@@ -98,7 +98,7 @@ static int run(void *data)
 	if (!directory || stat(directory, &st)) {
 		hadal_fail(&error, errno, "Cannot mount on %s: %s%s", options->directory,
 			   strerror(errno),
-			   errno == ENOTCONN ? "; 'umount' what is left of an earlier mount there"
+			   errno == ENOTCONN ? "; 'umount' an earlier mount that is left there"
 					     : "");
 		free(directory);
 		return cli_fail(&error);
@@ -110,7 +110,8 @@ static int run(void *data)
 }
 
 static const struct cli_option options_table[] = {
-	CLI_OPTION_FLAG('f', "foreground", "Stay in the foreground", foreground),
+	CLI_OPTION_FLAG('f', "foreground", "Stay in the foreground; Ctrl-C ends it too",
+			foreground),
 	CLI_OPTION_FLAG(
 		0, "cached",
 		"Allow shared mappings of the files (mmap), by way of the page cache: slower, and "
@@ -119,18 +120,20 @@ static const struct cli_option options_table[] = {
 	{0},
 };
 
-static const struct cli_argument arguments[] = {CLI_ARGUMENT("DIR", CLI_TEXT, directory), {0}};
+static const struct cli_argument arguments[] = {CLI_ARGUMENT("DIRECTORY", CLI_TEXT, directory),
+						{0}};
 
 const struct cli_command command_mount = {
 	.name = "mount",
 	.group = CLI_GROUP_EVIDENCE,
 	.summary = "show physical memory as files in a directory",
-	.about = "Show this system's physical memory as files in DIR, as it is at each "
-		 "moment, for root to read: memory.elf for crash, drgn and gdb, memory.raw, "
+	.about = "Show physical memory, as it is at each moment, as files in DIRECTORY that root "
+		 "can "
+		 "read: memory.elf for crash, drgn and gdb, memory.raw, "
 		 "memory.lime for volatility3, and the kernel's isf.json, System.map and "
 		 "libvmi.conf.",
-	.more = "Only RAM is read; what is none is a hole, and the hypervisor's own pages "
-		"are zeros. 'umount DIR' ends it; Hadal cannot be stopped before that.",
+	.more = "Only RAM is read; the rest is holes, and the hypervisor's own pages are zeros. "
+		"'umount DIRECTORY' ends it; Hadal cannot be stopped before that.",
 	.options = options_table,
 	.arguments = arguments,
 	.takes = CLI_TAKES_IMAGE,

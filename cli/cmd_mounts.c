@@ -164,7 +164,7 @@ static const char *check(void *data)
 	const struct options *options = data;
 
 	if (options->all && options->where.space == CLI_SPACE_PROCESS)
-		return "PID and --all do not go together";
+		return "PID and --all exclude each other";
 	return NULL;
 }
 
@@ -176,7 +176,9 @@ static int run(void *data)
 }
 
 static const struct cli_option options_table[] = {
-	CLI_OPTION_FLAG('a', "all", "Of all mount namespaces, also those without a process", all),
+	CLI_OPTION_FLAG('a', "all",
+			"List the mounts of all mount namespaces, also of those without a process",
+			all),
 	{0},
 };
 
@@ -185,9 +187,9 @@ const struct cli_command command_mounts = {
 	.group = CLI_GROUP_SYSTEM,
 	.summary = "list the mounts of a mount namespace",
 	.about = "List the mounts of the first process, or of PID, as the kernel's own memory "
-		 "has them. Mount points are from the root of the mount namespace on, which a "
-		 "process need not see; behind <- is the source, and in brackets what "
-		 "directory of the file system is mounted, if not all of it.",
+		 "has them. Mount points are paths from the root of the mount namespace, which "
+		 "is not always the root of the process. Behind <- is the source, and in brackets "
+		 "the directory of the file system that is mounted, if not all of it is.",
 	.more = "JSON has what /proc/PID/mountinfo has, except "
 		"options that only some file systems have.",
 	.options = options_table,

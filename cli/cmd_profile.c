@@ -42,8 +42,8 @@ static const char *check(void *data)
 	const struct options *options = data;
 
 	if (options->modules && options->kind != ISF)
-		return "--modules goes with ISF only";
-	return options->map_path && options->kind != LIBVMI ? "--sysmap goes with --libvmi" : NULL;
+		return "--modules needs the ISF: leave out --system-map and --libvmi";
+	return options->map_path && options->kind != LIBVMI ? "--sysmap needs --libvmi" : NULL;
 }
 
 static int write_profile(const struct options *options, struct hadal_kernel *kernel, FILE *out,
@@ -87,15 +87,18 @@ static int run(void *data)
 
 static const struct cli_option options_table[] = {
 	CLI_OPTION_TEXT('o', "output", "FILE", "Write to FILE instead of standard output", path),
-	CLI_OPTION_FLAG(0, "modules",
-			"Also types and symbols of the modules that are loaded: the profile then "
-			"fits no other boot",
-			modules),
-	CLI_OPTION_CHOICE(0, "system-map", "Symbols as in a System.map", kind, SYSTEM_MAP),
+	CLI_OPTION_FLAG(
+		0, "modules",
+		"Write the types and symbols of the loaded modules too; the profile then fits "
+		"this boot only",
+		modules),
+	CLI_OPTION_CHOICE(0, "system-map", "Write the symbols as in a System.map", kind,
+			  SYSTEM_MAP),
 	CLI_OPTION_SET_MAYBE(0, "libvmi", "DOMAIN",
-			     "An entry of libvmi.conf for DOMAIN (default: hadal)", set_domain),
-	CLI_OPTION_SET(0, "sysmap", "PATH", "With --libvmi: where the System.map will be",
-		       set_map_path),
+			     "Write an entry of libvmi.conf for DOMAIN (default: hadal)",
+			     set_domain),
+	CLI_OPTION_SET(0, "sysmap", "PATH",
+		       "With --libvmi: name PATH as the place of the System.map", set_map_path),
 	{0},
 };
 
@@ -103,11 +106,11 @@ const struct cli_command command_profile = {
 	.name = "profile",
 	.group = CLI_GROUP_EVIDENCE,
 	.summary = "write symbols and types for volatility3 and LibVMI",
-	.about = "Write what other tools want to know of the kernel, found in its memory "
-		 "alone: symbols and types as volatility3 reads them (ISF), unless told "
+	.about = "Write what other tools need to know of the kernel, found in its memory alone: "
+		 "symbols and types as volatility3 reads them (ISF), unless an option says "
 		 "otherwise.",
 	.more = "Types come from the kernel's BTF, symbols from its kallsyms. Addresses in "
-		"ISF and System.map are those the kernel was linked at.",
+		"ISF and System.map are those that the kernel was linked at.",
 	.options = options_table,
 	.takes = CLI_TAKES_IMAGE,
 	CLI_OPTIONS_AT(where),

@@ -304,8 +304,10 @@ static const char *check(void *data)
 {
 	const struct options *options = data;
 
-	if (options->namespaces && (options->tree || options->full))
-		return "--namespaces goes with neither --tree nor --full";
+	if (options->namespaces && options->tree)
+		return "--namespaces and --tree exclude each other";
+	if (options->namespaces && options->full)
+		return "--namespaces and --full exclude each other";
 	return NULL;
 }
 
@@ -318,12 +320,11 @@ static int run(void *data)
 
 static const struct cli_option options_table[] = {
 	CLI_OPTION_FLAG('T', "threads", "Also list the threads of each process", threads),
-	CLI_OPTION_FLAG(0, "tree", "Children below their parents", tree),
+	CLI_OPTION_FLAG(0, "tree", "Print children below their parents", tree),
 	CLI_OPTION_FLAG('f', "full", "Show command lines instead of names", full),
 	CLI_OPTION_FLAG('n', "namespaces",
 			"Show the numbers of the namespaces, as in /proc/PID/ns: all of the first "
-			"process, and "
-			"of the others those that are not the same",
+			"process, and of the others those that differ",
 			namespaces),
 	{0},
 };
@@ -331,16 +332,15 @@ static const struct cli_option options_table[] = {
 const struct cli_command command_ps = {
 	.name = "ps",
 	.group = CLI_GROUP_SYSTEM,
-	.summary = "list processes from the kernel's memory",
+	.summary = "list the processes, hidden ones too",
 	.about = "List the processes as the kernel's own memory has them, whether or not "
 		 "/proc shows them. S is the state as in ps, START seconds after boot, ROOT "
 		 "the physical address of the page tables; kernel threads are in brackets. A "
 		 "process that is not both in the kernel's list of processes and in its PID "
 		 "table is hidden by something: it is marked with an exclamation mark.",
-	.more = "With --json, one object a line, always with the command line and all "
-		"namespaces; \"in\" tells from where a process is known: list, pids, and "
-		"where these were needed to find it, family (a parent, sibling or thread) "
-		"and cpu (one executes it).",
+	.more = "JSON always has the command line and all namespaces; \"in\" says from where a "
+		"process is known: list, pids, and, where these were needed to find it, family (a "
+		"parent, sibling or thread) and cpu (a CPU executes it).",
 	.options = options_table,
 	.records = &kind,
 	.takes = CLI_TAKES_LIST,

@@ -30,11 +30,13 @@ static const char *check(void *data)
 {
 	struct options *options = data;
 
-	options->raw |= options->path != NULL;
+	if (options->where.json && options->path)
+		return "--json and --output exclude each other";
 	if (options->where.json && options->raw)
-		return "--json goes neither with --raw nor with --output";
+		return "--json and --raw exclude each other";
 	if (options->where.json && options->length > JSON_MAX_BYTES)
-		return "--json is for up to 16M; use --raw or --output";
+		return "--json prints up to 16M; use --raw or --output for more";
+	options->raw |= options->path != NULL;
 	return NULL;
 }
 
@@ -132,7 +134,8 @@ static int read_all(struct cli_target *target, void *data, struct hadal_error *e
 	if (result)
 		return result;
 	if (options->length && reading.address + (options->length - 1) < reading.address) {
-		hadal_fail(error, EINVAL, "The range ends above 64 bits");
+		hadal_fail(error, EINVAL,
+			   "The range ends above the last address, 0xffffffffffffffff");
 		cli_fail(error);
 		return CLI_USAGE;
 	}
@@ -165,14 +168,13 @@ const struct cli_command command_read = {
 	.name = "read",
 	.group = CLI_GROUP_MEMORY,
 	.summary = "read physical or virtual memory",
-	.about = "Read memory through the hypervisor.",
-	.more = "ADDRESS is a number or a symbol of the kernel, also symbol+offset; a symbol, or a "
-		"number "
-		"in the upper half, means the kernel's memory, any other number physical memory, "
-		"unless "
-		"told otherwise. LENGTH may end in k, M, G or T. When a part cannot be read, what "
-		"lies "
-		"before it is printed all the same and the exit status is 1.",
+	.about = "Print physical or virtual memory as a hex dump.",
+	.more = "ADDRESS is a number, a symbol of the kernel or a module, or symbol+offset. A "
+		"symbol "
+		"or a number in the upper half means the kernel's memory; any other number is a "
+		"physical address, unless an option says otherwise. LENGTH may end in k, M, G or "
+		"T. When a part cannot be read, what lies before it is printed all the same and "
+		"the exit status is 1.",
 	.options = options_table,
 	.arguments = arguments,
 	.records = &kind,

@@ -148,10 +148,17 @@ static const char *check(void *data)
 {
 	const struct options *options = data;
 
-	if (options->set &&
-	    (options->cpu == CPU_ALL || options->where.json || options->where.columns))
-		return "--set wants one CPU, and prints nothing";
-	return NULL;
+	static struct hadal_error error;
+	struct hadal_set_regs set = {.mask = 0};
+
+	if (!options->set)
+		return NULL;
+	if (options->cpu == CPU_ALL)
+		return "--set needs --cpu with the number of one CPU";
+	if (options->where.json || options->where.columns)
+		return options->where.json ? "--set and --json exclude each other"
+					   : "--set and --columns exclude each other";
+	return parse_registers(options->set, &set, &error) ? error.text : NULL;
 }
 
 static int show_cpu(struct hadal *hadal, unsigned int cpu, struct cli_printer *printer,
@@ -224,9 +231,11 @@ static int run(void *data)
 }
 
 static const struct cli_option options_table[] = {
-	CLI_OPTION_SET_OF('c', "cpu", "CPU", "A CPU's number, or 'all' (default)", set_cpu, "all"),
+	CLI_OPTION_SET_OF('c', "cpu", "CPU", "The number of a CPU, or all (default)", set_cpu,
+			  "all"),
 	CLI_OPTION_TEXT('s', "set", "NAME=VALUE,...",
-			"Pause the CPU, set these registers, all or none, and let it go on", set),
+			"Pause the CPU, set these registers, all of them or none, and let it go on",
+			set),
 	{0},
 };
 
@@ -234,12 +243,12 @@ const struct cli_command command_regs = {
 	.name = "regs",
 	.group = CLI_GROUP_MEMORY,
 	.summary = "print the registers of CPUs",
-	.about = "Print the registers of CPUs at the moment of asking: each is stopped for it "
-		 "and goes on at once.",
-	.more = "Attributes of a segment are the access byte of its descriptor and, above "
-		"it, the four flags. --set takes the names that are printed, in capitals "
-		"too, and with their part where there are several: fs.base, cs.selector, "
-		"gdtr.limit.",
+	.about =
+		"Print the registers of CPUs at the moment of asking. Each CPU is stopped for that "
+		"and goes on at once.",
+	.more = "The attributes of a segment are the access byte of its descriptor and, above it, "
+		"the four flags. --set takes the names that are printed, also in capitals; of what "
+		"has several parts, the name of one, such as fs.base, cs.selector or gdtr.limit.",
 	.options = options_table,
 	.records = &kind,
 	.takes = CLI_TAKES_JSON | CLI_TAKES_COLUMNS,

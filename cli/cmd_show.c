@@ -150,11 +150,10 @@ static int run(void *data)
 }
 
 static const struct cli_option options_table[] = {
-	CLI_OPTION_NUMBER(0, "depth", "DEPTH",
-			  "Print structures inside each other only so far (default: all)", depth, 0,
-			  1000),
+	CLI_OPTION_NUMBER(0, "depth", "DEPTH", "Print nested structures DEPTH deep (default: all)",
+			  depth, 0, 1000),
 	CLI_OPTION_NUMBER(0, "elements", "COUNT",
-			  "Print at most so many elements of an array (default: 200)", elements, 0,
+			  "Print at most COUNT elements of an array (default: 200)", elements, 0,
 			  0),
 	CLI_OPTION_FLAG('x', "hex", "Print numbers in hexadecimal", hex),
 	{0},
@@ -172,14 +171,14 @@ const struct cli_command command_show = {
 	.more = "  hadal show init_task.cred->uid.val\n"
 		"  hadal show '*(struct cred *)0xffff888003a4e000'\n"
 		"  hadal show '(unsigned long)jiffies' '&init_task.tasks'\n"
-		"  hadal show 'container_of(init_task.tasks.next, struct task_struct, "
-		"tasks)->comm'\n"
+		"  hadal show 'container_of(modules.next, struct module, list)->name'\n"
 		"  hadal show 'per_cpu(runqueues, 0).curr->comm'\n"
 		"\n"
-		"The kernel tells the types of per-CPU variables and of functions; Hadal "
-		"knows those of some others, such as init_task. A symbol of an unknown type "
-		"must be cast. A name that is not the kernel's may be a module's; where several "
-		"have it, MODULE:NAME says which, as in struct fuse:fuse_conn.",
+		"The kernel's type information has the types of per-CPU variables and of "
+		"functions; "
+		"Hadal knows those of some other symbols, such as init_task. A symbol of an "
+		"unknown type must be cast. A name that the kernel has not may be a module's; "
+		"where several have it, MODULE:NAME says which, as in struct fuse:fuse_conn.",
 	.options = options_table,
 	.arguments = arguments,
 	.records = &kind,

@@ -302,11 +302,11 @@ const struct cli_command command_sockets = {
 		 "and from the open files of all processes. KIND is as in ss: u_ is UNIX, nl "
 		 "netlink, p_ packet. PROCESS is -, with TIME_WAIT for example, when there is "
 		 "no file any more, or not yet.",
-	.more = "HIDDEN is a socket that a process has but no table of the kernel, so "
-		"/proc/net and ss do not show it; 'open in no process' one that is a file on "
-		"its way from process to process, or of a hidden one. RECEIVED and SENT are "
-		"bytes that wait; of a listening socket the connections that wait, and how "
-		"many may.",
+	.more = "HIDDEN marks a socket that a process has open but that is in none of the kernel's "
+		"tables, so that /proc/net and ss do not show it; 'open in no process' one whose "
+		"file is on its way from process to process, or belongs to a hidden one. RECEIVED "
+		"and SENT are bytes that wait; of a listening socket, the connections that wait "
+		"and how many may.",
 	.options = options_table,
 	.records = &kind,
 	.takes = CLI_TAKES_LIST,

@@ -327,8 +327,9 @@ static const char *check(void *data)
 	if (options->cpu == CPU_NONE)
 		return NULL;
 	if (options->where.image)
-		return "--cpu goes without --image: an image has no registers";
-	return options->where.space == CLI_SPACE_PROCESS ? "--cpu goes without --pid" : NULL;
+		return "--cpu and --image exclude each other";
+	return options->where.space == CLI_SPACE_PROCESS ? "--cpu and --pid exclude each other"
+							 : NULL;
 }
 
 static int run(void *data)
@@ -339,9 +340,10 @@ static int run(void *data)
 }
 
 static const struct cli_option options_table[] = {
-	CLI_OPTION_NUMBER('c', "cpu", "CPU",
-			  "The stack of what this CPU executes, which is held for it", cpu, 0,
-			  HADAL_MAX_CPUS - 1),
+	CLI_OPTION_NUMBER(
+		'c', "cpu", "CPU",
+		"Print the stack of what this CPU executes, which is held for that moment", cpu, 0,
+		HADAL_MAX_CPUS - 1),
 	{0},
 };
 
@@ -352,8 +354,8 @@ const struct cli_command command_stack = {
 	.about = "Print where tasks wait in the kernel, and who called whom to get there, as "
 		 "/proc/PID/stack does, but as the kernel's own memory has it: by its ORC tables "
 		 "and those of its modules. Without an option these are the stacks of all threads.",
-	.more = "A task that a CPU executes has no stack that could be told but with --cpu. The "
-		"command fails when a stack is not whole.",
+	.more = "Of a task that a CPU executes at the moment, only --cpu can print the stack. The "
+		"exit status is 1 when a stack is not whole.",
 	.options = options_table,
 	.records = &kind,
 	.takes = CLI_TAKES_LIST | CLI_TAKES_PID,

@@ -23,7 +23,8 @@ static int report_start(struct hadal *hadal, const struct options *options, bool
 	printf("Hadal %.*s %s under %u CPUs (%s)\n", (int)sizeof(info.version), info.version,
 	       already ? "runs already" : "runs", info.cpu_running, hadal_vendor_name(info.vendor));
 	if (options->trial && !already)
-		printf("It leaves by itself in %" PRIu64 " seconds unless you say: hadal keep\n",
+		printf("It leaves by itself in %" PRIu64
+		       " seconds, unless you run: sudo hadal keep\n",
 		       options->trial);
 	return CLI_OK;
 }
@@ -56,9 +57,9 @@ static const struct cli_option start_options[] = {
 			"Also answer clients that speak as LibVMI's driver did in 2018",
 			dialect_2018),
 	CLI_OPTION_FLAG(0, "lock",
-			"Never stop, nor let a CPU go offline, before the machine is reset", lock),
+			"Neither stop nor let a CPU go offline before the machine is reset", lock),
 	CLI_OPTION_NUMBER(0, "trial", "SECONDS",
-			  "Leave by itself after so long, unless confirmed by 'hadal keep'", trial,
+			  "Leave by itself after SECONDS, unless confirmed by 'hadal keep'", trial,
 			  1, HADAL_TRIAL_MAX),
 	{0},
 };
@@ -93,8 +94,8 @@ static int keep_run(void *data)
 const struct cli_command command_keep = {
 	.name = "keep",
 	.group = CLI_GROUP_HYPERVISOR,
-	.summary = "confirm a trial: it stays",
-	.about = "Let Hadal stay that was started with --trial, which otherwise leaves by itself.",
+	.summary = "let Hadal stay after a start on trial",
+	.about = "Let Hadal stay after a start with --trial; otherwise it leaves by itself.",
 	CLI_OPTIONS_AT(where),
 	.run = keep_run,
 };
@@ -128,8 +129,8 @@ static const struct cli_option stop_options[] = {
 const struct cli_command command_stop = {
 	.name = "stop",
 	.group = CLI_GROUP_HYPERVISOR,
-	.summary = "take it away again",
-	.about = "Take Hadal away from under this system, which runs on.",
+	.summary = "take Hadal away again",
+	.about = "Take Hadal away from under this system; the system runs on.",
 	.more = "It is no error when Hadal does not run.",
 	.options = stop_options,
 	CLI_OPTIONS_AT(where),

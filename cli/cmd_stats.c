@@ -157,17 +157,19 @@ static int run(void *data)
 }
 
 static const struct cli_option options_table[] = {
-	CLI_OPTION_FLAG('e', "events", "Only what each subscription to events costs", events),
+	CLI_OPTION_FLAG('e', "events", "Print only what each subscription to events has cost",
+			events),
 	{0},
 };
 
 const struct cli_command command_stats = {
 	.name = "stats",
 	.group = CLI_GROUP_HYPERVISOR,
-	.summary = "count what made the CPUs exit to it",
+	.summary = "count the exits to the hypervisor, by kind and CPU",
 	.about = "Print how often each kind of exit brought each CPU into the hypervisor "
 		 "since the start, and its other counters. Kinds that never came are left out. "
-		 "Below, what each subscription of `hadal events`, `watch` and the like has cost.",
+		 "Below, what each subscription of 'hadal events', 'hadal watch' and the like has "
+		 "cost.",
 	.options = options_table,
 	.records = &kind,
 	.takes = CLI_TAKES_JSON | CLI_TAKES_COLUMNS,

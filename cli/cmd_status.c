@@ -51,7 +51,7 @@ static void print_text(const void *record, void *ctx)
 	if (row->locked)
 		puts("  locked        it runs until the machine is reset");
 	if (row->state.trial_seconds)
-		printf("  on trial      leaves in %u seconds unless you say: hadal keep\n",
+		printf("  on trial      leaves in %u seconds unless you run: sudo hadal keep\n",
 		       row->state.trial_seconds);
 }
 
@@ -149,9 +149,9 @@ static int run(void *data)
 const struct cli_command command_status = {
 	.name = "status",
 	.group = CLI_GROUP_HYPERVISOR,
-	.summary = "say whether it runs and what it uses",
+	.summary = "say whether Hadal runs and what it uses",
 	.about = "Say whether Hadal runs, under which CPUs, and what memory it uses.",
-	.more = "Exit status 0 when it runs, 1 when not.",
+	.more = "The exit status is 0 when it runs, 1 when not.",
 	.records = &kind,
 	.takes = CLI_TAKES_JSON,
 	CLI_OPTIONS_AT(where),

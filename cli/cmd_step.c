@@ -146,7 +146,8 @@ static const struct cli_column columns[] = {
 	{"resumed", NULL, 7, CLI_COLUMN_JSON, 0, NULL, json_resumed,
 	 "boolean: the first one behind the kernel, which may have changed registers too"},
 	{"changed", "CHANGED", 0, CLI_COLUMN_JSON, 0, make_changed, json_changed,
-	 "object of the registers that differ from those behind the instruction told before, each "
+	 "object of the registers that differ from those behind the instruction printed before, "
+	 "each "
 	 "`0x...`; not there for the first one"},
 	{0},
 };
@@ -264,9 +265,8 @@ static const char *check(void *data)
 	const struct options *options = data;
 
 	if (options->where.space != CLI_SPACE_PROCESS)
-		return "say which process with --pid";
-	return options->where.pid == (uint64_t)getpid() ? "this is the process that would print it"
-							: NULL;
+		return "--pid is needed";
+	return options->where.pid == (uint64_t)getpid() ? "--pid is this very process" : NULL;
 }
 
 static const struct cli_option options_table[] = {
@@ -279,20 +279,16 @@ const struct cli_command command_step = {
 	.name = "step",
 	.group = CLI_GROUP_EVENTS,
 	.summary = "print each instruction that a process executes",
-	.about = "Print each instruction that a process executes in user mode, all its threads, "
-		 "with "
-		 "the registers that it has changed, until Ctrl-C or the end of the process. It is "
-		 "not held, and sees nothing of it.",
+	.about = "Print each instruction that a process executes in user mode, in all its threads, "
+		 "with the registers that it has changed, until Ctrl-C or the end of the process. "
+		 "The process is not held, and sees nothing of it.",
 	.more = "  hadal step --pid 133 --count 1000\n"
 		"  hadal step --pid 133 --seconds 1 --budget 20 --json\n"
 		"\n"
-		"What the kernel does for it is not told: a system call is one instruction. A "
-		"repeated "
-		"string instruction is one, too. Each instruction costs an exit, so that the "
-		"process "
-		"runs some thousand times slower; what comes faster than it can be printed is "
-		"lost, "
-		"and then the exit status is 1.",
+		"What the kernel does for the process is not printed: a system call is one "
+		"instruction, and so is a repeated string instruction. Each instruction costs an "
+		"exit, so that the process runs about a thousand times slower. What comes faster "
+		"than it can be printed is lost, and then the exit status is 1.",
 	.options = options_table,
 	.records = &kind,
 	.takes = CLI_TAKES_JSON | CLI_TAKES_COLUMNS | CLI_TAKES_PID,

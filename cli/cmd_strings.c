@@ -111,9 +111,9 @@ static int run(void *data)
 
 static const struct cli_option options_table[] = {
 	CLI_OPTION_NUMBER('n', "bytes", "LENGTH",
-			  "Only strings of at least so many characters (default: 4)", least, 1,
+			  "Print strings of at least LENGTH characters (default: 4)", least, 1,
 			  HADAL_STRING_MAX),
-	CLI_OPTION_WORD('e', "encoding", "ENCODING", "ascii (default), utf16 for UTF-16LE, or all",
+	CLI_OPTION_WORD('e', "encoding", "ENCODING", "ascii (default), utf16 (UTF-16LE) or all",
 			encoding, "ascii|utf16|all"),
 	SEARCH_OPTIONS,
 	{0},
@@ -124,7 +124,7 @@ const struct cli_command command_strings = {
 	.group = CLI_GROUP_MEMORY,
 	.summary = "print the strings in memory",
 	.about = "Print the strings in physical memory, in a process's or in the kernel's, "
-		 "each with its address, and the physical address if that is another.",
+		 "each with its address, and the physical one where that differs.",
 	.more = "Strings are printable characters of ASCII; those longer than 4096 come in "
 		"pieces. Pages that only this command writes are left out; what it prints "
 		"may be found again in the pipe or the file that it is printed to.",

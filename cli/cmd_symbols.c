@@ -264,7 +264,8 @@ static const char *check(void *data)
 {
 	const struct options *options = data;
 
-	return options->info && options->where.columns ? "--columns does not go with --info" : NULL;
+	return options->info && options->where.columns ? "--info and --columns exclude each other"
+						       : NULL;
 }
 
 static int run(void *data)
@@ -276,7 +277,7 @@ static int run(void *data)
 
 static const struct cli_option options_table[] = {
 	CLI_OPTION_FLAG('i', "info",
-			"Print the kernel's version and where it lies instead of symbols", info),
+			"Print the kernel's version and where it lies, instead of symbols", info),
 	{0},
 };
 
@@ -287,10 +288,10 @@ const struct cli_command command_symbols = {
 	.name = "symbols",
 	.alias = "syms",
 	.group = CLI_GROUP_KERNEL,
-	.summary = "print kernel symbols, its version and its place",
+	.summary = "print the kernel's symbols, its version and its place",
 	.about = "Print the symbols of the kernel and its modules as found in its memory: all of "
-		 "them as /proc/kallsyms does for root, or those with the names given, or the "
-		 "ones that addresses belong to.",
+		 "them as /proc/kallsyms does for root, those with the names given, or those that "
+		 "the addresses given belong to.",
 	.options = options_table,
 	.arguments = arguments,
 	.records = &kind,

@@ -178,10 +178,10 @@ static const char *check(void *data)
 	const struct options *options = data;
 
 	if (options->where.space == CLI_SPACE_PHYSICAL)
-		return "a physical address has no translation";
+		return "--physical does not fit: a physical address is not translated";
 	if (options->where.image && options->where.space == CLI_SPACE_DEFAULT &&
 	    !cli_address_is_symbol(options->address))
-		return "with --image, say whose address it is: --kernel, --pid or --root";
+		return "--image needs --kernel, --pid or --root";
 	return NULL;
 }
 
@@ -193,7 +193,7 @@ const struct cli_command command_translate = {
 	.summary = "walk the page tables for an address",
 	.about = "Translate a virtual address, showing every page-table entry on the way with "
 		 "the rights it gives: r read, w write, x execute, u from user mode.",
-	.more = "Exit status 1 when the address does not translate.",
+	.more = "The exit status is 1 when the address does not translate.",
 	.arguments = arguments,
 	.records = &kind,
 	.takes = CLI_TAKES_VIEW | CLI_TAKES_WHERE,

@@ -171,7 +171,7 @@ static int run(void *data)
 }
 
 static const struct cli_option options_table[] = {
-	CLI_OPTION_FLAG('E', "expand", "Also show the members of the structures that are members",
+	CLI_OPTION_FLAG('E', "expand", "Print the members of the structures that are members too",
 			expand),
 	{0},
 };
@@ -182,13 +182,15 @@ static const struct cli_argument arguments[] = {
 const struct cli_command command_types = {
 	.name = "types",
 	.group = CLI_GROUP_KERNEL,
-	.summary = "print kernel types with offsets and sizes",
+	.summary = "print the kernel's types with offsets and sizes",
 	.about = "Print the kernel's types as its own type information (BTF) has them in "
 		 "memory: structures with the offset and size of each member, enums, "
 		 "typedefs, and the prototypes of functions.",
-	.more = "NAME may follow one of the words struct, union and enum. A PATTERN as the "
-		"shell's, or nothing, lists names and sizes, of modules too. A name that is not "
-		"the kernel's is looked for in its modules; MODULE:NAME says which.",
+	.more = "One of the words struct, union and enum may stand before NAME. PATTERN, with * ? "
+		"and [] as in the shell, lists names and sizes, of modules too; without an "
+		"argument "
+		"all are listed. A name that the kernel has not is looked for in its modules; "
+		"MODULE:NAME says in which.",
 	.options = options_table,
 	.arguments = arguments,
 	.records = &types_record_kind,

@@ -248,11 +248,12 @@ static int find_target(struct watch *watch, struct cli_target *source, struct ha
 	else if (!target->length)
 		target->length = DEFAULT_BYTES;
 	if (target->length > BYTES_MAX || target->address + target->length < target->address)
-		return hadal_fail(error, EINVAL,
-				  "%s is %" PRIu64
-				  " bytes long, and %u MiB can be watched; ask for a part with "
-				  "--length",
-				  target->name, target->length, (unsigned)(BYTES_MAX >> 20));
+		return hadal_fail(
+			error, EINVAL,
+			"%s is %" PRIu64
+			" bytes long, and at most %u MiB can be watched; ask for a part with "
+			"--length",
+			target->name, target->length, (unsigned)(BYTES_MAX >> 20));
 	return 0;
 }
 
@@ -302,11 +303,11 @@ static void set_defaults(void *data)
 }
 
 static const struct cli_option options_table[] = {
-	CLI_OPTION_FLAG('r', "read", "Reads (default: reads and writes)", read),
-	CLI_OPTION_FLAG('w', "write", "Writes", write),
-	CLI_OPTION_FLAG('x', "execute", "Fetches of instructions", execute),
+	CLI_OPTION_FLAG('r', "read", "Watch reads (default: reads and writes)", read),
+	CLI_OPTION_FLAG('w', "write", "Watch writes", write),
+	CLI_OPTION_FLAG('x', "execute", "Watch fetches of instructions", execute),
 	CLI_OPTION('l', "length", "LENGTH",
-		   "How many bytes (default: all of a variable, 8 of an address)", CLI_LENGTH,
+		   "Watch LENGTH bytes (default: all of a variable, 8 of an address)", CLI_LENGTH,
 		   length, .least = 1, .most = BYTES_MAX),
 	EVENT_OPTIONS,
 	{0},
@@ -318,17 +319,18 @@ const struct cli_command command_watch = {
 	.name = "watch",
 	.group = CLI_GROUP_EVENTS,
 	.summary = "print who reads, writes or executes memory",
-	.about = "Print each access of memory as it happens: who, where in the code, the value "
-		 "before and after, until Ctrl-C.",
-	.more = "ADDRESS is a symbol, symbol+offset, an expression of `hadal show`, or a number: "
-		"in "
-		"the upper half the kernel's, else physical or with --pid the process's.\n"
+	.about = "Print each access to memory as it happens, until Ctrl-C: who, where in the code, "
+		 "and the value before and after.",
+	.more = "ADDRESS is a symbol, symbol+offset, an expression as 'hadal show' takes it, or a "
+		"number: in the upper half the kernel's, else physical, or the process's with "
+		"--pid.\n"
 		"  hadal watch -w jiffies\n"
 		"  hadal watch init_task.cred->usage\n"
 		"  hadal watch --pid 133 0x7ffd1c5e2f10 -l 4\n"
 		"\n"
-		"With --pid the kernel's memory is watched for what happens in that process alone, "
-		"and the process's own whoever touches it. What is watched is the physical memory "
+		"With --pid the kernel's memory is watched only for what that process does, and "
+		"the "
+		"process's own memory whoever touches it. What is watched is the physical memory "
 		"that lies there at the beginning. The exit status is 1 when records were lost.",
 	.options = options_table,
 	.arguments = arguments,

@@ -29,7 +29,21 @@ static const char *check(void *data)
 {
 	const struct options *options = data;
 
-	return options->hex && options->path ? "give either HEX or --input" : NULL;
+	static char text[192];
+	uint8_t *bytes;
+	size_t length;
+
+	if (!options->hex)
+		return NULL;
+	if (options->path)
+		return "HEX and --input exclude each other";
+	if (!parse_hex(options->hex, &bytes, &length)) {
+		free(bytes);
+		return NULL;
+	}
+	snprintf(text, sizeof(text), "invalid HEX '%.100s': expected pairs of hexadecimal digits",
+		 options->hex);
+	return text;
 }
 
 static int write_piece(struct writing *writing, const uint8_t *bytes, size_t length,
@@ -58,9 +72,7 @@ static int write_hex(struct writing *writing, struct hadal_error *error)
 	int result;
 
 	if (parse_hex(writing->options->hex, &bytes, &length))
-		return hadal_fail(error, EINVAL,
-				  "invalid HEX '%.100s': expected pairs of hexadecimal digits",
-				  writing->options->hex);
+		return hadal_fail(error, ENOMEM, "Out of memory"); /* check() has seen the rest */
 	result = write_piece(writing, bytes, length, error);
 	free(bytes);
 	return result;
@@ -82,7 +94,7 @@ static int write_stream(struct writing *writing, FILE *in, struct hadal_error *e
 	}
 	free(buffer);
 	if (!result && ferror(in))
-		result = hadal_fail(error, EIO, "Cannot read the input");
+		result = hadal_fail(error, EIO, "Cannot read what is to be written");
 	return result;
 }
 
@@ -126,7 +138,7 @@ static int run(void *data)
 }
 
 static const struct cli_option options_table[] = {
-	CLI_OPTION_TEXT('i', "input", "FILE", "Write the bytes of FILE ('-': of standard input)",
+	CLI_OPTION_TEXT('i', "input", "FILE", "Write the bytes of FILE ('-': standard input)",
 			path),
 	{0},
 };
@@ -139,10 +151,11 @@ const struct cli_command command_write = {
 	.name = "write",
 	.group = CLI_GROUP_MEMORY,
 	.summary = "write physical or virtual memory",
-	.about = "Write memory through the hypervisor: the bytes of HEX, or of standard input "
-		 "when it is not given.",
-	.more = "Page protections are not honoured. What lies before a part that cannot be "
-		"written is written all the same; the exit status is 1 then.",
+	.about = "Write the bytes of HEX, of FILE, or of standard input when neither is given, to "
+		 "physical or virtual memory.",
+	.more = "ADDRESS is as for 'hadal read'. Page protections are not honoured. When a part "
+		"cannot be written, what lies before it is written all the same and the exit "
+		"status is 1.",
 	.options = options_table,
 	.arguments = arguments,
 	.takes = CLI_TAKES_WHERE | CLI_TAKES_MMIO,

@@ -85,7 +85,7 @@ static const struct {
 	 {'p',
 	  "pid",
 	  "PID",
-	  "Addresses are those of a process",
+	  "Addresses are those of this process",
 	  CLI_SET,
 	  offsetof(struct cli_where, space),
 	  {.set = set_pid},
@@ -105,7 +105,7 @@ static const struct {
 	 {0,
 	  "root",
 	  "CR3",
-	  "Addresses are virtual under these page tables, a value of CR3",
+	  "Addresses are virtual, under the page tables that this CR3 names",
 	  CLI_SET,
 	  offsetof(struct cli_where, space),
 	  {.set = set_root},
@@ -115,7 +115,7 @@ static const struct {
 	 {0,
 	  "levels",
 	  "LEVELS",
-	  "Levels of these page tables, 4 or 5 (default: as the system's)",
+	  "With --root: levels of its page tables, 4 or 5 (default: as the system's)",
 	  CLI_SET,
 	  0,
 	  {.set = set_levels},
@@ -135,7 +135,7 @@ static const struct {
 	 {0,
 	  "image",
 	  "FILE",
-	  "Look into a dump or raw memory image instead of this system",
+	  "Look into FILE, a dump or raw memory, instead of this system",
 	  CLI_TEXT,
 	  offsetof(struct cli_where, image),
 	  {0},
@@ -145,7 +145,7 @@ static const struct {
 	 {0,
 	  "columns",
 	  "NAME,...",
-	  "Print only these columns, named as in JSON; a name that is wrong lists them all",
+	  "Print only these columns, named as in JSON; a wrong name lists them all",
 	  CLI_TEXT,
 	  offsetof(struct cli_where, columns),
 	  {0},
@@ -248,7 +248,7 @@ static const char *number_expected(uint64_t least, uint64_t most)
 
 	snprintf(text, sizeof(text), "a number from %llu to %llu", (unsigned long long)least,
 		 (unsigned long long)most);
-	return most ? text : "a number such as 4096 or 0x1000";
+	return most ? text : "a number, such as 4096 or 0x1000";
 }
 
 /* Returns NULL or what was expected. */
@@ -312,8 +312,9 @@ static void take_option(struct line *line, size_t index, const char *text, struc
 		expected = option->set(base, text);
 	}
 	if (expected)
-		argp_error(state, "invalid %s '%s': expected %s", option->argument,
-			   text ? text : "", expected);
+		argp_error(state, "invalid %.*s '%s': expected %s",
+			   (int)strcspn(option->argument, ","), option->argument, text ? text : "",
+			   expected);
 }
 
 /* Returns 0, or ARGP_ERR_UNKNOWN: there are more arguments than the command has. */
@@ -346,7 +347,7 @@ static error_t take_argument(struct line *line, char *text, struct argp_state *s
 		break;
 	case CLI_PID:
 		if (((const struct cli_where *)(line->options + line->command->where_at))->space)
-			argp_error(state, "give either %s or --pid", argument->name);
+			argp_error(state, "%s and --pid exclude each other", argument->name);
 		expected = set_pid(line->options + line->command->where_at, text);
 		break;
 	case CLI_REST:
@@ -376,10 +377,10 @@ static void check_line(struct line *line, struct argp_state *state)
 	if (line->command->takes & CLI_TAKES_WHERE) {
 		if (where->flags & (HADAL_MEM_LA48 | HADAL_MEM_LA57) &&
 		    where->space != CLI_SPACE_ROOT)
-			wrong = "--levels goes with --root";
+			wrong = "--levels needs --root";
 		else if (where->flags & HADAL_MEM_MMIO &&
 			 (where->image || where->space > CLI_SPACE_PHYSICAL))
-			wrong = "--mmio goes with a physical address of this system";
+			wrong = "--mmio needs a physical address of this system";
 	}
 	if (line->command->takes & CLI_TAKES_COLUMNS && where->columns) {
 		const char *expected = cli_columns_check(line->command->records, where->columns);

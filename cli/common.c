@@ -3,6 +3,7 @@
 #include "advice.h"
 #include "cli.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <sched.h>
@@ -15,6 +16,15 @@ int cli_fail(const struct hadal_error *error)
 	fflush(stdout);
 	fprintf(stderr, "hadal: %s%s%s\n", error->text, advice ? ". " : "", advice ? advice : "");
 	return CLI_FAILURE;
+}
+
+const char *cli_invalid(const char *name, const char *value, const struct hadal_error *error)
+{
+	static char text[sizeof(error->text) + 128];
+
+	snprintf(text, sizeof(text), "invalid %s '%.64s': %c%s", name, value,
+		 tolower((unsigned char)error->text[0]), error->text + 1);
+	return text;
 }
 
 struct hadal *cli_open(void)

@@ -23,7 +23,7 @@ static void describe_kernel(struct hadal_kernel *kernel, struct hadal_elf_conten
 	struct hadal_layout layout;
 
 	if (hadal_kernel_layout(kernel, &layout))
-		fprintf(stderr, "hadal: the kernel's mapping of all RAM was not found; gdb will "
+		fprintf(stderr, "hadal: The kernel's mapping of all RAM was not found; gdb will "
 				"know the addresses of the kernel's image only\n");
 	contents->vmcoreinfo = hadal_kernel_vmcoreinfo(kernel);
 	contents->direct_map = layout.direct_map;
@@ -31,7 +31,7 @@ static void describe_kernel(struct hadal_kernel *kernel, struct hadal_elf_conten
 	contents->text_physical = layout.text_physical;
 	contents->text_size = layout.text_size;
 	if (!*contents->vmcoreinfo)
-		fprintf(stderr, "hadal: the kernel has no VMCOREINFO; crash and drgn may not "
+		fprintf(stderr, "hadal: The kernel has no VMCOREINFO; crash and drgn may not "
 				"accept the core\n");
 }
 

@@ -66,10 +66,11 @@ static int require(struct hadal_subscription *asked, const struct hadal_clause *
 		}
 	}
 	if (count > HADAL_MAX_CLAUSES)
-		return hadal_fail(
-			error, E2BIG,
-			"The filter has %zu clauses with --pid and --cpu; there may be %u", count,
-			HADAL_MAX_CLAUSES);
+		return hadal_fail(error, E2BIG,
+				  "The condition, --pid and --cpu make %zu comparisons together; "
+				  "at most %u are "
+				  "possible",
+				  count, HADAL_MAX_CLAUSES);
 	for (size_t i = 0; i < count; i++)
 		asked->clause[i] = all[i];
 	asked->clause_count = count;
@@ -91,7 +92,7 @@ int event_follow_add(struct event_follow *follow, const struct hadal_subscriptio
 	int result = 0;
 
 	if (follow->count == HADAL_MAX_SUBSCRIPTIONS)
-		return hadal_fail(error, ENOSPC, "There may be %u subscriptions at most",
+		return hadal_fail(error, ENOSPC, "One command can have at most %u subscriptions",
 				  HADAL_MAX_SUBSCRIPTIONS);
 	*own = *asked;
 	own->sample = follow->limits->sample;
@@ -207,6 +208,6 @@ int event_follow_run(struct event_follow *follow, struct hadal_error *error)
 	if (summarize(follow, seconds ? (__rdtsc() - ticks) / seconds : 0) && !result)
 		result = hadal_fail(error, ENOBUFS,
 				    "Events came faster than they could be printed; ask for fewer, "
-				    "or for one of several with --sample");
+				    "or for one in COUNT with --sample");
 	return result;
 }

@@ -28,12 +28,15 @@ struct event_limits {
 	CLI_OPTION_NUMBER('c', "count", "COUNT", "Stop after COUNT events", limits.count, 0, 0),  \
 	CLI_OPTION_NUMBER('s', "seconds", "SECONDS", "Stop after SECONDS", limits.seconds, 0, 0), \
 	CLI_OPTION_NUMBER(0, "cpu", "CPU", "Only on this CPU", limits.cpu, 0, 0),                 \
-	CLI_OPTION_NUMBER(0, "sample", "N", "Record one in N of those that pass", limits.sample, 1, \
-			  UINT32_MAX),                                                    \
-	CLI_OPTION_NUMBER(0, "budget", "PERCENT",                                         \
-			  "At most so much of each CPU's time; over it, sample and then end", \
-			  limits.budget, 1, 100),                                         \
-	CLI_OPTION_NUMBER(0, "rate", "COUNT", "The same with so many events a second on each CPU", \
+	CLI_OPTION_NUMBER(0, "sample", "COUNT", "Record only one event in COUNT", limits.sample,  \
+			  1, UINT32_MAX),                                                 \
+	CLI_OPTION_NUMBER(0, "budget", "PERCENT",                                                 \
+			  "Take at most PERCENT of each CPU's time: over it record only some "    \
+			  "events, at last none",                                                 \
+			  limits.budget, 1, 100),                                                 \
+	CLI_OPTION_NUMBER(0, "rate", "COUNT",                                                     \
+			  "Let at most COUNT events a second come on each CPU: over it record "   \
+			  "only some, at last none",                                              \
 			  limits.rate, 1, UINT32_MAX)
 /* clang-format on */
 

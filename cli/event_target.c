@@ -58,7 +58,8 @@ static int part_name(const char *text, char *name, size_t size, uint64_t *offset
 	if (!plus)
 		return 0;
 	if (parse_number(plus + 1, offset))
-		return hadal_fail(error, EINVAL, "The offset in '%s' is no number", text);
+		return hadal_fail(error, EINVAL,
+				  "invalid ADDRESS '%s': expected a number behind the +", text);
 	*plus = '\0';
 	return 0;
 }
@@ -79,13 +80,14 @@ static int use_symbol(struct cli_target *target, struct hadal_symbolizer *symbol
 				  name);
 	if (count > 1)
 		fprintf(stderr,
-			"hadal: several symbols are called %s; this is the first, 'hadal symbols "
+			"hadal: Several symbols are called %s; this is the first, 'hadal symbols "
 			"%s' lists them\n",
 			name, name);
 	if (!(place.symbol.address >> 63))
-		return hadal_fail(error, EINVAL,
-				  "%s is a variable of each CPU; say whose, as in 'per_cpu(%s, 0)'",
-				  name, name);
+		return hadal_fail(
+			error, EINVAL,
+			"%s is there once for each CPU: say which, as in 'per_cpu(%s, 0)'", name,
+			name);
 	use_kernel(target, found);
 	found->code = is_code(place.symbol.type);
 	found->address = place.symbol.address + offset;
@@ -128,10 +130,11 @@ int event_target_find(struct cli_target *target, const struct cli_where *where,
 	if (!parse_number(text, &found->address))
 		return use_number(target, where, found);
 	if (where->space == CLI_SPACE_PHYSICAL || where->space == CLI_SPACE_ROOT)
-		return hadal_fail(error, EINVAL,
-				  "invalid ADDRESS '%s': expected a number there, such as 0x1000; "
-				  "symbols are the kernel's",
-				  text);
+		return hadal_fail(
+			error, EINVAL,
+			"invalid ADDRESS '%s': expected a number, such as 0x1000, for only "
+			"the kernel's addresses have symbols",
+			text);
 	if (text[strcspn(text, "()[]*&>-")])
 		return use_expression(target, symbolizer, found, error);
 	result = use_symbol(target, symbolizer, found, error);
@@ -147,9 +150,9 @@ static int physical_of(const struct event_target *target, uint64_t address, uint
 	*physical = address;
 	if (!target->space || !hadal_space_address(target->space, address, physical))
 		return 0;
-	return hadal_fail(error, EFAULT, "There is no memory at %#" PRIx64 ": it is not mapped%s",
-			  address,
-			  target->kernel ? "" : " now, or was moved to swap; touch it first");
+	return hadal_fail(
+		error, EFAULT, "There is no memory at %#" PRIx64 ": it is not mapped%s", address,
+		target->kernel ? "" : " now, or was moved to swap; let the process touch it first");
 }
 
 int event_target_pieces(const struct event_target *target, struct event_piece *pieces, int most,

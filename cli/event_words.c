@@ -12,6 +12,8 @@
 static const char *const descriptors[] = {
 	[HADAL_GDTR] = "gdtr", [HADAL_IDTR] = "idtr", [HADAL_LDTR] = "ldtr", [HADAL_TR] = "tr"};
 
+#define CR_NUMBERS (1u << 0 | 1u << 3 | 1u << 4)
+
 /* The kinds that can be asked for by number, and what they are without one. */
 static const struct {
 	const char *name;
@@ -21,7 +23,7 @@ static const struct {
 	uint64_t first, count;
 } kinds[] = {
 	{"msr", HADAL_EVENT_MSR, HADAL_ACCESS_READ | HADAL_ACCESS_WRITE, false, 0, 0},
-	{"cr", HADAL_EVENT_CR, HADAL_ACCESS_WRITE, true, 1 << 0 | 1 << 3 | 1 << 4, 0},
+	{"cr", HADAL_EVENT_CR, HADAL_ACCESS_WRITE, true, CR_NUMBERS, 0},
 	{"cpuid", HADAL_EVENT_CPUID, HADAL_ACCESS_EXECUTE, false, 0, 1ull << 32},
 	{"io", HADAL_EVENT_IO, HADAL_ACCESS_READ | HADAL_ACCESS_WRITE, false, 0, 65536},
 	{"descriptor", HADAL_EVENT_DESCRIPTOR, HADAL_ACCESS_READ | HADAL_ACCESS_WRITE, true, 0xf,
@@ -69,14 +71,18 @@ static bool parse_part(enum hadal_event_kind kind, const char *text, size_t len,
 static const char *parse_mask(enum hadal_event_kind kind, const char *text, size_t len,
 			      uint64_t *mask)
 {
+	const uint64_t known = kind == HADAL_EVENT_CR ? CR_NUMBERS | 1ull << HADAL_CR_XCR0 : 0xf;
+
 	*mask = 0;
 	for (const char *end = text + len; text < end; text++) {
 		size_t size = strcspn(text, ",:");
 		uint64_t number;
 
-		if (!parse_part(kind, text, size, &number) || number > 63)
-			return kind == HADAL_EVENT_CR ? "cr:0,3,4,xcr0 or some of them"
-						      : "descriptor:gdtr,idtr,ldtr,tr or some";
+		if (!parse_part(kind, text, size, &number) || number > 63 ||
+		    !(known & 1ull << number))
+			return kind == HADAL_EVENT_CR ? "some of 0, 3, 4 and xcr0, as in cr:0,4"
+						      : "some of gdtr, idtr, ldtr and tr, as in "
+							"descriptor:gdtr,tr";
 		*mask |= 1ull << number;
 		text += size;
 	}
@@ -92,10 +98,10 @@ static const char *parse_range(enum hadal_event_kind kind, const char *text, siz
 
 	if (!parse_part(kind, text, size, &asked->first) ||
 	    (dash && !parse_part(kind, dash + 1, len - size - 1, &last)))
-		return "a number, or two with a dash between them; several kinds are several words";
+		return "a number, or two with a dash between them, as in io:0x60-0x6f";
 	last = dash ? last : asked->first;
 	if (last < asked->first)
-		return "the smaller number first";
+		return "the smaller number before the dash";
 	asked->count = last - asked->first + 1;
 	return NULL;
 }
@@ -109,10 +115,10 @@ static const char *parse_access(const char *text, uint32_t all, uint32_t *access
 					      : 0;
 
 		if (!(one & all))
-			return "r or w behind the last colon, where the kind has it";
+			return "r, w or rw behind the last colon, if the kind has it";
 		*access |= one;
 	}
-	return *access ? NULL : "r or w behind the last colon";
+	return *access ? NULL : "r, w or rw behind the last colon";
 }
 
 const char *event_words_parse(const char *text, struct hadal_subscription *asked)
@@ -139,25 +145,24 @@ const char *event_words_parse(const char *text, struct hadal_subscription *asked
 	if (!wrong && *text == ':')
 		wrong = parse_access(text + 1, kinds[place].access, &asked->access);
 	if (!wrong && !asked->first && !asked->count)
-		return asked->kind == HADAL_EVENT_MSR ? "which MSRs, such as msr:0xc0000082"
-						      : "which vectors, such as exception:14";
+		return asked->kind == HADAL_EVENT_MSR ? "numbers of MSRs, as in msr:0xc0000082"
+						      : "numbers of vectors, as in exception:14";
 	return wrong;
 }
 
 static const char *notice_text(uint64_t notice)
 {
 	static const char *const texts[] = {
-		[HADAL_NOTICE_SAMPLED] = "over its budget, from now on one hit is recorded in",
-		[HADAL_NOTICE_FULL] = "within its budget again, every hit is recorded",
-		[HADAL_NOTICE_OFF] = "over its budget, nothing is recorded for it any more",
-		[HADAL_NOTICE_MOVED] =
-			"the system needs its debug register: now it is in a copy of the page",
-		[HADAL_NOTICE_DEGRADED] = "answers came too late, it holds no more",
+		[HADAL_NOTICE_FULL] = "Within its budget again: every hit is recorded",
+		[HADAL_NOTICE_OFF] = "Over its budget: nothing is recorded any more",
+		[HADAL_NOTICE_MOVED] = "The system needs the debug register: the breakpoint is now "
+				       "in a copy of the page",
+		[HADAL_NOTICE_DEGRADED] = "Answers came too late: CPUs are not held any more",
 		[HADAL_NOTICE_DISPLACED] =
-			"the system uses its debug register: it is not hit on this CPU",
+			"The system uses the debug register: the breakpoint is not hit on this CPU",
 	};
 
-	return notice < sizeof(texts) / sizeof(texts[0]) ? texts[notice] : "?";
+	return notice < sizeof(texts) / sizeof(texts[0]) && texts[notice] ? texts[notice] : "?";
 }
 
 void event_words(const struct hadal_event *event, char *text, size_t size)
@@ -198,7 +203,8 @@ void event_words(const struct hadal_event *event, char *text, size_t size)
 		break;
 	case HADAL_EVENT_NOTICE:
 		if (event->number == HADAL_NOTICE_SAMPLED)
-			snprintf(text, size, "%s %" PRIu64, notice_text(event->number),
+			snprintf(text, size,
+				 "Over its budget: from now on one hit in %" PRIu64 " is recorded",
 				 event->physical);
 		else
 			snprintf(text, size, "%s", notice_text(event->number));

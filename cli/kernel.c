@@ -88,7 +88,7 @@ void cli_warn_lost(size_t lost, const char *what)
 		return;
 	lost_places += lost;
 	fflush(stdout);
-	fprintf(stderr, "hadal: the kernel's list of %s %s in %zu place%s; some may be missing\n",
+	fprintf(stderr, "hadal: The kernel's list of %s %s in %zu place%s; some may be missing\n",
 		what, of_image ? "could not be followed" : "is broken or changed too fast", lost,
 		lost > 1 ? "s" : "");
 }

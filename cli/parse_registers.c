@@ -71,16 +71,22 @@ static int parse_one(const char *text, size_t length, struct hadal_set_regs *set
 	uint64_t value;
 
 	if (!equals || equals - text >= NAME_MAX_LENGTH || end - equals > VALUE_MAX_LENGTH)
-		return hadal_fail(error, EINVAL, "'%.*s' is not NAME=VALUE", (int)length, text);
+		return hadal_fail(error, EINVAL,
+				  "invalid NAME=VALUE '%.*s': expected one such as rax=0x10",
+				  (int)length, text);
 	snprintf(name, sizeof(name), "%.*s", (int)(equals - text), text);
 	snprintf(number, sizeof(number), "%.*s", (int)(end - equals - 1), equals + 1);
 	if (!find(name, &set->values, &place))
-		return hadal_fail(error, EINVAL, "There is no register '%s' to set", name);
+		return hadal_fail(
+			error, EINVAL,
+			"invalid NAME '%s': expected a register, such as rax or cs.selector", name);
 	if (seen[(char *)place.at - (char *)&set->values]++)
-		return hadal_fail(error, EINVAL, "%s is there twice", name);
+		return hadal_fail(error, EINVAL, "%s is to be set twice", name);
 	if (parse_number(number, &value) || (place.bytes < 8 && value >> 8 * place.bytes))
-		return hadal_fail(error, EINVAL, "%s: '%s' is no number of %zu bits", name, number,
-				  8 * place.bytes);
+		return hadal_fail(
+			error, EINVAL,
+			"invalid VALUE '%s': expected a number of at most %zu bits for %s", number,
+			8 * place.bytes, name);
 	memcpy(place.at, &value, place.bytes);
 	set->mask |= 1ull << place.reg;
 	return 0;

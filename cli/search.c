@@ -12,7 +12,7 @@
 
 const char *search_check(const struct search_options *options)
 {
-	return options->length && options->end ? "give either --length or --end" : NULL;
+	return options->length && options->end ? "--length and --end exclude each other" : NULL;
 }
 
 /* The addresses that a number of the command line or a symbol may be. */
@@ -46,14 +46,15 @@ static int set_range(struct search *search, uint64_t *start, struct hadal_error 
 		result = cli_address(&search->source, &search->where, options->end, &end, error);
 		if (!result && end <= *start)
 			result = hadal_fail(error, EINVAL,
-					    "There is nothing before --end %s that is not before "
-					    "the start",
+					    "--end %s is not above the address to begin at",
 					    options->end);
 		search->area.last = end - 1;
 	}
 	if (!result && options->length) {
 		if (*start + (options->length - 1) < *start)
-			result = hadal_fail(error, EINVAL, "The range ends above 64 bits");
+			result = hadal_fail(
+				error, EINVAL,
+				"The range ends above the last address, 0xffffffffffffffff");
 		search->area.last = *start + (options->length - 1);
 	}
 	return result;
@@ -108,7 +109,8 @@ static int exclude_own(struct search *search, struct hadal_error *error)
 	hadal_space_init(&space, cache, walk.step[0].entry_address, walk.levels);
 	result = hadal_area_exclude(&search->area, &own, &search->within);
 	if (result)
-		hadal_fail(error, -result, "Cannot tell this program's own pages: %s",
+		hadal_fail(error, -result,
+			   "Cannot find this program's own pages, to leave them out: %s",
 			   strerror(-result));
 	else
 		search->area.within = &search->within;
@@ -186,17 +188,17 @@ static int fail_unread(const struct search *search, struct hadal_error *error)
 	if (unread->tables)
 		return hadal_fail(error, EFAULT,
 				  "%" PRIu64 " page tables could not be read; what they map was "
-				  "not looked through",
+				  "not searched",
 				  unread->tables);
 	if (unread->bytes)
 		return hadal_fail(error, EFAULT,
-				  "%" PRIu64 " KiB of RAM could not be read and were not looked "
-				  "through",
+				  "%" PRIu64 " KiB of RAM could not be read and were not searched",
 				  (unread->bytes + 1023) / 1024);
 	if (unread->pages)
 		return hadal_fail(error, EFAULT,
-				  "%" PRIu64 " pages that the process has are swapped out, or are "
-				  "closed to it, and were not looked through",
+				  "%" PRIu64
+				  " pages of the process are swapped out or closed to it, "
+				  "and were not searched",
 				  unread->pages);
 	return 0;
 }
@@ -209,7 +211,7 @@ int search_end(struct search *search, int result)
 	if (result < 0)
 		result = hadal_fail(&error, -result,
 				    "There are more page tables than RAM can hold; they are "
-				    "damaged, and what lies behind was not looked at");
+				    "damaged, and what follows was not searched");
 	else
 		result = cli_target_missing(&search->source, &error);
 	if (!result)

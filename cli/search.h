@@ -21,10 +21,10 @@ struct search_options {
 /* For the table of a command whose struct options has them as its member search. */
 /* clang-format off */
 #define SEARCH_OPTIONS                                                                             \
-	CLI_OPTION_TEXT(0, "start", "ADDRESS", "Begin at this address or symbol", search.start),   \
-	CLI_OPTION_TEXT(0, "end", "ADDRESS", "End before this address or symbol", search.end),     \
+	CLI_OPTION_TEXT(0, "start", "ADDRESS", "Begin at ADDRESS, a number or a symbol", search.start),   \
+	CLI_OPTION_TEXT(0, "end", "ADDRESS", "End before ADDRESS, a number or a symbol", search.end),     \
 	CLI_OPTION_LENGTH(0, "length", "LENGTH",                                                   \
-			  "Look through so many bytes of addresses; may end in k, M, G or T",      \
+			  "Search LENGTH bytes; may end in k, M, G or T",      \
 			  search.length),                                                          \
 	CLI_OPTION_FLAG(0, "owner",                                                                \
 			"Say who has the page: a symbol of the kernel or its modules, or a "       \

@@ -194,7 +194,9 @@ static int symbol_address(struct hadal_kernel *kernel, const char *name, uint64_
 	in_module = hadal_symbol_find(symbolizer, name, &place, NULL);
 	hadal_symbolizer_free(symbolizer);
 	*address = place.symbol.address;
-	return in_module ? 0 : hadal_fail(error, ENOENT, "This kernel has no symbol %s", name);
+	return in_module ? 0
+			 : hadal_fail(error, ENOENT,
+				      "Neither the kernel nor a module has a symbol %s", name);
 }
 
 int cli_address(struct cli_target *target, const struct cli_where *where, const char *text,
@@ -208,13 +210,15 @@ int cli_address(struct cli_target *target, const struct cli_where *where, const 
 	if (!parse_number(text, address))
 		return 0;
 	if (where->space != CLI_SPACE_KERNEL)
-		return hadal_fail(error, EINVAL,
-				  "invalid ADDRESS '%s': expected a number there, such as 0x1000; "
-				  "symbols are the kernel's",
-				  text);
+		return hadal_fail(
+			error, EINVAL,
+			"invalid ADDRESS '%s': expected a number, such as 0x1000, for only "
+			"the kernel's addresses have symbols",
+			text);
 	plus = strchr(text, '+');
 	if (plus && parse_number(plus + 1, &offset))
-		return hadal_fail(error, EINVAL, "The offset in '%s' is no number", text);
+		return hadal_fail(error, EINVAL,
+				  "invalid ADDRESS '%s': expected a number behind the +", text);
 	name = strndup(text, plus ? (size_t)(plus - text) : strlen(text));
 	if (!name)
 		return hadal_fail(error, ENOMEM, "Out of memory");

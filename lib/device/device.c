@@ -127,7 +127,7 @@ int hadal_keep(struct hadal *hadal, struct hadal_error *error)
 	if (!ioctl(hadal->fd, HADAL_IOC_KEEP, &request))
 		return 0;
 	if (errno == ENOENT)
-		return hadal_fail(error, ENOENT, "Hadal runs, and not on trial");
+		return hadal_fail(error, ENOENT, "Hadal runs, but not on trial");
 	return common_error(error, errno, "The trial cannot be ended");
 }
 
@@ -235,7 +235,8 @@ static int memory_error(struct hadal_error *error, int code, const char *verb, u
 		{EFAULT, HADAL_ERROR_PLAIN, "nothing is mapped there"},
 		{EACCES, HADAL_ERROR_PLAIN, "it belongs to the hypervisor"},
 		{ENXIO, HADAL_ERROR_NOT_RAM, "it is not RAM"},
-		{EINVAL, HADAL_ERROR_PLAIN, "no such address, or range and flags do not fit"},
+		{EINVAL, HADAL_ERROR_PLAIN,
+		 "there is no such address, or the flags do not fit the range"},
 	};
 
 	if (!error)

@@ -36,7 +36,7 @@ static int pause_error(struct hadal_error *error, int code, unsigned int cpu)
 	case EEXIST:
 		return hadal_fail(error, code, "Cannot pause CPU %u: it is paused already", cpu);
 	case EINVAL:
-		return hadal_fail(error, code, "Cannot pause CPU %u: for 1 to %u ms only", cpu,
+		return hadal_fail(error, code, "Cannot pause CPU %u: a pause lasts 1 to %u ms", cpu,
 				  HADAL_PAUSE_MS_MAX);
 	default:
 		return device_cpu_error(error, code, "Cannot pause a CPU", cpu);
@@ -68,7 +68,7 @@ int hadal_resume(struct hadal *hadal, unsigned int cpu, struct hadal_error *erro
 	int code = call(hadal, HADAL_IOC_RESUME, cpu, 0);
 
 	if (code == ENOENT)
-		return hadal_fail(error, code, "CPU %u is not paused (any more)", cpu);
+		return hadal_fail(error, code, "CPU %u is not paused, or not any more", cpu);
 	return code ? device_cpu_error(error, code, "Cannot resume a CPU", cpu) : 0;
 }
 

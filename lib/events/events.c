@@ -31,17 +31,17 @@ static int call_error(struct hadal_error *error, int code, const char *what)
 {
 	switch (code) {
 	case ENODEV:
+		return hadal_fail_kind(error, code, HADAL_ERROR_NOT_RUNNING,
+				       "Hadal is not running");
 	case ENXIO:
-		return hadal_fail(error, code, "%s: %s", what,
-				  code == ENODEV
-					  ? "Hadal is not running. Start it with: sudo hadal start"
-					  : "there is no RAM at that address");
+		return hadal_fail(error, code, "%s: there is no RAM at that address", what);
 	case EINVAL:
 		return hadal_fail(error, code, "%s: this cannot be asked for", what);
 	case EOPNOTSUPP:
-		return hadal_fail(error, code, "%s: this processor cannot tell it", what);
+		return hadal_fail(error, code, "%s: this processor cannot report it", what);
 	case ENOSPC:
-		return hadal_fail(error, code, "%s: there are as many as there may be", what);
+		return hadal_fail(error, code,
+				  "%s: there are as many subscriptions as are possible", what);
 	case EACCES:
 		return hadal_fail(error, code, "%s: that is the hypervisor's own memory", what);
 	default:

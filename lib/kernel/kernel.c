@@ -167,10 +167,11 @@ static int open_by_search(struct hadal_kernel *kernel, struct hadal_error *error
 		if (!load_symbols(kernel, error) && !locate_by_banner(kernel, banner, start))
 			return 0;
 	}
-	return hadal_fail(error, ENOENT,
-			  "No Linux kernel found in this memory; it must be x86-64 Linux 5.10 or "
-			  "later, and the memory complete%s",
-			  hadal_missing_hole_advice(memory));
+	return hadal_fail(
+		error, ENOENT,
+		"No Linux kernel was found in this memory; it must be x86-64 Linux 5.10 or "
+		"later, and the memory complete%s",
+		hadal_missing_hole_advice(memory));
 }
 
 /* Goes over to the kernel's own root, which stays when the process of the traces is gone. */

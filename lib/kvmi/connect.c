@@ -32,11 +32,11 @@ static int open_path(const char *path, struct hadal_error *error)
 		hadal_fail(error, code, "Cannot look at '%s': %s", path, strerror(code));
 	} else if (!S_ISSOCK(stat.st_mode)) {
 		code = ENOTSOCK;
-		hadal_fail(error, code, "'%s' is no socket", path);
+		hadal_fail(error, code, "'%s' is not a socket", path);
 	} else if (stat.st_uid) {
 		code = EPERM;
 		hadal_fail(error, code,
-			   "'%s' is not of root but of user %u, who could then read "
+			   "'%s' does not belong to root but to user %u, who could then read "
 			   "and write all memory",
 			   path, stat.st_uid);
 	} else {

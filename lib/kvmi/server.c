@@ -391,16 +391,14 @@ int kvmi_serve(struct hadal *hadal, int socket, struct hadal_error *error)
 	struct server *server = calloc(1, sizeof(*server));
 	struct hadal_info info;
 	int result = server ? hadal_info(hadal, &info, error)
-			    : hadal_fail(error, ENOMEM, "No memory to serve an introspector");
+			    : hadal_fail(error, ENOMEM, "Out of memory");
 
 	if (!result) {
 		server->hadal = hadal;
 		server->socket = socket;
 		server->cpu_count = info.cpu_count;
 		server->paused = calloc(info.cpu_count, sizeof(*server->paused));
-		result = server->paused
-				 ? 1
-				 : hadal_fail(error, ENOMEM, "No memory to serve an introspector");
+		result = server->paused ? 1 : hadal_fail(error, ENOMEM, "Out of memory");
 	}
 	while (result > 0)
 		result = serve_one(server, error);

@@ -186,7 +186,7 @@ static void put_gap(const struct picture *picture, const struct piece *piece)
 
 static void put_marks(const struct picture *picture, const struct piece *piece)
 {
-	static const char *const words[] = {"not RAM to all", "hidden", "runtime services",
+	static const char *const words[] = {"RAM in some maps only", "hidden", "runtime services",
 					    "RAM not write-back"};
 	const char *before = "  \302\267 ";
 
@@ -236,7 +236,7 @@ static void put_legend(const struct picture *picture)
 	y += 24;
 	fprintf(picture->out,
 		"<text class=\"n\" x=\"%u\" y=\"%u\">Heights grow with the logarithm of the size; "
-		"broken lines stand for addresses that nobody tells of.</text>\n",
+		"broken lines stand for addresses that no map describes.</text>\n",
 		LEFT, y);
 	y += 10;
 	for (unsigned int i = 0; i < HADAL_MEMMAP_CLASSES; i++) {

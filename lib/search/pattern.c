@@ -8,7 +8,8 @@
 
 static int too_long(struct hadal_error *error)
 {
-	return hadal_fail(error, EINVAL, "The pattern is longer than %u bytes", HADAL_PATTERN_MAX);
+	return hadal_fail(error, EINVAL, "Expected a pattern of at most %u bytes",
+			  HADAL_PATTERN_MAX);
 }
 
 static int append(struct hadal_pattern *pattern, uint8_t byte, uint8_t mask)
@@ -45,7 +46,8 @@ static int finish(struct hadal_pattern *pattern, struct hadal_error *error)
 	for (size_t i = 0; i < pattern->len; i++)
 		known |= pattern->mask[i];
 	if (!known)
-		return hadal_fail(error, EINVAL, "The pattern has no byte that is not a wildcard");
+		return hadal_fail(error, EINVAL,
+				  "Expected a pattern with at least one byte that is not ??");
 	if (!pattern->align)
 		pattern->align = 1;
 	choose_anchor(pattern);
@@ -73,8 +75,8 @@ int hadal_pattern_hex(struct hadal_pattern *pattern, const char *text, struct ha
 		if (!parse_digit(text[0], &high, &high_mask) ||
 		    !parse_digit(text[1], &low, &low_mask))
 			return hadal_fail(error, EINVAL,
-					  "A pattern is pairs of hexadecimal digits or ?, such as "
-					  "'de ad ?? ef', and not '%.40s'",
+					  "Expected pairs of hexadecimal digits or ?, such as "
+					  "'de ad ?? ef', at '%.40s'",
 					  text);
 		if (append(pattern, (high & high_mask) << 4 | (low & low_mask),
 			   high_mask << 4 | low_mask))
@@ -138,7 +140,7 @@ int hadal_pattern_utf16(struct hadal_pattern *pattern, const char *text, bool ig
 		int code = 0;
 
 		if (c < 0)
-			return hadal_fail(error, EINVAL, "The text is not in UTF-8");
+			return hadal_fail(error, EINVAL, "Expected text in UTF-8");
 		if (c >= 0x10000) {
 			code = append_unit(pattern, 0xd800 + ((c - 0x10000) >> 10), false);
 			c = 0xdc00 + (c & 0x3ff);
@@ -154,7 +156,7 @@ int hadal_pattern_number(struct hadal_pattern *pattern, uint64_t value, size_t b
 {
 	*pattern = (struct hadal_pattern){.align = bytes};
 	if (bytes < sizeof(value) && value >> (8 * bytes))
-		return hadal_fail(error, EINVAL, "The number has more than %zu bytes", bytes);
+		return hadal_fail(error, EINVAL, "Expected a number of at most %zu bytes", bytes);
 	for (size_t i = 0; i < bytes; i++)
 		append(pattern, value >> (8 * i), 0xff);
 	return finish(pattern, error);

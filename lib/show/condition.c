@@ -43,8 +43,11 @@ static int wrong(struct parser *parser, const char *expected)
 {
 	const char *at = parser->token.start;
 
-	return hadal_fail(parser->error, EINVAL, "The condition %s%.32s%s where %s is expected",
-			  *at ? "has '" : "ends", at, *at ? "'" : "", expected);
+	if (!*at)
+		return hadal_fail(parser->error, EINVAL, "Expected %s at the end of the condition",
+				  expected);
+	return hadal_fail(parser->error, EINVAL, "Expected %s in the condition, at '%.32s'",
+			  expected, at);
 }
 
 static int expect(struct parser *parser, const char *sign, const char *expected)
@@ -166,7 +169,8 @@ static int parse_value(struct parser *parser, struct hadal_clause *clause)
 	int result;
 
 	if (parser->depth++ == DEPTH_MAX)
-		return hadal_fail(parser->error, EINVAL, "The condition has too many parentheses");
+		return hadal_fail(parser->error, EINVAL,
+				  "Expected fewer parentheses in the condition");
 	if (take(parser, "(")) {
 		result = parse_value(parser, clause);
 		if (!result)
@@ -226,7 +230,7 @@ static int parse_comparison(struct parser *parser, struct condition *condition)
 	}
 	if (parser->token.kind == HADAL_TOKEN_NAME)
 		return hadal_fail(parser->error, EINVAL,
-				  "'%.32s': a filter compares with numbers only",
+				  "Expected a number to compare with in the condition, at '%.32s'",
 				  parser->token.start);
 	negative = *parser->token.start == '-';
 	result = parse_signed(parser, &clause->operand);
@@ -235,9 +239,10 @@ static int parse_comparison(struct parser *parser, struct condition *condition)
 	if (negative) /* of the value's size */
 		clause->operand &= clause->mask;
 	if (clause->operand & ~clause->mask && clause->compare <= HADAL_FILTER_NOT_EQUAL)
-		return hadal_fail(parser->error, EINVAL,
-				  "The condition compares with %#llx, which the value cannot be",
-				  (unsigned long long)clause->operand);
+		return hadal_fail(
+			parser->error, EINVAL,
+			"Expected a number in the condition that the value can be, and not %#llx",
+			(unsigned long long)clause->operand);
 	return 0;
 }
 
@@ -245,10 +250,11 @@ static int append(struct parser *parser, struct condition *to, const struct hada
 		  size_t count, bool alternative)
 {
 	if (to->count + count > HADAL_MAX_CLAUSES)
-		return hadal_fail(parser->error, E2BIG,
-				  "The condition has more than %u comparisons, when it is written "
-				  "without parentheses",
-				  HADAL_MAX_CLAUSES);
+		return hadal_fail(
+			parser->error, E2BIG,
+			"Expected at most %u comparisons in the condition, written without "
+			"parentheses",
+			HADAL_MAX_CLAUSES);
 	for (size_t i = 0; i < count; i++) {
 		to->clauses[to->count] = clauses[i];
 		to->clauses[to->count++].alternative = i == 0 && alternative;
@@ -296,7 +302,8 @@ static int parse_term(struct parser *parser, struct condition *condition)
 		return result;
 	*parser = before;
 	if (parser->depth++ == DEPTH_MAX)
-		return hadal_fail(parser->error, EINVAL, "The condition has too many parentheses");
+		return hadal_fail(parser->error, EINVAL,
+				  "Expected fewer parentheses in the condition");
 	take(parser, "(");
 	result = parse_alternatives(parser, condition);
 	parser->depth = before.depth;

@@ -24,11 +24,11 @@ int hadal_kallsyms_find(const uint8_t *data, size_t len, uint64_t va,
 		return hadal_fail(error, ENOMEM, "Out of memory");
 	if (!kallsyms_find_tables(data, len, va, &found->tables)) {
 		free(found);
-		return hadal_fail(
-			error, ENOENT,
-			"No kallsyms tables in %zu bytes of kernel data; the kernel must be "
-			"Linux 5.10 or later with CONFIG_KALLSYMS",
-			len);
+		return hadal_fail(error, ENOENT,
+				  "No kallsyms tables were found in %zu bytes of kernel data; the "
+				  "kernel must be "
+				  "Linux 5.10 or later with CONFIG_KALLSYMS",
+				  len);
 	}
 	for (size_t i = 0; i < KALLSYMS_TOKENS; i++)
 		found->tokens[i] = (const char *)data + found->tables.token_table +

@@ -290,7 +290,7 @@ static int open_ring(struct dmesg_reader *reader, struct hadal_error *error)
 	if (count_bits > MAX_COUNT_BITS || data_bits > MAX_DATA_BITS)
 		return hadal_fail(error, EINVAL,
 				  "The kernel's log is damaged: it claims to have "
-				  "more records than any has");
+				  "more records than any log has");
 	reader->count = 1ull << count_bits;
 	reader->data_size = 1ull << data_bits;
 	reader->text_left = reader->data_size;

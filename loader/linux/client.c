@@ -89,7 +89,9 @@ static void client_deactivate(struct client *client)
 	client->active = false;
 	result = hadal_call(HADAL_CALL_CLIENT_REMOVE, client->root, 0, 0, 0, 0);
 	if (!WARN_ONCE(result && result != -ENODEV,
-		       "hadal: a client stays, and its pages are lost: error %ld\n", result))
+		       "hadal: a program that has ended stays a client, and its pages are lost: "
+		       "error %ld\n",
+		       result))
 		client_release_pages(client);
 }
 

@@ -196,7 +196,8 @@ static void withdraw(struct reader *reader)
 	if (!reader->owner)
 		return;
 	error = hadal_call(HADAL_CALL_EVENTS_CLOSE, reader->owner, 0, 0, 0, 0);
-	WARN_ONCE(error, "hadal: an owner of events stays: error %ld\n", error);
+	WARN_ONCE(error, "hadal: the subscriptions of a program that has ended stay: error %ld\n",
+		  error);
 	WRITE_ONCE(reader->owner, 0);
 	wake_up_interruptible(&reader->waker.wait);
 }

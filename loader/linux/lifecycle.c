@@ -80,7 +80,8 @@ static int fail_entry(struct outcome *outcome, int error, int cpu)
 		 "'hadal log'"},
 		{-EOPNOTSUPP, "memory encryption is on; boot with mem_encrypt=off"},
 		{-EPROTO, "module and image are of different versions; rebuild and reinstall"},
-		{-ENOMEM, "the image wants more memory than its header says"},
+		{-ENOMEM,
+		 "the image wants more memory than its header says; rebuild and reinstall"},
 		{-ERANGE, "there is RAM at addresses that Hadal cannot map on this machine; see "
 			  "'hadal log'"},
 		{-EIO, "the processor refused the state; see 'hadal log'"},
@@ -192,7 +193,8 @@ static int prepare(u64 flags, struct outcome *outcome)
 		return error;
 	error = memory_allocate(&hadal.memory);
 	if (error == -E2BIG)
-		return fail(outcome, error, -1, "more than %u separate ranges of RAM",
+		return fail(outcome, error, -1,
+			    "this machine has more than %u separate ranges of RAM",
 			    HADAL_MAX_RAM_RANGES);
 	if (error)
 		return fail(outcome, error, -1,
@@ -337,7 +339,9 @@ int hadal_start(u64 flags, unsigned int trial_seconds, struct outcome *outcome)
 	    trial_seconds > HADAL_TRIAL_MAX)
 		return fail(outcome, -EINVAL, -1, "the module does not know this option");
 	if (trial_seconds && (flags & HADAL_START_LOCK))
-		return fail(outcome, -EINVAL, -1, "what is locked cannot end by itself");
+		return fail(outcome, -EINVAL, -1,
+			    "a locked Hadal cannot leave by itself: start it without --trial or "
+			    "without --lock");
 	if (down_write_killable(&hadal_lock))
 		return fail(outcome, -EINTR, -1, "interrupted");
 	error = start_locked(flags, outcome);

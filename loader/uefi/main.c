@@ -31,7 +31,7 @@ static const char *reason_of(int64_t error)
 	case 34:
 		return "there is RAM at addresses that Hadal cannot map";
 	case 62:
-		return "not all processors came";
+		return "not all processors have started";
 	case 71:
 		return "the image is of another version";
 	case 95:

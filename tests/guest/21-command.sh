@@ -28,7 +28,20 @@ exits 2 hadal pss
 grep -q 'did you mean ps?' /tmp/err || fail "no guess: $(cat /tmp/err)"
 exits 2 hadal read 0x1000 12q
 grep -q "invalid LENGTH '12q': expected 4096, 0x1000 or 64k" /tmp/err || fail "$(cat /tmp/err)"
+exits 2 hadal regs -c 1 --set nothing=1
+grep -q "invalid NAME 'nothing': expected a register" /tmp/err || fail "$(cat /tmp/err)"
+exits 2 hadal write 0x1000 1
+grep -q "invalid HEX '1': expected pairs" /tmp/err || fail "$(cat /tmp/err)"
+exits 2 hadal events cr:5
+grep -q "invalid WHAT 'cr:5': expected some of 0, 3, 4 and xcr0" /tmp/err || fail "$(cat /tmp/err)"
+exits 2 hadal find 7
+grep -q "invalid PATTERN '7': expected pairs" /tmp/err || fail "$(cat /tmp/err)"
 exits 0 hadal translate --help
+cp /tmp/out /tmp/help
+exits 0 hadal help translate
+cmp /tmp/help /tmp/out || fail "'hadal help translate' says: $(cat /tmp/out)"
+exits 0 hadal help
+grep -q '^  translate ' /tmp/out || fail "'hadal help' has no list: $(cat /tmp/out)"
 
 exits 0 hadal start
 exits 0 hadal start

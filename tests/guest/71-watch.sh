@@ -94,7 +94,7 @@ equal "accesses while nothing was ordered" "$(printed)" 0
 begin watch -w $word --pid $watched --rate 100
 order write 5000
 finish
-grep -q 'over its budget' err || fail "no word of the budget: $(cat err)"
+grep -q 'Over its budget: from now on one hit in' err || fail "no word of the budget: $(cat err)"
 [ "$(printed)" -lt 5000 ] || fail "all were told, whatever the rate"
 grep -q " printed of 5000 that happened, $((5000 - $(printed))) filtered, 0 lost" err || fail "summary: $(cat err)"
 

@@ -467,10 +467,10 @@ static void test_sockets(void)
 
 	unlink("/tmp/kvmi-link");
 	CHECK(!symlink(PATH, "/tmp/kvmi-link"));
-	is_refused("/tmp/kvmi-link", "is no socket");
-	is_refused(ERRORS, "is no socket");
+	is_refused("/tmp/kvmi-link", "is not a socket");
+	is_refused(ERRORS, "is not a socket");
 	CHECK(!chown(PATH, 1000, 1000));
-	is_refused(PATH, "is not of root but of user 1000");
+	is_refused(PATH, "does not belong to root but to user 1000");
 	CHECK(!chown(PATH, 0, 0));
 	close(listener);
 	is_refused(PATH, "Connection refused");

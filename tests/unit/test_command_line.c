@@ -57,7 +57,7 @@ static const char *check(void *data)
 {
 	struct options *options = data;
 
-	return options->full && options->path ? "--full does not go with --output" : NULL;
+	return options->full && options->path ? "--full and --output exclude each other" : NULL;
 }
 
 static const struct cli_option own_options[] = {
@@ -208,7 +208,7 @@ static void stores_where_memory_is(void **state)
 static void refuses_values_and_says_what_was_expected(void **state)
 {
 	(void)state;
-	refuses(&reader, "zz", "invalid ADDRESS 'zz': expected a number such as 4096 or 0x1000");
+	refuses(&reader, "zz", "invalid ADDRESS 'zz': expected a number, such as 4096 or 0x1000");
 	refuses(&reader, "5 zz", "invalid LENGTH 'zz': expected 4096, 0x1000 or 64k");
 	refuses(&reader, "5 -n 0", "invalid COUNT '0': expected a number from 1 to 4096");
 	refuses(&reader, "5 -n 4097", "expected a number from 1 to 4096");
@@ -227,10 +227,10 @@ static void refuses_what_does_not_fit_together(void **state)
 	takes(&reader, "--text --text 5");
 	refuses(&reader, "--kernel --pid 1 5", "--kernel and --pid exclude each other");
 	refuses(&reader, "--root 1 --physical 5", "--root and --physical exclude each other");
-	refuses(&reader, "--levels 4 5", "--levels goes with --root");
-	refuses(&reader, "--mmio -k 5", "--mmio goes with a physical address of this system");
-	refuses(&reader, "--mmio --image f 5", "--mmio goes with a physical address");
-	refuses(&reader, "-f -o out 5", "--full does not go with --output");
+	refuses(&reader, "--levels 4 5", "--levels needs --root");
+	refuses(&reader, "--mmio -k 5", "--mmio needs a physical address of this system");
+	refuses(&reader, "--mmio --image f 5", "--mmio needs a physical address");
+	refuses(&reader, "-f -o out 5", "--full and --output exclude each other");
 }
 
 static void refuses_too_few_and_too_many_words(void **state)
@@ -252,8 +252,8 @@ static void takes_a_process_as_option_or_argument_but_not_both(void **state)
 	assert_int_equal(taken.where.pid, 12);
 	takes(&lister, "");
 	assert_int_equal(taken.where.space, CLI_SPACE_DEFAULT);
-	refuses(&lister, "-p 12 13", "give either PID or --pid");
-	refuses(&lister, "13 -p 12", "give either PID or --pid");
+	refuses(&lister, "-p 12 13", "PID and --pid exclude each other");
+	refuses(&lister, "13 -p 12", "PID and --pid exclude each other");
 }
 
 static void leaves_the_command_line_of_a_program_alone(void **state)

@@ -159,7 +159,7 @@ static void memory_without_a_kernel_is_refused(void **state)
 	(void)state;
 	memset(machine->ram, 0, MACHINE_RAM);
 	assert_null(hadal_kernel_open(&machine->memory, &traces, &error));
-	assert_non_null(strstr(error.text, "No Linux kernel found"));
+	assert_non_null(strstr(error.text, "No Linux kernel was found"));
 	machine_free(machine);
 }
 

@@ -229,7 +229,7 @@ static void the_picture_shows_it_all(void **unused)
 	assert_non_null(strstr(text, ">a &#60;b&#62; &#38; &#63;[1m<"));
 	assert_non_null(strstr(text, ">Boot &#60;Services<"));
 	assert_non_null(strstr(text, "hidden by Hadal</text>"));
-	assert_non_null(strstr(text, "not RAM to all, hidden, runtime services</text>"));
+	assert_non_null(strstr(text, "RAM in some maps only, hidden, runtime services</text>"));
 	assert_null(strstr(text, "persistent</text>"));
 	assert_null(strchr(text, '\033'));
 	/* The hole from 8 to 16 MiB, and none else. */
