@@ -137,7 +137,7 @@ static void print_described(const char *text)
 /* Whether what stands for an argument is a file's name. */
 static bool is_file(const char *argument)
 {
-	static const char *const names[] = {"FILE", "PATH", "DIRECTORY", "PROGRAM"};
+	static const char *const names[] = {"FILE", "PATH", "DIRECTORY", "PROGRAM", "SCRIPT"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (!strcmp(argument, names[i]))

@@ -44,6 +44,7 @@ const struct cli_command *const cli_commands[] = {
 	&command_dump,
 	&command_mount,
 	&command_profile,
+	&command_drgn,
 	/* Programs that introspect */
 	&command_exec,
 	&command_kvmi,

@@ -38,6 +38,7 @@ extern const struct cli_command command_stack;
 extern const struct cli_command command_dump;
 extern const struct cli_command command_mount;
 extern const struct cli_command command_profile;
+extern const struct cli_command command_drgn;
 extern const struct cli_command command_exec;
 extern const struct cli_command command_kvmi;
 extern const struct cli_command command_allow;

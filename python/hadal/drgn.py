@@ -5,7 +5,9 @@
     prog["init_task"].comm.string_()
     prog.type("struct task_struct")
 
-    python3 -m hadal.drgn [IMAGE [SCRIPT]]     # as drgn itself: a prompt, or a script with `prog`
+    hadal drgn [--image FILE] [-e CODE] [SCRIPT [ARGUMENT...]]     # or: python3 -m hadal.drgn
+
+The last is as drgn itself: a prompt, or a script that finds `prog` (and `machine`).
 
 Types are those of the kernel's profile: they know no typedefs, and structures without a name are called
 struct unnamed_... . Names that are symbols only are of type void. Modules' types are not in it.
@@ -13,9 +15,13 @@ struct unnamed_... . Names that are symbols only are of type void. Modules' type
 
 from __future__ import annotations
 
+import argparse
+import builtins
 import code
 import json
 import os
+import readline
+import rlcompleter
 import runpy
 import sys
 import tempfile
@@ -28,6 +34,8 @@ import hadal
 if TYPE_CHECKING:
     from hadal import Kernel, Machine
 
+# What a prompt has beside prog, as drgn's own.
+_AT_HAND = ("NULL", "Object", "cast", "container_of", "reinterpret", "sizeof")
 _COMPOUND = {drgn.TypeKind.STRUCT: "struct", drgn.TypeKind.UNION: "union"}
 
 
@@ -152,16 +160,48 @@ def program(machine: Machine) -> Any:
     return prog
 
 
+def _shown(value: Any) -> None:
+    """What a prompt prints of a value: drgn's own as C."""
+    if value is not None:
+        builtins._ = value  # type: ignore[attr-defined]
+        print(value if isinstance(value, (drgn.Object, drgn.Type)) else repr(value))
+
+
+def _prompt(names: dict[str, Any], title: str) -> None:
+    readline.set_completer(rlcompleter.Completer(names).complete)
+    readline.parse_and_bind("tab: complete")
+    sys.displayhook = _shown
+    code.interact(title, local=names, exitmsg="")
+
+
+def run(image: str | None, source: str | None, words: list[str]) -> None:
+    """Opens this system or an image, and executes the source, else the script that words begin with, else asks for
+    what to do. What follows is the script's sys.argv. Raises hadal.Error.
+    """
+    if source is None and words and not os.path.exists(words[0]):
+        raise hadal.Error(f"There is no script {words[0]}")
+    with hadal.open(image) as machine:
+        names = {"prog": program(machine), "machine": machine, "drgn": drgn}
+        names.update((name, getattr(drgn, name)) for name in _AT_HAND)
+        if source is not None:
+            sys.argv[:] = ["-e", *words]
+            exec(compile(source, "<exec>", "exec"), {"__name__": "__main__", **names})  # pylint: disable=exec-used
+        elif words:
+            sys.argv[:] = words
+            sys.path.insert(0, os.path.dirname(os.path.abspath(words[0])))
+            runpy.run_path(words[0], {"prog": names["prog"], "machine": machine}, "__main__")
+        else:
+            _prompt(names, f"prog is Linux {machine.kernel.release}")
+
+
 def main(arguments: list[str]) -> None:
     """See above."""
-    with hadal.open(*arguments[:1]) as machine:
-        names = {"prog": program(machine), "machine": machine, "drgn": drgn}
-        if len(arguments) > 1:
-            sys.argv[:] = arguments[1:]
-            runpy.run_path(arguments[1], names, "__main__")
-        else:
-            names.update((name, getattr(drgn, name)) for name in ("Object", "cast", "container_of", "sizeof"))
-            code.interact(f"prog is Linux {machine.kernel.release}", local=names, exitmsg="")
+    parser = argparse.ArgumentParser("hadal.drgn", description="drgn on this running system or on an image.")
+    parser.add_argument("--image", metavar="FILE", help="a dump or raw memory image instead of this system")
+    parser.add_argument("-e", "--exec", metavar="CODE", help="execute CODE instead of a script")
+    parser.add_argument("script", metavar="SCRIPT", nargs=argparse.REMAINDER, help="a script and its arguments")
+    asked = parser.parse_args(arguments)
+    run(asked.image, asked.exec, asked.script)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ exits() {
 
 exits 1 hadal regs
 grep -q 'sudo hadal start' /tmp/err || fail "no advice without Hadal: $(cat /tmp/err)"
+exits 1 hadal drgn
+grep -q 'sudo hadal start' /tmp/err || fail "drgn gives no advice without Hadal: $(cat /tmp/err)"
 exits 1 hadal status --json
 equal "running in JSON" "$(field running /tmp/out)" false
 exits 0 hadal stop
@@ -62,6 +64,9 @@ exits 0 hadal regs --columns cpu,rip,cr3
 equal "a table of registers" "$(wc -l </tmp/out)" $(($(nproc) + 1))
 exits 0 hadal stats --columns cpu,hypercall --json
 grep -q '"hypercall":[1-9]' /tmp/out || fail "stats as JSON: $(cat /tmp/out)"
+# This guest has no Python.
+exits 1 hadal drgn -e 1
+grep -q '^hadal: Cannot run /usr/bin/python3: .*python3-hadal$' /tmp/err || fail "drgn: $(cat /tmp/err)"
 exits 0 hadal status --json
 equal "CPUs in JSON" "$(field cpu_running /tmp/out)" "$(nproc)"
 exits 0 hadal symbols --columns name,type init_task
