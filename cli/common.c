@@ -20,9 +20,9 @@ int cli_fail(const struct hadal_error *error)
 
 const char *cli_invalid(const char *name, const char *value, const struct hadal_error *error)
 {
-	static char text[sizeof(error->text) + 128];
+	static char text[sizeof(error->text) + 192];
 
-	snprintf(text, sizeof(text), "invalid %s '%.64s': %c%s", name, value,
+	snprintf(text, sizeof(text), "invalid %s '%.120s': %c%s", name, value,
 		 tolower((unsigned char)error->text[0]), error->text + 1);
 	return text;
 }

@@ -31,8 +31,11 @@ int event_follow_open(struct event_follow *follow, uint32_t ring_bytes, struct h
 static int work_on(struct cli_target *target, void *data, struct hadal_error *error)
 {
 	struct event_follow *follow = data;
+	uint64_t cpu = follow->limits->cpu;
 	int result = event_printer_open(follow->printer, target->kernel.kernel, error);
 
+	if (!result && cpu != EVENT_ANY_CPU && cpu >= target->kernel.source.cpu_count)
+		result = hadal_fail(error, ENXIO, "There is no CPU %" PRIu64, cpu);
 	if (!result)
 		result = follow->work(follow->ctx, target, error);
 	hadal_events_close(follow->events);

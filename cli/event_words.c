@@ -21,15 +21,16 @@ static const struct {
 	uint32_t access;
 	bool mask; /* numbers are bits of first */
 	uint64_t first, count;
+	uint64_t last; /* the highest number */
 } kinds[] = {
-	{"msr", HADAL_EVENT_MSR, HADAL_ACCESS_READ | HADAL_ACCESS_WRITE, false, 0, 0},
-	{"cr", HADAL_EVENT_CR, HADAL_ACCESS_WRITE, true, CR_NUMBERS, 0},
-	{"cpuid", HADAL_EVENT_CPUID, HADAL_ACCESS_EXECUTE, false, 0, 1ull << 32},
-	{"io", HADAL_EVENT_IO, HADAL_ACCESS_READ | HADAL_ACCESS_WRITE, false, 0, 65536},
-	{"descriptor", HADAL_EVENT_DESCRIPTOR, HADAL_ACCESS_READ | HADAL_ACCESS_WRITE, true, 0xf,
-	 0},
-	{"exception", HADAL_EVENT_EXCEPTION, HADAL_ACCESS_EXECUTE, false, 0, 0},
-	{"request", HADAL_EVENT_REQUEST, HADAL_ACCESS_EXECUTE, false, 0, UINT64_MAX},
+	{"msr", HADAL_EVENT_MSR, HADAL_ACCESS_READ | HADAL_ACCESS_WRITE, false, 0, 0, UINT32_MAX},
+	{"cr", HADAL_EVENT_CR, HADAL_ACCESS_WRITE, true, CR_NUMBERS, 0, HADAL_CR_XCR0},
+	{"cpuid", HADAL_EVENT_CPUID, HADAL_ACCESS_EXECUTE, false, 0, 1ull << 32, UINT32_MAX},
+	{"io", HADAL_EVENT_IO, HADAL_ACCESS_READ | HADAL_ACCESS_WRITE, false, 0, 65536, UINT16_MAX},
+	{"descriptor", HADAL_EVENT_DESCRIPTOR, HADAL_ACCESS_READ | HADAL_ACCESS_WRITE, true, 0xf, 0,
+	 HADAL_TR},
+	{"exception", HADAL_EVENT_EXCEPTION, HADAL_ACCESS_EXECUTE, false, 0, 0, 31},
+	{"request", HADAL_EVENT_REQUEST, HADAL_ACCESS_EXECUTE, false, 0, UINT64_MAX, UINT64_MAX},
 };
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
@@ -90,8 +91,9 @@ static const char *parse_mask(enum hadal_event_kind kind, const char *text, size
 }
 
 static const char *parse_range(enum hadal_event_kind kind, const char *text, size_t len,
-			       struct hadal_subscription *asked)
+			       uint64_t most, struct hadal_subscription *asked)
 {
+	static char range[48];
 	const char *dash = memchr(text, '-', len);
 	size_t size = dash ? (size_t)(dash - text) : len;
 	uint64_t last;
@@ -102,12 +104,20 @@ static const char *parse_range(enum hadal_event_kind kind, const char *text, siz
 	last = dash ? last : asked->first;
 	if (last < asked->first)
 		return "the smaller number before the dash";
+	if (last > most) {
+		snprintf(range, sizeof(range), "numbers from 0 to %#" PRIx64, most);
+		return range;
+	}
 	asked->count = last - asked->first + 1;
 	return NULL;
 }
 
 static const char *parse_access(const char *text, uint32_t all, uint32_t *access)
 {
+	const char *expected = all & HADAL_ACCESS_READ    ? "r, w or rw behind the last colon"
+			       : all & HADAL_ACCESS_WRITE ? "w behind the last colon"
+							  : "nothing behind the numbers";
+
 	*access = 0;
 	for (; *text; text++) {
 		uint32_t one = *text == 'r'   ? HADAL_ACCESS_READ
@@ -115,10 +125,10 @@ static const char *parse_access(const char *text, uint32_t all, uint32_t *access
 					      : 0;
 
 		if (!(one & all))
-			return "r, w or rw behind the last colon, if the kind has it";
+			return expected;
 		*access |= one;
 	}
-	return *access ? NULL : "r, w or rw behind the last colon";
+	return *access ? NULL : expected;
 }
 
 const char *event_words_parse(const char *text, struct hadal_subscription *asked)
@@ -138,8 +148,9 @@ const char *event_words_parse(const char *text, struct hadal_subscription *asked
 	text += name;
 	if (*text == ':') {
 		len = strcspn(++text, ":");
-		wrong = kinds[place].mask ? parse_mask(asked->kind, text, len, &asked->first)
-					  : parse_range(asked->kind, text, len, asked);
+		wrong = kinds[place].mask
+				? parse_mask(asked->kind, text, len, &asked->first)
+				: parse_range(asked->kind, text, len, kinds[place].last, asked);
 		text += len;
 	}
 	if (!wrong && *text == ':')

@@ -36,7 +36,9 @@ static int call_error(struct hadal_error *error, int code, const char *what)
 	case ENXIO:
 		return hadal_fail(error, code, "%s: there is no RAM at that address", what);
 	case EINVAL:
-		return hadal_fail(error, code, "%s: this cannot be asked for", what);
+		return hadal_fail(error, code,
+				  "%s: there are no such events, or too many are asked for at once",
+				  what);
 	case EOPNOTSUPP:
 		return hadal_fail(error, code, "%s: this processor cannot report it", what);
 	case ENOSPC:

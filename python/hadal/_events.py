@@ -21,7 +21,10 @@ _ALL = {"msr": "rw", "io": "rw", "descriptor": "rw", "cr": "w", "memory": "w"}
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened. What number, address and physical are depends on the kind: docs/events.md."""
+    """Something that happened.
+
+    What number, address and physical are depends on the kind: enum hadal_event_kind in hadal/events.h says.
+    """
 
     kind: str  #: as in KINDS
     subscription: int

@@ -232,7 +232,7 @@ class Kernel(Space):
             checked(lib.hadal_arguments_open, reader, self.handle())
             length = lib.hadal_arguments_all(reader, process._raw, words)
         if length < 0:
-            raise Error("There is no memory for the arguments", -length)
+            raise Error("Out of memory", -length)
         if not length:
             return []
         try:

@@ -36,6 +36,8 @@ exits 2 hadal write 0x1000 1
 grep -q "invalid HEX '1': expected pairs" /tmp/err || fail "$(cat /tmp/err)"
 exits 2 hadal events cr:5
 grep -q "invalid WHAT 'cr:5': expected some of 0, 3, 4 and xcr0" /tmp/err || fail "$(cat /tmp/err)"
+exits 2 hadal events exception:14 io:0x10000
+grep -q "invalid WHAT 'io:0x10000': expected numbers from 0 to 0xffff" /tmp/err || fail "$(cat /tmp/err)"
 exits 2 hadal find 7
 grep -q "invalid PATTERN '7': expected pairs" /tmp/err || fail "$(cat /tmp/err)"
 exits 0 hadal translate --help

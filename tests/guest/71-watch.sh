@@ -127,11 +127,12 @@ sentence 'no RAM' hadal watch 0xfee00000
 sentence 'has a symbol no_such_symbol' hadal watch no_such_symbol
 sentence 'not mapped' hadal watch 0xffff900000000000
 sentence 'not mapped' hadal watch --pid $watched 0x1000
-sentence 'variable of each CPU' hadal watch current_task
-sentence 'offset' hadal watch jiffies+x
+sentence 'once for each CPU' hadal watch current_task
+sentence 'expected a number behind the +' hadal watch jiffies+x
 sentence 'no process' hadal watch --pid 99999999 $word
-sentence 'expected a number there' hadal watch --physical jiffies
+sentence 'expected a number, such as' hadal watch --physical jiffies
 sentence 'member' hadal watch init_task.no_such_member
+sentence 'no CPU 99' hadal watch jiffies --cpu 99
 fails hadal watch jiffies -l 0
 fails hadal watch jiffies -l 17M
 fails hadal watch

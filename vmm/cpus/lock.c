@@ -71,7 +71,7 @@ bool lock_give_all(struct vcpu *vcpu)
 			lock_give(lock);
 			continue;
 		}
-		log_line("it was changing %s, which is not used any more: stop Hadal", lock->what);
+		log_line("it was changing %s; this is not used any more: stop Hadal", lock->what);
 		broken = true;
 		__atomic_store_n(&lock->broken, true, __ATOMIC_RELEASE);
 	}

@@ -12,7 +12,7 @@
 #include "vcpu/vendor.h"
 #include "x86/cpu.h"
 
-LOCK(events_lock, .what = "subscriptions");
+LOCK(events_lock, .what = "the subscriptions");
 uint64_t events_subscribed[HADAL_EVENT_KINDS];
 uint64_t events_that_hold;
 struct subscription *events_table[HADAL_MAX_SUBSCRIPTIONS];
