@@ -24,7 +24,7 @@ static int report_start(struct hadal *hadal, const struct options *options, bool
 	       already ? "runs already" : "runs", info.cpu_running, hadal_vendor_name(info.vendor));
 	if (options->trial && !already)
 		printf("It leaves by itself in %" PRIu64
-		       " seconds, unless you run: sudo hadal keep\n",
+		       " seconds unless you run: sudo hadal keep\n",
 		       options->trial);
 	return CLI_OK;
 }
