@@ -76,6 +76,8 @@ int cli_kernel_run(const char *image, cli_kernel_work work, void *options)
 	result = work(source.kernel, options, &error);
 	if (!result)
 		result = hadal_kernel_missing(source.kernel, &error);
+	if (!result && lost_places)
+		result = hadal_missing_hole(source.kernel, &error);
 	if (result < 0)
 		cli_fail(&error);
 	cli_kernel_close(&source);

@@ -8,7 +8,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "kernel/missing.h"
 #include "text.h"
+
+/* Of the ranges that an image lacks, so many are named. */
+#define ABSENT_SHOWN 4
 
 const char *search_check(const struct search_options *options)
 {
@@ -134,6 +138,31 @@ static void expect_all(struct search *search)
 	search->area.ram = &search->asked_ranges;
 }
 
+/*
+ * The RAM that an image should have: a range with an end, else what its kernel knows of. What is
+ * looked at for that is not missing from the answer.
+ */
+static void set_ram(struct search *search)
+{
+	struct cli_kernel *source = &search->source.kernel;
+	struct hadal_memory *memory = source->source.memory;
+	const struct hadal_missing before = memory->missing;
+
+	if (!search->area.space && search->area.last != UINT64_MAX) {
+		expect_all(search);
+		return;
+	}
+	if (!source->kernel)
+		source->kernel = hadal_machine_kernel(source->source.machine, NULL);
+	if (!source->kernel)
+		fprintf(stderr, "hadal: no kernel was found in this image, so nothing tells which "
+				"memory it lacks\n");
+	else if (hadal_kernel_ram(source->kernel, &search->ram, &search->ram_error))
+		search->ram_unknown = true;
+	search->area.ram = &search->ram;
+	memory->missing = before;
+}
+
 static int prepare(struct search *search, struct hadal_error *error)
 {
 	static char output[BUFSIZ];
@@ -155,11 +184,7 @@ static int prepare(struct search *search, struct hadal_error *error)
 	}
 	if (search->source.kernel.source.hadal)
 		return exclude_own(search, error);
-	if (search->source.kernel.kernel &&
-	    !hadal_kernel_ram(search->source.kernel.kernel, &search->ram))
-		search->area.ram = &search->ram;
-	else if (!search->area.space && search->area.last != UINT64_MAX)
-		expect_all(search);
+	set_ram(search);
 	return 0;
 }
 
@@ -203,8 +228,39 @@ static int fail_unread(const struct search *search, struct hadal_error *error)
 	return 0;
 }
 
+/* Which physical memory should have been looked through and is not in the image. */
+static int fail_absent(const struct search *search, struct hadal_error *error)
+{
+	struct hadal_kernel *kernel = search->source.kernel.kernel;
+	struct hadal_error hole = {0};
+	char text[ABSENT_SHOWN * 48] = "";
+	struct hadal_ranges absent = {0};
+	size_t len = 0;
+	int result = 0;
+
+	if (!search->area.space && hadal_area_absent(&search->area, &absent))
+		result = hadal_fail(error, ENOMEM, "Out of memory");
+	for (size_t i = 0; i < absent.count && i < ABSENT_SHOWN; i++)
+		len += snprintf(text + len, sizeof(text) - len, "%s%#" PRIx64 " to %#" PRIx64,
+				i ? ", " : "", absent.items[i].start, absent.items[i].end - 1);
+	if (kernel)
+		hadal_missing_hole(kernel, &hole);
+	if (!result && absent.count)
+		result = hadal_fail(error, ENODATA,
+				    "Physical memory %s%s is not in this image, and was not looked "
+				    "through%s%s",
+				    text, absent.count > ABSENT_SHOWN ? " and more" : "",
+				    *hole.text ? ". " : "", hole.text);
+	else if (!result && search->ram_unknown)
+		result = hadal_fail(error, ENODATA, "%s. What this image lacks is not known%s%s",
+				    search->ram_error.text, *hole.text ? ". " : "", hole.text);
+	hadal_ranges_free(&absent);
+	return result;
+}
+
 int search_end(struct search *search, int result)
 {
+	const bool whole = !result;
 	struct hadal_error error;
 
 	progress_end(&search->progress);
@@ -216,6 +272,8 @@ int search_end(struct search *search, int result)
 		result = cli_target_missing(&search->source, &error);
 	if (!result)
 		result = fail_unread(search, &error);
+	if (!result && whole && search->area.ram)
+		result = fail_absent(search, &error);
 	return result ? cli_fail(&error) : CLI_OK;
 }
 

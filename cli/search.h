@@ -44,6 +44,8 @@ struct search {
 	struct hadal_ranges within, ram;
 	struct hadal_range asked; /* of an image's physical memory, up to a named end */
 	struct hadal_ranges asked_ranges;
+	bool ram_unknown; /* the image's kernel does not tell all RAM; ram_error says why */
+	struct hadal_error ram_error;
 	struct hadal_unread unread;
 	struct hadal_owners *owners;
 	uint8_t *buffer; /* for struct hadal_scanner */

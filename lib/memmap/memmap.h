@@ -84,6 +84,13 @@ int hadal_memmap_read(struct hadal_kernel *kernel, hadal_memmap_read_beyond beyo
 		      struct hadal_memmap *map, struct hadal_error *error);
 void hadal_memmap_free(struct hadal_memmap *map);
 
+/*
+ * Reads the resources alone, of a kernel that need not have the rest. Returns 0 or a negative errno
+ * with a sentence in error; free the list's items in either case.
+ */
+int hadal_memmap_resources(struct hadal_kernel *kernel, struct hadal_memmap_list *list,
+			   struct hadal_error *error);
+
 /* The nested page tables show RAM, but for what is the hypervisor's own. Returns 0 or -ENOMEM. */
 int hadal_memmap_add_hadal(struct hadal_memmap *map, const struct hadal_range *ram,
 			   size_t ram_count, const struct hadal_range *own, size_t own_count);

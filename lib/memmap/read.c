@@ -21,10 +21,18 @@ enum { E820_RAM = 1, E820_ACPI = 3, E820_NVS, E820_UNUSABLE, E820_PMEM = 7, E820
 enum { DESC_ACPI = 2, DESC_NVS, DESC_PMEM, DESC_PRAM, DESC_RESERVED = 7, DESC_SOFT_RESERVED };
 
 const struct hadal_need memmap_needs[MEMMAP_NEEDS] = {
+	[IOMEM] = {HADAL_SYMBOL("iomem_resource")},
+	[RESOURCE] = {HADAL_OBJECT("resource")},
+	[RES_START] = {HADAL_MEMBER("resource", "start")},
+	[RES_END] = {HADAL_MEMBER("resource", "end")},
+	[RES_NAME] = {HADAL_MEMBER("resource", "name")},
+	[RES_FLAGS] = {HADAL_MEMBER("resource", "flags")},
+	[RES_DESC] = {HADAL_MEMBER("resource", "desc")},
+	[RES_SIBLING] = {HADAL_MEMBER("resource", "sibling")},
+	[RES_CHILD] = {HADAL_MEMBER("resource", "child")},
 	[E820_TABLE] = {HADAL_SYMBOL("e820_table")},
 	[E820_TABLE_FIRMWARE] = {HADAL_SYMBOL("e820_table_firmware")},
 	[E820_TABLE_KEXEC] = {HADAL_SYMBOL("e820_table_kexec")},
-	[IOMEM] = {HADAL_SYMBOL("iomem_resource")},
 	[MTRR_STATE] = {HADAL_SYMBOL("mtrr_state"), HADAL_OPTIONAL},
 	[CPU_DATA] = {HADAL_SYMBOL("boot_cpu_data")},
 	[BOOT_PARAMS] = {HADAL_SYMBOL("boot_params")},
@@ -35,14 +43,6 @@ const struct hadal_need memmap_needs[MEMMAP_NEEDS] = {
 	[E820_ADDRESS] = {HADAL_MEMBER("e820_entry", "addr")},
 	[E820_SIZE] = {HADAL_MEMBER("e820_entry", "size")},
 	[E820_TYPE] = {HADAL_MEMBER("e820_entry", "type")},
-	[RESOURCE] = {HADAL_OBJECT("resource")},
-	[RES_START] = {HADAL_MEMBER("resource", "start")},
-	[RES_END] = {HADAL_MEMBER("resource", "end")},
-	[RES_NAME] = {HADAL_MEMBER("resource", "name")},
-	[RES_FLAGS] = {HADAL_MEMBER("resource", "flags")},
-	[RES_DESC] = {HADAL_MEMBER("resource", "desc")},
-	[RES_SIBLING] = {HADAL_MEMBER("resource", "sibling")},
-	[RES_CHILD] = {HADAL_MEMBER("resource", "child")},
 	[MTRR_VARIABLE] = {HADAL_MEMBER("mtrr_state_type", "var_ranges"), HADAL_OPTIONAL},
 	[MTRR_FIXED] = {HADAL_MEMBER("mtrr_state_type", "fixed_ranges"), HADAL_OPTIONAL},
 	[MTRR_ENABLED] = {HADAL_MEMBER("mtrr_state_type", "enabled"), HADAL_OPTIONAL},
@@ -267,6 +267,24 @@ static int read_mtrrs(struct hadal_plan *plan, struct hadal_memmap_list *list)
 	mtrrs->physical_bits = hadal_plan_read(plan, PHYSICAL_BITS, plan->symbols[CPU_DATA]);
 	result = hadal_memmap_mtrr(mtrrs, list);
 	free(mtrrs);
+	return result;
+}
+
+int hadal_memmap_resources(struct hadal_kernel *kernel, struct hadal_memmap_list *list,
+			   struct hadal_error *error)
+{
+	struct hadal_plan plan;
+	int result;
+
+	*list = (struct hadal_memmap_list){0};
+	result = hadal_plan_open(&plan, kernel, memmap_needs, RESOURCE_NEEDS, error);
+	if (!result) {
+		hadal_space_flush(plan.space);
+		result = read_resources(&plan, list);
+		if (result)
+			hadal_fail(error, ENOMEM, "Out of memory");
+	}
+	hadal_plan_close(&plan);
 	return result;
 }
 

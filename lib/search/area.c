@@ -98,7 +98,7 @@ static int add_mapped(struct walk *walk, uint64_t address, uint64_t pa, uint64_t
 		return 0;
 	pa += first - address;
 	end = pa + (last - first) + 1;
-	if (walk->area->ram && walk->area->space)
+	if (walk->area->space)
 		note_missing(walk, pa, end - pa);
 	for (size_t i = range_above(walk, pa); !result && i < walk->range_count; i++) {
 		uint64_t from = walk->ranges[i].start > pa ? walk->ranges[i].start : pa;
@@ -167,21 +167,6 @@ static uint64_t most_tables(const struct hadal_memory *memory)
 	return 2 * (bytes / HADAL_PAGE_SIZE) + ENTRIES;
 }
 
-/* Of a physical area: what was asked for and the image does not have. */
-static void note_missing_in_area(const struct walk *walk)
-{
-	const struct hadal_area *area = walk->area;
-
-	for (size_t i = 0; area->ram && i < area->ram->count; i++) {
-		const struct hadal_range *ram = &area->ram->items[i];
-		uint64_t start = ram->start > area->start ? ram->start : area->start;
-		uint64_t last = ram->end - 1 < area->last ? ram->end - 1 : area->last;
-
-		if (start <= last)
-			note_missing(walk, start, last - start + 1);
-	}
-}
-
 int hadal_area_walk(const struct hadal_area *area, hadal_extent_visit visit, void *ctx)
 {
 	struct walk walk = {
@@ -196,8 +181,6 @@ int hadal_area_walk(const struct hadal_area *area, hadal_extent_visit visit, voi
 
 	if (area->space)
 		result = walk_table(&walk, area->space->root, area->space->levels, 0, ~0u);
-	else
-		note_missing_in_area(&walk);
 	for (size_t i = 0; !area->space && !result && i < walk.range_count; i++)
 		result = add_mapped(&walk, walk.ranges[i].start, walk.ranges[i].start,
 				    walk.ranges[i].end - walk.ranges[i].start);
@@ -295,6 +278,28 @@ int hadal_area_exclude(const struct hadal_area *area, const struct hadal_area *o
 	if (error)
 		hadal_ranges_free(&kept.ranges);
 	*rest = kept.ranges;
+	return error;
+}
+
+int hadal_area_absent(const struct hadal_area *area, struct hadal_ranges *absent)
+{
+	/* Only read. */
+	const struct hadal_ranges there = {(struct hadal_range *)area->memory->ranges,
+					   area->memory->range_count};
+	struct collection rest = {0};
+	int error = 0;
+
+	for (size_t i = 0; !error && i < area->ram->count; i++) {
+		struct hadal_range part = area->ram->items[i];
+
+		if (part.start < area->start)
+			part.start = area->start;
+		if (part.end - 1 > area->last)
+			part.end = area->last + 1;
+		if (part.start < part.end)
+			error = append_rest(&rest, &part, &there);
+	}
+	*absent = rest.ranges;
 	return error;
 }
 

@@ -29,8 +29,8 @@ struct hadal_area {
 	uint32_t rights;                   /* only pages with all these HADAL_STEP_* */
 	const struct hadal_ranges *within; /* only this physical memory; NULL: all RAM */
 	/*
-	 * The machine's RAM, of an image that may lack some of it: what is mapped there, or in a
-	 * physical area all of it, and is not in the image is noted as missing; NULL: nothing is.
+	 * The machine's RAM, of an image that may lack some of it: what is mapped there and is not
+	 * in the image is noted as missing; NULL: nothing is.
 	 */
 	const struct hadal_ranges *ram;
 	struct hadal_unread *unread; /* counts what is not looked through; or NULL */
@@ -68,6 +68,13 @@ int hadal_area_physical(const struct hadal_area *area, uint64_t address, uint64_
  */
 int hadal_area_exclude(const struct hadal_area *area, const struct hadal_area *other,
 		       struct hadal_ranges *rest);
+
+/*
+ * What a physical area has of the machine's RAM, which is known, and its memory does not have. Free
+ * it with hadal_ranges_free in either case. Returns 0 or -ENOMEM.
+ */
+int hadal_area_absent(const struct hadal_area *area, struct hadal_ranges *absent);
+
 void hadal_ranges_free(struct hadal_ranges *ranges);
 
 #ifdef __cplusplus

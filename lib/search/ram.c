@@ -3,61 +3,70 @@
 #include "search/ram.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
-#include "walk/plan.h"
+#include "memmap/memmap.h"
+#include "walk/object.h"
 
-/* E820_TYPE_RAM and E820_TYPE_RESERVED_KERN of arch/x86/include/asm/e820/types.h. */
-#define TYPE_RAM    1u
-#define TYPE_KERNEL 128u
-/* E820_MAX_ENTRIES with the largest number of NUMA nodes. */
-#define ENTRIES_MAX (128u + 3 * 1024)
-
-enum need { TABLE, COUNT, ENTRIES, ENTRY, START, SIZE, TYPE, NEEDS };
-
-static const struct hadal_need needs[NEEDS] = {
-	[TABLE] = {HADAL_SYMBOL("e820_table")},
-	[COUNT] = {HADAL_MEMBER("e820_table", "nr_entries")},
-	[ENTRIES] = {HADAL_MEMBER("e820_table", "entries")},
-	[ENTRY] = {HADAL_MEMBER("e820_entry", ".")},
-	[START] = {HADAL_MEMBER("e820_entry", "addr")},
-	[SIZE] = {HADAL_MEMBER("e820_entry", "size")},
-	[TYPE] = {HADAL_MEMBER("e820_entry", "type")},
-};
-
-static int read_table(const struct hadal_plan *plan, struct hadal_ranges *ram)
+/* Resources come in order; those within others, as the kernel's own code, right behind them. */
+static int add(struct hadal_ranges *ram, size_t *capacity, const struct hadal_memmap_range *found)
 {
-	uint64_t table, count;
-	size_t capacity = 0;
+	struct hadal_range *range = ram->count ? &ram->items[ram->count - 1] : NULL;
+	uint64_t start = (found->start + HADAL_PAGE_SIZE - 1) & -(uint64_t)HADAL_PAGE_SIZE;
+	uint64_t end = (found->last + 1) & -(uint64_t)HADAL_PAGE_SIZE;
 
-	if (hadal_space_read_u64(plan->space, plan->symbols[TABLE], &table))
-		return -EFAULT;
-	count = hadal_plan_read(plan, COUNT, table);
-	for (uint64_t i = 0; i < count && i < ENTRIES_MAX; i++) {
-		uint64_t entry =
-			table + hadal_plan_offset(plan, ENTRIES) + i * hadal_plan_size(plan, ENTRY);
-		uint64_t start = hadal_plan_read(plan, START, entry);
-		uint64_t size = hadal_plan_read(plan, SIZE, entry);
-		uint64_t type = hadal_plan_read(plan, TYPE, entry);
-		struct hadal_range *range;
-
-		if ((type != TYPE_RAM && type != TYPE_KERNEL) || start + size <= start)
-			continue;
-		range = HADAL_LIST_APPEND(ram, &capacity);
-		if (!range)
-			return -ENOMEM;
-		*range = (struct hadal_range){start, start + size};
+	if (start < found->start || start >= end || (range && end <= range->end))
+		return 0;
+	if (range && start <= range->end) {
+		range->end = end;
+		return 0;
 	}
-	return ram->count ? 0 : -ENOENT;
+	range = HADAL_LIST_APPEND(ram, capacity);
+	if (!range)
+		return -ENOMEM;
+	*range = (struct hadal_range){start, end};
+	return 0;
 }
 
-int hadal_kernel_ram(struct hadal_kernel *kernel, struct hadal_ranges *ram)
+static int collect(struct hadal_ranges *ram, const struct hadal_memmap_list *list)
 {
-	struct hadal_plan plan;
-	int result = hadal_plan_open(&plan, kernel, needs, NEEDS, NULL);
+	size_t capacity = 0;
+
+	for (size_t i = 0; i < list->count; i++)
+		if (list->items[i].class == HADAL_MEMMAP_RAM &&
+		    add(ram, &capacity, &list->items[i]))
+			return -ENOMEM;
+	return 0;
+}
+
+/* As the firmware told it, which the kernel keeps elsewhere than its resources. */
+static int collect_firmware(struct hadal_kernel *kernel, struct hadal_ranges *ram)
+{
+	struct hadal_memmap map;
+	int result = hadal_memmap_read(kernel, NULL, NULL, &map, NULL);
+
+	if (!result && !map.of[HADAL_MEMMAP_E820].lost) {
+		hadal_ranges_free(ram);
+		result = collect(ram, &map.of[HADAL_MEMMAP_E820]);
+	}
+	hadal_memmap_free(&map);
+	return result;
+}
+
+int hadal_kernel_ram(struct hadal_kernel *kernel, struct hadal_ranges *ram,
+		     struct hadal_error *error)
+{
+	struct hadal_memmap_list list;
+	int result = hadal_memmap_resources(kernel, &list, error);
 
 	*ram = (struct hadal_ranges){0};
-	if (!result)
-		result = read_table(&plan, ram);
-	hadal_plan_close(&plan);
+	if (!result && collect(ram, &list))
+		result = hadal_fail(error, ENOMEM, "Out of memory");
+	if (!result && (list.lost || !ram->count)) {
+		collect_firmware(kernel, ram);
+		result = hadal_fail(error, ENODATA,
+				    "The kernel's list of what is RAM could not be followed");
+	}
+	free(list.items);
 	return result;
 }

@@ -6,9 +6,11 @@
 #include "search/area.h"
 
 /*
- * The machine's RAM as the firmware told the kernel, without what was plugged in later. Free it
- * with hadal_ranges_free in either case. Returns 0 or a negative errno: it cannot be told.
+ * The RAM that a kernel has of its machine, with what was plugged in later, in whole pages as it
+ * uses them. Free it with hadal_ranges_free in either case. Returns 0, or a negative errno with a
+ * sentence in error: not all of it can be told, and ram is what can.
  */
-int hadal_kernel_ram(struct hadal_kernel *kernel, struct hadal_ranges *ram);
+int hadal_kernel_ram(struct hadal_kernel *kernel, struct hadal_ranges *ram,
+		     struct hadal_error *error);
 
 #endif

@@ -30,6 +30,7 @@
 #define RING      (DATA + 0x2400) /* a pointer to it */
 #define RING_BITS 10
 #define BTF_LIST  (DATA + 0x2500)
+#define RESOURCES (DATA + 0x2600)
 #define ORC_IPS   (2 * LARGE + 0x30000)
 #define ORCS      (2 * LARGE + 0x31000)
 #define TEXT_END  (LARGE / 4)
@@ -115,6 +116,7 @@ static void write_symbols(struct machine *machine, uint32_t btf_size)
 		{CPU_COUNT, "nr_cpu_ids"},
 		{RING, "prb"},
 		{BTF_LIST, machine->options.no_module_types ? "four" : "btf_modules"},
+		{RESOURCES, "iomem_resource"},
 		{TOP_PGT, "init_top_pgt"},
 		{CRASHINFO, "vmcoreinfo_data"},
 		{CRASHINFO + 8, "vmcoreinfo_size"},
@@ -503,6 +505,7 @@ struct machine *machine_new(const struct machine_options *options)
 	init_list(machine, machine->init_task + offsetof(struct machine_task, children));
 	init_list(machine, machine->modules);
 	init_list(machine, machine->base + BTF_LIST);
+	machine->resources = machine->base + RESOURCES;
 	return machine;
 }
 

@@ -177,6 +177,13 @@ struct machine_regs {
 
 #define MACHINE_ORCS 8
 
+/* What is in physical memory; ends are of the last byte. */
+struct machine_resource {
+	uint64_t start, end;
+	uint64_t name, flags, desc;
+	uint64_t parent, sibling, child;
+};
+
 struct machine_options {
 	unsigned levels;      /* 4 or 5; 0 means 4 */
 	bool kpti;            /* CR3 is the user's root of a pair */
@@ -205,6 +212,7 @@ struct machine {
 	uint64_t pid_namespace;        /* the first one */
 	uint64_t queues[MACHINE_CPUS]; /* struct machine_queue */
 	uint64_t ring;                 /* struct machine_ring */
+	uint64_t resources;            /* struct machine_resource, all of physical memory */
 	unsigned orcs;                 /* of the kernel */
 	struct hadal_kernel *kernel;   /* NULL until it is opened */
 };

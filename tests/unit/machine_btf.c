@@ -229,6 +229,18 @@ static void add_tree(struct btf *btf, const struct basic_types *types)
 	FIELD(btf, machine_tree_node, rb_right, types->u64);
 }
 
+static void add_resource(struct btf *btf, const struct basic_types *types)
+{
+	btf__add_struct(btf, "resource", sizeof(struct machine_resource));
+	FIELD(btf, machine_resource, start, types->u64);
+	FIELD(btf, machine_resource, end, types->u64);
+	FIELD(btf, machine_resource, name, types->u64);
+	FIELD(btf, machine_resource, flags, types->u64);
+	FIELD(btf, machine_resource, desc, types->u64);
+	FIELD(btf, machine_resource, sibling, types->u64);
+	FIELD(btf, machine_resource, child, types->u64);
+}
+
 /* What the kernel's types have and those above do not. */
 static void add_odd(struct btf *btf, const struct basic_types *types)
 {
@@ -277,6 +289,7 @@ void *machine_btf(bool new_modules, uint32_t *size)
 	add_log(btf, &types);
 	add_stacks(btf, &types, new_modules);
 	add_module_types(btf, &types);
+	add_resource(btf, &types);
 	return take_blob(btf, size);
 }
 
