@@ -199,8 +199,7 @@ static int list_files(struct hadal_kernel *kernel, void *ctx, struct hadal_error
 	if (!result)
 		cli_printer_begin(&printer.records, &kind, &options->where, NULL, NULL);
 	if (!result && !print_files(files, &list, &printer) && only_one(options))
-		result = hadal_fail(error, ESRCH, "There is no process %" PRIu64,
-				    options->where.pid);
+		result = cli_no_process(options->where.pid, list.lost, error);
 	hadal_processes_free(&list);
 	hadal_files_close(files);
 	return result;

@@ -78,8 +78,7 @@ static int list_maps(struct hadal_kernel *kernel, void *ctx, struct hadal_error 
 	if (process)
 		result = hadal_maps(kernel, process, print_mapping, &printer, &lost, error);
 	else if (!result)
-		result = hadal_fail(error, ESRCH, "There is no process %" PRIu64,
-				    options->where.pid);
+		result = cli_no_process(options->where.pid, list.lost, error);
 	if (!result)
 		cli_warn_lost(lost, "mappings");
 	hadal_processes_free(&list);

@@ -122,8 +122,7 @@ static int print_process(struct printer *printer, struct hadal_kernel *kernel,
 	if (process)
 		hadal_namespaces_of(namespaces, process, found);
 	if (!result && !process)
-		result = hadal_fail(error, ESRCH, "There is no process %" PRIu64,
-				    printer->options->where.pid);
+		result = cli_no_process(printer->options->where.pid, list.lost, error);
 	/* A process that has ended, and is not waited for yet, is in none. */
 	if (!result && found[HADAL_NAMESPACE_MNT].address)
 		result = print_namespace(printer, &found[HADAL_NAMESPACE_MNT], error);

@@ -209,7 +209,7 @@ static int print_tasks(struct printer *printer, struct hadal_kernel *kernel,
 		found++;
 	}
 	if (!found && !all)
-		return hadal_fail(error, ESRCH, "There is no process %" PRIu64, where->pid);
+		return cli_no_process(where->pid, printer->list.lost, error);
 	return 0;
 }
 

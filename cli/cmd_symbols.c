@@ -186,11 +186,14 @@ static int print_address(struct search *search, uint64_t address, struct hadal_e
 	struct hadal_symbol_place place;
 	struct row row;
 
-	if (!hadal_symbol_at(search->symbolizer, address, &place))
+	if (!hadal_symbol_at(search->symbolizer, address, &place)) {
+		cli_warn_lost(hadal_symbolizer_lost(search->symbolizer),
+			      "modules and their symbols");
 		return hadal_fail(error, ENOENT,
 				  "The address %#" PRIx64
 				  " belongs to no symbol of the kernel or its modules",
 				  address);
+	}
 	row = (struct row){
 		.address = place.symbol.address,
 		.distance = address - place.symbol.address,

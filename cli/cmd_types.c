@@ -128,6 +128,9 @@ static int print_types(struct search *search, const struct options *options)
 
 	if (!options->names.count)
 		print_matches(search, NULL, "*");
+	/* A kernel that knows of no types of modules has none. */
+	if (!options->names.count && search->modules_result && search->modules_result != -ENOENT)
+		result = cli_fail(&search->modules_error);
 	for (int i = 0; i < options->names.count; i++) {
 		const char *keyword = NULL, *more = NULL;
 

@@ -2,6 +2,9 @@
 /* What the commands share that look into the kernel. */
 #include "kernel.h"
 
+#include <errno.h>
+#include <inttypes.h>
+
 #include "kernel/missing.h"
 #include "memory/image.h"
 
@@ -74,14 +77,24 @@ int cli_kernel_run(const char *image, cli_kernel_work work, void *options)
 		return CLI_FAILURE;
 	of_image = image;
 	result = work(source.kernel, options, &error);
-	if (!result)
-		result = hadal_kernel_missing(source.kernel, &error);
-	if (!result && lost_places)
-		result = hadal_missing_hole(source.kernel, &error);
 	if (result < 0)
-		cli_fail(&error);
+		result = cli_fail(&error);
+	/* Also of what has failed: it may be why. */
+	if (hadal_kernel_missing(source.kernel, &error) ||
+	    (lost_places && hadal_missing_hole(source.kernel, &error)))
+		result = cli_fail(&error);
 	cli_kernel_close(&source);
-	return result < 0 || (!result && lost_places) ? CLI_FAILURE : result;
+	return !result && lost_places ? CLI_FAILURE : result;
+}
+
+int cli_no_process(uint64_t pid, size_t lost, struct hadal_error *error)
+{
+	if (!lost)
+		return hadal_fail(error, ESRCH, "There is no process %" PRIu64, pid);
+	return hadal_fail(error, ENODATA,
+			  "Process %" PRIu64 " was not found; the kernel's list of processes could "
+			  "not be followed in %zu place%s",
+			  pid, lost, lost > 1 ? "s" : "");
 }
 
 void cli_warn_lost(size_t lost, const char *what)

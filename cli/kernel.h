@@ -40,6 +40,12 @@ typedef int (*cli_kernel_work)(struct hadal_kernel *kernel, void *options,
  */
 int cli_kernel_run(const char *image, cli_kernel_work work, void *options);
 
+/*
+ * Fails as a list of processes does that lacks the one asked for; lost: the places where that list
+ * could not be followed.
+ */
+int cli_no_process(uint64_t pid, size_t lost, struct hadal_error *error);
+
 /* Says on stderr when a list could not be followed everywhere; cli_kernel_run then fails. */
 void cli_warn_lost(size_t lost, const char *what);
 

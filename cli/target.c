@@ -42,7 +42,7 @@ static int use_process(struct cli_target *target, uint64_t pid, struct hadal_err
 
 	process = result ? NULL : hadal_process_of(&list, pid);
 	if (!result && !process)
-		result = hadal_fail(error, ESRCH, "There is no process %" PRIu64, pid);
+		result = cli_no_process(pid, list.lost, error);
 	else if (!result && !process->page_table)
 		result = hadal_fail(error, EINVAL,
 				    "Process %" PRIu64 " is a kernel thread and has no memory of "
@@ -84,6 +84,8 @@ bool cli_target_open(struct cli_target *target, const struct cli_where *where, b
 	if (!use_where(target, where, &error))
 		return true;
 	cli_fail(&error);
+	if (cli_target_missing(target, &error))
+		cli_fail(&error);
 	cli_target_close(target);
 	return false;
 }
@@ -110,12 +112,13 @@ int cli_target_run(const struct cli_where *where, bool with_kernel, cli_target_w
 	if (!cli_target_open(&target, where, with_kernel))
 		return CLI_FAILURE;
 	result = work(&target, options, &error);
-	if (!result)
-		result = cli_target_missing(&target, &error);
 	if (result < 0)
-		cli_fail(&error);
+		result = cli_fail(&error);
+	/* Of an address alone that is not there, it has been said already. */
+	if ((!result || target.kernel.kernel) && cli_target_missing(&target, &error))
+		result = cli_fail(&error);
 	cli_target_close(&target);
-	return result < 0 ? CLI_FAILURE : result;
+	return result;
 }
 
 ssize_t cli_target_read(struct cli_target *target, uint64_t address, void *buffer, size_t len)
@@ -183,6 +186,7 @@ static int symbol_address(struct hadal_kernel *kernel, const char *name, uint64_
 	struct hadal_symbol_place place = {.symbol.address = 0};
 	struct hadal_symbolizer *symbolizer;
 	bool in_module;
+	size_t lost;
 
 	if (!hadal_kernel_lookup(kernel, &found, 1, NULL)) {
 		*address = found.address;
@@ -192,11 +196,18 @@ static int symbol_address(struct hadal_kernel *kernel, const char *name, uint64_
 	if (!symbolizer)
 		return -ENOENT;
 	in_module = hadal_symbol_find(symbolizer, name, &place, NULL);
+	lost = hadal_symbolizer_lost(symbolizer);
 	hadal_symbolizer_free(symbolizer);
 	*address = place.symbol.address;
-	return in_module ? 0
-			 : hadal_fail(error, ENOENT,
-				      "Neither the kernel nor a module has a symbol %s", name);
+	if (in_module)
+		return 0;
+	if (lost)
+		return hadal_fail(
+			error, ENODATA,
+			"No symbol %s was found; not all modules or their symbols could be "
+			"read",
+			name);
+	return hadal_fail(error, ENOENT, "Neither the kernel nor a module has a symbol %s", name);
 }
 
 int cli_address(struct cli_target *target, const struct cli_where *where, const char *text,

@@ -14,8 +14,8 @@
 #include "memory/lime.h"
 #include "memory/packed.h"
 
-/* More ranges of RAM than any file has that a tool wrote. */
-#define MAX_SEGMENTS 65536u
+/* More ranges of RAM than any file has that a tool wrote: 64 TiB of AVML's, of 16 MiB each. */
+#define MAX_SEGMENTS (4u << 20)
 /* Ends the name of a file, before the hole that its raw memory lacks. */
 #define HOLE ",hole="
 
@@ -31,8 +31,9 @@ struct image {
 	uint64_t size;           /* of the file, bytes */
 	struct hadal_range hole; /* of raw memory, left out of the file; its end is 0 for none */
 	struct segment *segments;
-	struct hadal_range *ranges; /* those of the segments */
-	size_t count;
+	size_t count, room;
+	struct hadal_range *ranges; /* those of the segments, in one where they follow each other */
+	size_t range_count;
 };
 
 static const struct segment *segment_of(const struct image *image, uint64_t pa)
@@ -102,11 +103,16 @@ static int add_segment(struct image *image, uint64_t pa, uint64_t offset, uint64
 	if (pa + size < pa || image->count == MAX_SEGMENTS)
 		return hadal_fail(error, EINVAL, "%s is damaged: it describes no sound memory",
 				  image->path);
-	grown = realloc(image->segments, (image->count + 1) * sizeof(*grown));
-	if (!grown)
-		return no_memory(error);
-	image->segments = grown;
-	grown[image->count++] = (struct segment){{pa, pa + size}, offset};
+	if (image->count == image->room) {
+		size_t room = image->room ? 2 * image->room : 64;
+
+		grown = realloc(image->segments, room * sizeof(*grown));
+		if (!grown)
+			return no_memory(error);
+		image->segments = grown;
+		image->room = room;
+	}
+	image->segments[image->count++] = (struct segment){{pa, pa + size}, offset};
 	return 0;
 }
 
@@ -247,8 +253,14 @@ static int arrange(struct image *image, struct hadal_error *error)
 	image->ranges = calloc(kept, sizeof(*image->ranges));
 	if (!image->ranges)
 		return no_memory(error);
-	for (size_t i = 0; i < kept; i++)
-		image->ranges[i] = image->segments[i].range;
+	for (size_t i = 0; i < kept; i++) {
+		const struct hadal_range *range = &image->segments[i].range;
+
+		if (image->range_count && image->ranges[image->range_count - 1].end == range->start)
+			image->ranges[image->range_count - 1].end = range->end;
+		else
+			image->ranges[image->range_count++] = *range;
+	}
 	return 0;
 }
 
@@ -376,7 +388,7 @@ static int open_plain(struct image *image, const uint8_t magic[HADAL_FORMAT_BYTE
 		.close = image_close,
 		.ctx = image,
 		.ranges = image->ranges,
-		.range_count = image->count,
+		.range_count = image->range_count,
 		.is_image = true,
 	};
 	return 0;

@@ -14,6 +14,7 @@
 
 #include "dump/view.h"
 #include "memory/image.h"
+#include "memory/lime.h"
 
 #define RAM_BYTES  0x40000u
 #define LOW_END    0x5000u
@@ -83,7 +84,7 @@ static void expect_machine(const struct file *file, bool holes)
 		assert_memory_equal(got, ram + ranges[i].start, size);
 	}
 	for (size_t i = 1; i < memory.range_count; i++)
-		assert_true(memory.ranges[i].start >= memory.ranges[i - 1].end);
+		assert_true(memory.ranges[i].start > memory.ranges[i - 1].end);
 	if (holes) {
 		assert_int_equal(memory.ranges[0].start, 0x1000);
 		assert_int_equal(hadal_memory_read(&memory, 0xfff, got, 1), -EFAULT);
@@ -164,6 +165,29 @@ static void segments_that_overlap_are_cut(void **state)
 	assert_int_equal(segment[1].p_paddr, TEXT_START);
 	segment[1].p_filesz = RAM_BYTES - TEXT_START;
 	segment[3].p_filesz -= 0x1000;
+	expect_machine(&file, true);
+	remove_file(&file);
+}
+
+/* AVML writes a record for each 16 MiB. */
+static void records_that_follow_each_other_are_one_range(void **state)
+{
+	struct lime_header *low, *first, *second;
+	struct file file;
+
+	(void)state;
+	lime_file(&file);
+	file.bytes = realloc(file.bytes, file.size + sizeof(*second));
+	assert_non_null(file.bytes);
+	low = (struct lime_header *)file.bytes;
+	first = (struct lime_header *)(file.bytes + sizeof(*low) + (low->last - low->first + 1));
+	assert_int_equal(first->first, HIGH_START);
+	second = (struct lime_header *)((uint8_t *)(first + 1) + 0x8000);
+	memmove(second + 1, second, file.bytes + file.size - (uint8_t *)second);
+	*second = *first;
+	second->first = HIGH_START + 0x8000;
+	first->last = second->first - 1;
+	file.size += sizeof(*second);
 	expect_machine(&file, true);
 	remove_file(&file);
 }
@@ -297,6 +321,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_format_of_a_dump_is_read),
 		cmocka_unit_test(segments_that_overlap_are_cut),
+		cmocka_unit_test(records_that_follow_each_other_are_one_range),
 		cmocka_unit_test(what_is_cut_short_or_damaged_is_refused),
 		cmocka_unit_test(what_is_compressed_is_named),
 		cmocka_unit_test(what_is_elf_and_no_machine_is_named),
