@@ -114,7 +114,7 @@ help:
 	@echo 'make deb        build the packages of Debian in build/deb, and check them'
 	@echo 'make format     clang-format every C file'
 	@echo 'make clean      remove $(BUILD)/'
-	@echo 'Variables: V=1 show commands, KDIR= kernel headers for the module, EXT=dir an extension to link in,'
+	@echo 'Variables: V=1 show commands, KDIR= kernel headers for the module, EXT=DIRECTORY an extension to link in,'
 	@echo '           RETPOLINE=1 no indirect branch of the image can be steered by programs (docs/security.md)'
 
 -include $(shell find $(BUILD) -type f -name '*.d' -not -path '$(BUILD)/kernel*/*' -not -path '$(BUILD)/deb/*' -not -path '$(BUILD)/module/*' 2>/dev/null)

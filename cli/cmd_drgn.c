@@ -92,8 +92,8 @@ const struct cli_command command_drgn = {
 		 "that the kernel itself has: no debug package is needed. Without a script it "
 		 "has a prompt.",
 	.more = "A script finds prog, a drgn.Program, and what follows its name as sys.argv. "
-		"Needed are Debian's packages python3-hadal and python3-drgn. Types have no "
-		"typedefs, and few variables have one; stacks are not unwound: hadal stack does "
+		"Debian's packages python3-hadal and python3-drgn are needed. Types have no "
+		"typedefs, and few variables have one; stacks are not unwound: 'hadal stack' does "
 		"that.\n"
 		"\n"
 		"Example: sudo hadal drgn -e 'print(prog[\"init_task\"].comm)'",
