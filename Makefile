@@ -116,5 +116,6 @@ help:
 	@echo 'make clean      remove $(BUILD)/'
 	@echo 'Variables: V=1 show commands, KDIR= kernel headers for the module, EXT=DIRECTORY an extension to link in,'
 	@echo '           RETPOLINE=1 no indirect branch of the image can be steered by programs (docs/security.md)'
+	@echo '           BARRIER=1   each exit begins with a barrier for predictions (docs/security.md)'
 
 -include $(shell find $(BUILD) -type f -name '*.d' -not -path '$(BUILD)/kernel*/*' -not -path '$(BUILD)/deb/*' -not -path '$(BUILD)/module/*' 2>/dev/null)

@@ -16,6 +16,14 @@ ifneq ($(RETPOLINE),)
 VMM_CFLAGS += -DHADAL_RETPOLINE -mindirect-branch=thunk-extern -mindirect-branch-register
 endif
 
+# BARRIER=1: each exit forgets what programs have taught the processor, at a cost of thousands of cycles.
+BARRIER ?=
+ifneq ($(BARRIER),)
+VMM_CFLAGS += -DHADAL_BARRIER
+# One exit in svm/entry.S, two in vmx/entry.S, and the trial in speculation_read.c.
+BARRIERS := 4
+endif
+
 EXT ?=
 VMM_EXT := vmm/ext/bareflank $(EXT)
 # In reading order: a directory uses those before it.
@@ -54,6 +62,7 @@ $(BUILD)/vmm/hadal.elf: vmm/image.ld $(VMM_OBJECTS) $(EXT_OBJECTS) $(BUILD)/vmm/
 	$(Q)ld $(VMM_LDFLAGS) -nostdlib -static -no-pie -z noexecstack -z max-page-size=4096 -T vmm/image.ld -o $@ \
 		$(VMM_OBJECTS) $(EXT_OBJECTS)
 	$(if $(RETPOLINE),$(Q)! objdump -d --no-show-raw-insn $@ | grep -E 'call +\*' || { rm -f $@; exit 1; })
+	$(if $(BARRIER),$(Q)test $$(objdump -d --no-show-raw-insn $@ | grep -cE 'mov +\$$0x49,%ecx') -eq $(BARRIERS) || { rm -f $@; exit 1; })
 
 $(BUILD)/hadal.bin: $(BUILD)/vmm/hadal.elf
 	$(call say,IMAGE,$@)

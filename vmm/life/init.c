@@ -50,8 +50,9 @@ static int init_vendor(void)
 		return -ENODEV;
 	}
 	pmi_init();
-	speculation_tell();
-	err = vendor->probe();
+	err = speculation_init();
+	if (!err)
+		err = vendor->probe();
 	if (!err)
 		err = ports_init();
 	if (!err)

@@ -5,6 +5,7 @@
  * fault pushes in here never lies over them. RAX comes from the VMCB and goes back there.
  */
 #include "svm/offsets.h"
+#include "x86/barrier.inc"
 #include "x86/registers.inc"
 
 	.text
@@ -33,6 +34,7 @@ svm_resume:				/* after a fault in the image: RSP = vCPU */
 	vmrun %rax
 	vmsave %rax
 	store_registers rax
+	prediction_barrier
 	mov VCPU_VMCB_RAX(%rsp), %rcx
 	mov %rcx, (%rsp)
 	mov %rsp, %rdi

@@ -7,6 +7,7 @@
  * NMI handler sends the CPU back from there (.restart_table).
  */
 #include "vmx/offsets.h"
+#include "x86/barrier.inc"
 #include "x86/registers.inc"
 
 	.text
@@ -14,6 +15,7 @@
 	.globl vmx_exit_stub
 vmx_exit_stub:
 	store_registers
+	prediction_barrier
 	mov %rsp, %rdi
 handle:
 	call vmx_handle_exit
@@ -40,6 +42,7 @@ vmx_resume:
 	.globl vmx_first_exit_stub
 vmx_first_exit_stub:
 	store_registers
+	prediction_barrier
 	mov %rsp, %rdi
 	call vmx_first_exit
 	mov %rsp, %rdi
