@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* hadal exec */
 #include "cli.h"
+#include "exec_events.h"
 
 #include <errno.h>
 #include <string.h>
@@ -9,25 +10,45 @@
 struct options {
 	struct cli_rest program;
 	int admits;
+	bool events;
 	struct cli_where where;
 };
 
-static int admit_and_run(const struct options *options)
+static int become(char **argv)
 {
-	char **argv = options->program.items;
-	struct hadal_error error;
-	struct hadal_info info;
-	struct hadal *hadal = cli_open_running(&info);
 	int code;
 
-	if (!hadal)
-		return CLI_FAILURE;
-	if (hadal_admit(hadal, getpid(), options->admits, &error))
-		return cli_fail(&error);
 	execvp(argv[0], argv);
 	code = errno;
 	fprintf(stderr, "hadal: Cannot run '%s': %s\n", argv[0], strerror(code));
 	return code == ENOENT ? 127 : 126;
+}
+
+/* Asks the hypervisor itself, as LibVMI's Bareflank driver does. */
+static bool admit(uint32_t admits)
+{
+	struct hadal_error error;
+	struct hadal_info info;
+	struct hadal *hadal = cli_open_running(&info);
+
+	if (!hadal)
+		return false;
+	if (!hadal_admit(hadal, getpid(), admits, &error))
+		return true;
+	cli_fail(&error);
+	return false;
+}
+
+/* Speaks KVMI. It is not admitted: LibVMI wants to find one driver, and would find two. */
+static bool serve(void)
+{
+	struct hadal_info info;
+	struct hadal *hadal = cli_open_running(&info);
+
+	if (!hadal)
+		return false;
+	hadal_close(hadal);
+	return exec_events_prepare();
 }
 
 static void set_defaults(void *data)
@@ -39,12 +60,28 @@ static void set_defaults(void *data)
 
 static int run(void *data)
 {
-	return admit_and_run(data);
+	const struct options *options = data;
+
+	if (!(options->events ? serve() : admit((uint32_t)options->admits)))
+		return CLI_FAILURE;
+	return become(options->program.items);
+}
+
+static const char *check(void *data)
+{
+	const struct options *options = data;
+
+	return options->events && options->admits != HADAL_ADMIT_ALL
+		       ? "--only and --events exclude each other"
+		       : NULL;
 }
 
 static const struct cli_option options_table[] = {
 	CLI_OPTION_CHOICE(0, "only", "Let only PROGRAM and what it forks introspect", admits,
 			  HADAL_ADMIT_NEXT),
+	CLI_OPTION_FLAG(0, "events",
+			"For LibVMI's KVM driver, which has events: this machine is \"host\" there",
+			events),
 	{0},
 };
 
@@ -60,11 +97,18 @@ const struct cli_command command_exec = {
 		"exit status is the program's; 127 when there is none of that name, 126 when it "
 		"cannot be run, 1 when Hadal is not running.\n"
 		"\n"
-		"Example: sudo hadal exec -- vmi-process-list dom0",
+		"With --events programs of LibVMI's KVM driver find this machine by the name host, "
+		"without KVM, libvirt, a socket or a configuration of their own; LibVMI and "
+		"libkvmi are as they are. PROGRAM stays on one CPU, that of the process which "
+		"serves it until PROGRAM ends.\n"
+		"\n"
+		"Examples: sudo hadal exec -- vmi-process-list dom0\n"
+		"          sudo hadal exec --events -- msr-event-example host",
 	.options = options_table,
 	.arguments = arguments,
 	.takes = CLI_TAKES_COMMAND,
 	CLI_OPTIONS_AT(where),
 	.defaults = set_defaults,
+	.check = check,
 	.run = run,
 };

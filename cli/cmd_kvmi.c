@@ -1,45 +1,19 @@
 // SPDX-License-Identifier: MIT
 /* hadal kvmi */
 #include "cli.h"
-#include "kvmi/server.h"
-
-#include <sched.h>
-#include <unistd.h>
+#include "kvmi_serve.h"
+#include "standin/standin.h"
 
 struct options {
 	const char *socket, *name;
 	struct cli_where where;
 };
 
-/* The CPU that answers cannot be held: let it be one and the same all the time. */
-static void stay_here(void)
-{
-	const int cpu = sched_getcpu();
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	if (cpu < 0 || cpu >= CPU_SETSIZE)
-		return;
-	CPU_SET(cpu, &set);
-	sched_setaffinity(0, sizeof(set), &set);
-}
-
 static int serve(struct hadal *hadal, void *data, struct hadal_error *error)
 {
 	const struct options *options = data;
-	struct hadal_info info;
-	int result = hadal_info(hadal, &info, error);
-	int socket;
 
-	if (result)
-		return result;
-	socket = kvmi_connect(options->socket, options->name, error);
-	if (socket < 0)
-		return socket;
-	stay_here();
-	result = kvmi_serve(hadal, socket, error);
-	close(socket);
-	return result;
+	return kvmi_serve_at(hadal, options->socket, options->name, false, error);
 }
 
 static int run(void *data)
@@ -51,7 +25,7 @@ static void set_defaults(void *data)
 {
 	struct options *options = data;
 
-	options->name = "host";
+	options->name = STANDIN_NAME;
 }
 
 static const char *check(void *data)

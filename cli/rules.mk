@@ -5,7 +5,7 @@
 # that nobody asks for here.
 
 CLI_LIBS := -ljson-c -lfuse3
-CLI_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard cli/*.c))
+CLI_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard cli/*.c)) $(BUILD)/cli/standin/image.o
 
 COMPLETIONS := $(addprefix $(DESTDIR)$(PREFIX)/share/,bash-completion/completions/hadal \
 	zsh/vendor-completions/_hadal)
@@ -16,6 +16,19 @@ $(BUILD)/cli/%.o: cli/%.c
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(LIB_CPPFLAGS) -c -o $@ $<
+
+# What LibVMI programs get in place of libvirt, inside the command: it only needs libc.
+STANDIN_SOURCES := $(wildcard cli/standin/*.c)
+
+$(BUILD)/cli/standin/libvirt.so: $(STANDIN_SOURCES) cli/standin/standin.h
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) -shared -fPIC -fvisibility=hidden -Wl,-soname,$(@F) -Wl,-z,defs -s $(filter-out -g -M%,$(CFLAGS)) \
+		$(CPPFLAGS) -D_GNU_SOURCE $(LDFLAGS) -o $@ $(STANDIN_SOURCES)
+
+$(BUILD)/cli/standin/image.o: cli/standin/image.S $(BUILD)/cli/standin/libvirt.so
+	$(call say,AS,$@)
+	$(Q)$(CC) -DSTANDIN_IMAGE='"$(BUILD)/cli/standin/libvirt.so"' -c -o $@ $<
 
 $(BUILD)/hadal: $(CLI_OBJECTS) $(BUILD)/libhadal.a
 	$(call say,LD,$@)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # hadal: on
 # timeout: 240
-# Whom hadal exec admits: what the program executes in whatever way, or with --only itself alone.
+# Whom hadal exec admits: what the program executes in whatever way, or with --only itself alone; and what it
+# gives to programs of LibVMI's KVM driver.
 . lib.sh
 
 # ends STATUS COMMAND...: how the command ends under hadal exec. 3 is test_exec's "not admitted".
@@ -85,9 +86,37 @@ no_client() {
 }
 wait_for 10 "the end of the killed client" no_client
 
+# For LibVMI's KVM driver: files, a stand-in for libvirt and a server, gone with the program.
+no_directory() {
+	[ -z "$(find /run /tmp -maxdepth 1 -name 'hadal-*')" ]
+}
+ends 0 --events -- test_standin
+for name in virDomainGetInfo virDomainSuspend virDomainResume virDomainQemuMonitorCommand; do
+	[ "$(grep -c "^hadal: $name() of libvirt is not there" /tmp/ends.out)" = 1 ] ||
+		fail "$name is not refused by name: $(cat /tmp/ends.out)"
+done
+grep -q "^hadal: there is no libvirt at 'xen:///system'" /tmp/ends.out || fail "another libvirt is not refused"
+grep -q "^hadal: LibVMI has found no way" /tmp/ends.out || fail "an unknown name is not told of"
+wait_for 20 "the end of its files" no_directory
+ends 2 --events --only -- true
+hadal exec --events -- test_standin hold >/tmp/hold &
+is_served() {
+	grep -q served /tmp/hold
+}
+wait_for 60 "the program that is killed" is_served
+kill -9 $!
+wait_for 20 "the end of its files" no_directory
+no_server() {
+	! pidof hadal >/dev/null
+}
+wait_for 20 "the end of its server" no_server
+is_slow || ends 3 --events -- test_exec
 test_exec
 equal "status outside" $? 3
 [ "$(hadal clients | wc -l)" = 1 ] || fail "a client is left: $(hadal clients)"
 hadal stop >/dev/null || fail "Hadal does not stop"
 hadal exec -- true 2>/dev/null
 equal "status without Hadal" $? 1
+hadal exec --events -- true 2>/dev/null
+equal "status without Hadal, with events" $? 1
+no_directory || fail "files are left"

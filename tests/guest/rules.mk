@@ -18,6 +18,13 @@ $(GUEST_TEST_PROGRAMS): $(BUILD)/guest-bin/%: tests/guest/%.c $(GUEST_TEST_SUPPO
 	$(call say,CC,$@)
 	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(GUEST_TEST_CPPFLAGS) -MF $(BUILD)/tests/guest/$*.d -o $@ $(filter %.c %.o %.a,$^) $(LIB_LIBS) -ljson-c
 
+# What test_standin opens in LibVMI's place.
+GUEST_PROGRAMS += $(BUILD)/guest-bin/fake_libvmi.so
+$(BUILD)/guest-bin/fake_libvmi.so: tests/guest/standin/vmi.c tests/guest/standin/vmi.h
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) -shared -fPIC $(filter-out -M%,$(CFLAGS)) $(CPPFLAGS) $(GUEST_TEST_CPPFLAGS) -o $@ $<
+
 GUEST_TEST_MODULE := $(wildcard tests/guest/module/*)
 GUEST_EXAMPLES := $(BUILD)/tests/guest/examples/module/$(GUEST_RELEASE)/hadal.ko
 
