@@ -14,7 +14,7 @@ struct options {
 	const char *path;
 	int kind;             /* enum kind */
 	bool modules;         /* ISF */
-	const char *domain;   /* LIBVMI */
+	const char *domain;   /* LIBVMI; NULL: none was named */
 	const char *map_path; /* LIBVMI; NULL: none */
 };
 
@@ -23,10 +23,18 @@ static const char *set_domain(void *data, const char *text)
 	struct options *options = data;
 
 	options->kind = LIBVMI;
-	options->domain = text ? text : HADAL_LIBVMI_DOMAIN;
-	return hadal_libvmi_domain_fits(options->domain)
+	options->domain = text;
+	return !text || hadal_libvmi_domain_fits(text)
 		       ? NULL
 		       : "two or more letters, digits, '.', '_' or '-'";
+}
+
+/* What LibVMI looks a file up by. */
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
 }
 
 static const char *set_map_path(void *data, const char *text)
@@ -39,8 +47,14 @@ static const char *set_map_path(void *data, const char *text)
 
 static const char *check(void *data)
 {
-	const struct options *options = data;
+	struct options *options = data;
 
+	if (options->kind == LIBVMI && !options->domain && options->where.image) {
+		options->domain = base_name(options->where.image);
+		if (!hadal_libvmi_domain_fits(options->domain))
+			return "LibVMI cannot read an entry for the name of that image: name "
+			       "another with --libvmi=DOMAIN, and call the image like that";
+	}
 	if (options->modules && options->kind != ISF)
 		return "--modules needs the ISF: leave out --system-map and --libvmi";
 	return options->map_path && options->kind != LIBVMI ? "--sysmap needs --libvmi" : NULL;
@@ -95,7 +109,8 @@ static const struct cli_option options_table[] = {
 	CLI_OPTION_CHOICE(0, "system-map", "Write the symbols as in a System.map", kind,
 			  SYSTEM_MAP),
 	CLI_OPTION_SET_MAYBE(0, "libvmi", "DOMAIN",
-			     "Write an entry of libvmi.conf for DOMAIN (default: hadal)",
+			     "Write an entry of libvmi.conf for DOMAIN (default: dom0, this system, "
+			     "and memory.raw of a mount; with --image the image's base name)",
 			     set_domain),
 	CLI_OPTION_SET(0, "sysmap", "PATH",
 		       "With --libvmi: name PATH as the place of the System.map", set_map_path),

@@ -9,10 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli.h"
 #include "exec_serve.h"
-#include "kernel.h"
 #include "kvmi_serve.h"
-#include "profile/profile.h"
 #include "standin/standin.h"
 
 #define LIBRARY "libvirt.so"
@@ -64,48 +63,6 @@ static int write_library(struct place *place, struct hadal_error *error)
 	return 0;
 }
 
-static int write_map(struct hadal_kernel *kernel, const char *unused, FILE *out,
-		     struct hadal_error *error)
-{
-	(void)unused;
-	return hadal_profile_system_map(kernel, out, error);
-}
-
-static int write_config(struct hadal_kernel *kernel, const char *map, FILE *out,
-			struct hadal_error *error)
-{
-	return hadal_profile_libvmi(kernel, STANDIN_NAME, map, out, error);
-}
-
-static int write_profile(const char *path, struct hadal_kernel *kernel, const char *map,
-			 int (*writer)(struct hadal_kernel *, const char *, FILE *,
-				       struct hadal_error *),
-			 struct hadal_error *error)
-{
-	FILE *out = fopen(path, "w");
-	int result;
-	bool lost;
-
-	if (!out)
-		return fail_to_write(path, error);
-	result = writer(kernel, map, out, error);
-	lost = ferror(out);
-	if ((fclose(out) || lost) && !result)
-		result = fail_to_write(path, error);
-	return result;
-}
-
-static int write_profiles(struct hadal_kernel *kernel, void *data, struct hadal_error *error)
-{
-	struct place *place = data;
-	struct place map = *place;
-	int result = write_profile(in(&map, "System.map"), kernel, NULL, write_map, error);
-
-	if (result)
-		return result;
-	return write_profile(in(place, "libvmi.conf"), kernel, map.path, write_config, error);
-}
-
 /* Puts value before what is in the variable. */
 static bool prepend(const char *variable, const char *value, char separator)
 {
@@ -126,8 +83,8 @@ static int set_environment(struct place *place, struct hadal_error *error)
 {
 	if (!prepend("LD_LIBRARY_PATH", place->directory, ':') ||
 	    !prepend("LD_PRELOAD", in(place, LIBRARY), ':') ||
-	    setenv(STANDIN_SOCKET, in(place, "socket"), 1) ||
-	    setenv(STANDIN_CONFIG, in(place, "libvmi.conf"), 1))
+	    setenv(STANDIN_SOCKET, in(place, STANDIN_SOCKET_NAME), 1) ||
+	    setenv(STANDIN_CONFIG, in(place, STANDIN_CONFIG_NAME), 1))
 		return hadal_fail(error, ENOMEM, "Out of memory");
 	return 0;
 }
@@ -141,10 +98,7 @@ static int fill(struct place *place, struct hadal_error *error)
 		result = set_environment(place, error);
 	if (result)
 		return result;
-	if (cli_kernel_run(NULL, write_profiles, place) != CLI_OK)
-		fprintf(stderr, "hadal: LibVMI will find no symbols of this kernel; what needs "
-				"none works\n");
-	result = exec_serve_begin(place->directory, "socket");
+	result = exec_serve_begin(place->directory);
 	return result ? hadal_fail(error, -result, "Cannot start a process to serve it: %s",
 				   strerror(-result))
 		      : 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A process beside the program: it waits for sockets in its directory, and for its end. */
+/* A process beside the program: it waits for what is made in its directory, and for its end. */
 #include "exec_serve.h"
 
 #include <dirent.h>
@@ -17,13 +17,16 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "exec_profiles.h"
 #include "kvmi_serve.h"
 #include "standin/standin.h"
 
 struct keeper {
 	int program; /* a pidfd */
 	int changes; /* of the directory: inotify */
-	const char *directory, *name;
+	const char *directory;
+	bool wanted;  /* the configuration was */
+	pid_t writer; /* the child that makes it, or 0 */
 };
 
 void exec_serve_remove(const char *directory)
@@ -38,27 +41,43 @@ void exec_serve_remove(const char *directory)
 	rmdir(directory);
 }
 
-/* Each introspector has its own process, and with that its own open file of the device. */
-static void serve(const struct keeper *keeper)
+static int serve_socket(const char *directory)
 {
-	char path[PATH_MAX];
+	struct hadal *hadal = cli_open();
 	struct hadal_error error;
-	struct hadal *hadal;
+	char path[PATH_MAX];
 
-	if (fork())
-		return;
-	close(keeper->program);
-	close(keeper->changes);
-	snprintf(path, sizeof(path), "%s/%s", keeper->directory, keeper->name);
-	hadal = cli_open();
 	if (!hadal)
-		_exit(CLI_FAILURE);
+		return CLI_FAILURE;
+	snprintf(path, sizeof(path), "%s/%s", directory, STANDIN_SOCKET_NAME);
 	if (kvmi_serve_at(hadal, path, STANDIN_NAME, true, &error))
-		_exit(cli_fail(&error));
-	_exit(CLI_OK);
+		return cli_fail(&error);
+	return CLI_OK;
 }
 
-static void take_changes(const struct keeper *keeper)
+/* In its own process, and with that, an introspector has its own open file of the device. */
+static pid_t do_apart(const struct keeper *keeper, int (*work)(const char *directory))
+{
+	const pid_t child = fork();
+
+	if (child)
+		return child;
+	close(keeper->program);
+	close(keeper->changes);
+	_exit(work(keeper->directory));
+}
+
+static void take_name(struct keeper *keeper, const char *name)
+{
+	if (!strcmp(name, STANDIN_SOCKET_NAME)) {
+		do_apart(keeper, serve_socket);
+	} else if (!strcmp(name, STANDIN_CONFIG_NAME STANDIN_WANTED) && !keeper->wanted) {
+		keeper->wanted = true;
+		keeper->writer = do_apart(keeper, exec_profiles_write);
+	}
+}
+
+static void take_changes(struct keeper *keeper)
 {
 	union {
 		struct inotify_event event;
@@ -69,12 +88,31 @@ static void take_changes(const struct keeper *keeper)
 
 	for (ssize_t at = 0; at < got; at += (ssize_t)(sizeof(*event) + event->len)) {
 		event = (const struct inotify_event *)(buffer.bytes + at);
-		if (event->len && !strcmp(event->name, keeper->name))
-			serve(keeper);
+		if (event->len)
+			take_name(keeper, event->name);
 	}
 }
 
-static void keep(const struct keeper *keeper)
+static void reap(struct keeper *keeper)
+{
+	pid_t ended;
+
+	while ((ended = waitpid(-1, NULL, WNOHANG)) > 0)
+		if (ended == keeper->writer)
+			keeper->writer = 0;
+}
+
+/* Who still writes there ends first. */
+static void clean_up(const struct keeper *keeper)
+{
+	if (keeper->writer > 0) {
+		kill(keeper->writer, SIGKILL);
+		waitpid(keeper->writer, NULL, 0);
+	}
+	exec_serve_remove(keeper->directory);
+}
+
+static void keep(struct keeper *keeper)
 {
 	struct pollfd polled[] = {
 		{.fd = keeper->program, .events = POLLIN},
@@ -86,8 +124,9 @@ static void keep(const struct keeper *keeper)
 			break;
 		if (polled[1].revents)
 			take_changes(keeper);
+		reap(keeper);
 	}
-	exec_serve_remove(keeper->directory);
+	clean_up(keeper);
 }
 
 /* Of the program's terminal and files it keeps standard error alone, to say what failed. */
@@ -95,8 +134,8 @@ static void leave_program(void)
 {
 	const int null = open("/dev/null", O_RDWR);
 
+	signal(SIGCHLD, SIG_DFL);
 	setsid();
-	signal(SIGCHLD, SIG_IGN);
 	if (null < 0)
 		return;
 	dup2(null, STDIN_FILENO);
@@ -106,7 +145,7 @@ static void leave_program(void)
 }
 
 /* A child's child: what the program becomes has no child that it does not know. */
-static int start(const struct keeper *keeper)
+static int start(struct keeper *keeper)
 {
 	const pid_t child = fork();
 	int status;
@@ -127,13 +166,12 @@ static int start(const struct keeper *keeper)
 	}
 }
 
-int exec_serve_begin(const char *directory, const char *name)
+int exec_serve_begin(const char *directory)
 {
 	struct keeper keeper = {
 		.program = (int)syscall(SYS_pidfd_open, getpid(), 0),
 		.changes = inotify_init1(IN_CLOEXEC | IN_NONBLOCK),
 		.directory = directory,
-		.name = name,
 	};
 	int result = 0;
 

@@ -28,7 +28,8 @@ static int write_libvmi(const struct mount_files *files, FILE *out, struct hadal
 	if (hadal_libvmi_path_fits(files->directory) &&
 	    asprintf(&path, "%s/System.map", files->directory) < 0)
 		return hadal_fail(error, ENOMEM, "Out of memory");
-	result = hadal_profile_libvmi(files->source.kernel, HADAL_LIBVMI_DOMAIN, path, out, error);
+	result = hadal_profile_libvmi(files->source.kernel,
+				      files->is_image ? HADAL_LIBVMI_FILE : NULL, path, out, error);
 	free(path);
 	return result;
 }
@@ -67,12 +68,14 @@ bool mount_files_open(struct mount_files *files, const char *image, const char *
 {
 	*files = (struct mount_files){
 		.directory = directory,
+		.is_image = image,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 	};
 	if (!dump_source_open(&files->source, image))
 		return false;
 	open_window(files->source.memory.memory);
-	if (!add_view(files, "memory.elf", DUMP_ELF) || !add_view(files, "memory.raw", DUMP_RAW) ||
+	if (!add_view(files, "memory.elf", DUMP_ELF) ||
+	    !add_view(files, HADAL_LIBVMI_FILE, DUMP_RAW) ||
 	    !add_view(files, "memory.lime", DUMP_LIME)) {
 		mount_files_close(files);
 		return false;

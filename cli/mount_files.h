@@ -24,6 +24,7 @@ struct mount_file {
 struct mount_files {
 	struct dump_source source;
 	bool cached;           /* let the page cache have this system's memory */
+	bool is_image;         /* and not this system */
 	const char *directory; /* where they are mounted, absolute */
 	pthread_mutex_t lock;  /* of making texts: the kernel is for one thread at a time */
 	size_t count;

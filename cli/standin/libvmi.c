@@ -10,6 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Of 10 ms each. */
+#define WANT_TRIES 12000
 
 /* Of LibVMI's interface. */
 enum { SUCCESS, FAILURE };
@@ -100,6 +105,23 @@ int vmi_init(void **vmi, int mode, const void *domain, uint64_t flags, struct in
 	return status;
 }
 
+/* Has the configuration made, which takes a while and many programs do without. */
+static void want(const char *path)
+{
+	const struct timespec pause = {.tv_nsec = 10000000};
+	char wanted[256];
+	FILE *file;
+
+	if (!access(path, F_OK))
+		return;
+	snprintf(wanted, sizeof(wanted), "%s" STANDIN_WANTED, path);
+	file = fopen(wanted, "w");
+	if (file)
+		fclose(file);
+	for (int i = 0; access(path, F_OK) && i < WANT_TRIES; i++)
+		nanosleep(&pause, NULL);
+}
+
 /* Where the entry of an instance is that has none of its own. */
 static void choose_config(void *vmi, void *caller, int *config_mode, void **config)
 {
@@ -111,6 +133,7 @@ static void choose_config(void *vmi, void *caller, int *config_mode, void **conf
 	if (*config_mode != CONFIG_GLOBAL_FILE_ENTRY || !path || !vmi || !get ||
 	    get(vmi, NULL, 0, NULL, &mode) != SUCCESS || mode != MODE_KVM)
 		return;
+	want(path);
 	*config_mode = CONFIG_FILE_PATH;
 	*config = path;
 }

@@ -52,6 +52,7 @@ static const struct hadal_need needs[NEEDS] = {
 	[INIT_TASK] = {HADAL_SYMBOL("init_task")},
 };
 
+/* LibVMI finds the mode of paging by itself where there is a processor to ask, not in a file. */
 static void write_domain(const struct hadal_plan *plan, const char *domain, const char *system_map,
 			 FILE *out)
 {
@@ -61,11 +62,7 @@ static void write_domain(const struct hadal_plan *plan, const char *domain, cons
 	};
 	const struct hadal_kernel_info *info = hadal_kernel_info(plan->kernel);
 
-	fprintf(out,
-		"# %s\n# linux_init_task and kpgd hold until the machine restarts. From the first "
-		"LibVMI also\n# learns how far KASLR has moved the kernel: %#" PRIx64
-		". Without both it searches.\n%s {\n\tostype = \"Linux\";\n",
-		info->banner, (uint64_t)info->slide, domain);
+	fprintf(out, "%s {\n\tostype = \"Linux\";\n\tpagemode = \"VMI_PM_IA32E\";\n", domain);
 	if (system_map)
 		fprintf(out, "\tsysmap = \"%s\";\n", system_map);
 	fprintf(out, "\tlinux_init_task = %#" PRIx64 ";\n\tkpgd = %#" PRIx64 ";\n",
@@ -75,14 +72,27 @@ static void write_domain(const struct hadal_plan *plan, const char *domain, cons
 	fputs("}\n", out);
 }
 
+static void write_remarks(const struct hadal_kernel_info *info, FILE *out)
+{
+	fprintf(out,
+		"# %s\n# linux_init_task and kpgd hold until the machine restarts. From the first "
+		"LibVMI also\n# learns how far KASLR has moved the kernel: %#" PRIx64
+		". Without both it searches.\n",
+		info->banner, (uint64_t)info->slide);
+}
+
 int hadal_profile_libvmi(struct hadal_kernel *kernel, const char *domain, const char *system_map,
 			 FILE *out, struct hadal_error *error)
 {
 	struct hadal_plan plan;
 	int result = hadal_plan_open(&plan, kernel, needs, NEEDS, error);
 
-	if (!result)
-		write_domain(&plan, domain, system_map, out);
+	if (!result) {
+		write_remarks(hadal_kernel_info(kernel), out);
+		write_domain(&plan, domain ? domain : HADAL_LIBVMI_DOMAIN, system_map, out);
+		if (!domain)
+			write_domain(&plan, HADAL_LIBVMI_FILE, system_map, out);
+	}
 	hadal_plan_close(&plan);
 	return result;
 }

@@ -29,16 +29,18 @@ int hadal_profile_isf(struct hadal_kernel *kernel, bool with_modules, FILE *out,
 /* All symbols as in a System.map. */
 int hadal_profile_system_map(struct hadal_kernel *kernel, FILE *out, struct hadal_error *error);
 
-/* The domain's name where none is given. */
-#define HADAL_LIBVMI_DOMAIN "hadal"
+/* What LibVMI calls this system, by its Bareflank driver, and a file of `hadal mount`. */
+#define HADAL_LIBVMI_DOMAIN "dom0"
+#define HADAL_LIBVMI_FILE   "memory.raw"
 
 /* LibVMI's configuration knows no quoting: can it have such a domain, or such a path? */
 bool hadal_libvmi_domain_fits(const char *domain);
 bool hadal_libvmi_path_fits(const char *path);
 
 /*
- * An entry of LibVMI's configuration for the domain called `domain`; system_map is the path of that
- * file, or NULL to leave it out.
+ * An entry of LibVMI's configuration for the domain, or the file of that base name, called
+ * `domain`; NULL: two, for HADAL_LIBVMI_DOMAIN and HADAL_LIBVMI_FILE. system_map is the path of
+ * that file, or NULL to leave it out.
  */
 int hadal_profile_libvmi(struct hadal_kernel *kernel, const char *domain, const char *system_map,
 			 FILE *out, struct hadal_error *error);

@@ -48,6 +48,7 @@ fi
 equal "the LiME header" "$(dd if=$dir/memory.lime bs=32 count=1 2>/dev/null | md5sum)" \
 	"$(hadal dump --format lime - 2>/dev/null | dd bs=32 count=1 2>/dev/null | md5sum)"
 grep -q "sysmap = \"$dir/System.map\"" $dir/libvmi.conf || fail "libvmi.conf: $(cat $dir/libvmi.conf)"
+equal "the names LibVMI finds" "$(sed -n 's/ {$//p' $dir/libvmi.conf | xargs)" "dom0 memory.raw"
 
 equal "the modes" "$(stat -c %a $dir/memory.raw $dir)" "400
 500"

@@ -183,7 +183,9 @@ static void libvmi_gets_its_offsets(void **state)
 	assert_int_equal(hadal_profile_libvmi(fixture.kernel, "box", "/x/map", fixture.out, NULL),
 			 0);
 	fclose(fixture.out);
-	assert_non_null(strstr(fixture.text, "\nbox {\n\tostype = \"Linux\";\n"));
+	assert_non_null(strstr(fixture.text,
+			       "\nbox {\n\tostype = \"Linux\";\n\tpagemode = \"VMI_PM_IA32E\";\n"));
+	assert_null(strstr(fixture.text, "memory.raw"));
 	assert_non_null(strstr(fixture.text, "\tsysmap = \"/x/map\";\n"));
 	for (size_t i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
 		snprintf(expected, sizeof(expected), "\tlinux_%s = %#zx;\n", offsets[i].key,
@@ -193,6 +195,21 @@ static void libvmi_gets_its_offsets(void **state)
 	snprintf(expected, sizeof(expected), "\tlinux_init_task = %#lx;\n",
 		 (unsigned long)fixture.machine->init_task);
 	assert_non_null(strstr(fixture.text, expected));
+	teardown(&fixture);
+}
+
+/* Live and a file of a mount, by one configuration. */
+static void libvmi_finds_this_system_and_its_mount(void **state)
+{
+	struct fixture fixture;
+
+	(void)state;
+	setup(&fixture);
+	assert_int_equal(hadal_profile_libvmi(fixture.kernel, NULL, NULL, fixture.out, NULL), 0);
+	fclose(fixture.out);
+	assert_non_null(strstr(fixture.text, "\ndom0 {\n"));
+	assert_non_null(strstr(fixture.text, "}\nmemory.raw {\n"));
+	assert_null(strstr(fixture.text, "sysmap"));
 	teardown(&fixture);
 }
 
@@ -213,6 +230,7 @@ int main(void)
 		cmocka_unit_test(isf_has_what_is_odd),
 		cmocka_unit_test(system_map_has_every_symbol),
 		cmocka_unit_test(libvmi_gets_its_offsets),
+		cmocka_unit_test(libvmi_finds_this_system_and_its_mount),
 		cmocka_unit_test(libvmi_is_spared_what_it_cannot_read),
 	};
 
