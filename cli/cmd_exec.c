@@ -79,9 +79,11 @@ static const char *check(void *data)
 static const struct cli_option options_table[] = {
 	CLI_OPTION_CHOICE(0, "only", "Let only PROGRAM and what it forks introspect", admits,
 			  HADAL_ADMIT_NEXT),
-	CLI_OPTION_FLAG(0, "events",
-			"For LibVMI's KVM driver, which has events: this machine is \"host\" there",
-			events),
+	CLI_OPTION_FLAG(
+		0, "events",
+		"Serve PROGRAM through LibVMI's KVM driver, which has events and calls this "
+		"machine \"host\"",
+		events),
 	{0},
 };
 
