@@ -108,10 +108,11 @@ static const struct cli_option options_table[] = {
 		modules),
 	CLI_OPTION_CHOICE(0, "system-map", "Write the symbols as in a System.map", kind,
 			  SYSTEM_MAP),
-	CLI_OPTION_SET_MAYBE(0, "libvmi", "DOMAIN",
-			     "Write an entry of libvmi.conf for DOMAIN (default: dom0, this system, "
-			     "and memory.raw of a mount; with --image the image's base name)",
-			     set_domain),
+	CLI_OPTION_SET_MAYBE(
+		0, "libvmi", "DOMAIN",
+		"Write an entry of libvmi.conf for DOMAIN (default: dom0, this system, "
+		"and memory.raw of a mount; with --image the image's base name)",
+		set_domain),
 	CLI_OPTION_SET(0, "sysmap", "PATH",
 		       "With --libvmi: name PATH as the place of the System.map", set_map_path),
 	{0},
