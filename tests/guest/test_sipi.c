@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
  * CPU 1 gets an INIT and a SIPI under Hadal and starts in real mode as after a reset, still under
- * it. The kernel does not know and has lost the CPU: the guest is good for nothing more afterwards.
+ * it, while a task on it is stepped; nothing of that stays, but a breakpoint does. The kernel does
+ * not know and has lost the CPU: the guest is good for nothing more afterwards.
  */
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -12,6 +15,7 @@
 #include "support/check.h"
 #include "support/open.h"
 #include "support/ring0.h"
+#include "support/subscribe.h"
 
 /* Memory below 1 MiB that the kernel reserves but does not use. */
 #define FIRST  0x20000u
@@ -30,7 +34,11 @@ struct mark {
 	uint16_t starts;
 };
 
+#define LEAF       0x40005679u
+#define RING_BYTES (1u << 20)
+
 static struct hadal *hadal;
+static struct hadal_events *events;
 static struct hadal_error error;
 static int module;
 
@@ -102,6 +110,75 @@ static void check_registers(uint32_t page, uint32_t family)
 	EQUAL(mark_at(page).cr0 & ~0x60000000u, 0x10);
 }
 
+/* Each instruction of a task on CPU 1 is told from now on, in ring 3 and in the kernel. */
+static void step_on_cpu_1(void)
+{
+	struct hadal_subscription asked = {.kind = HADAL_EVENT_CPUID,
+					   .access = HADAL_ACCESS_EXECUTE,
+					   .first = LEAF,
+					   .count = 1};
+	const struct hadal_event *event;
+	uint32_t number = subscribe_to(events, &asked);
+	int child = fork();
+
+	CHECK(child >= 0);
+	if (!child) {
+		pin_to_cpu(1);
+		for (;;) {
+			uint32_t eax = LEAF, ebx, ecx = 0, edx;
+
+			__asm__ volatile("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
+			syscall(SYS_getppid);
+		}
+	}
+	CHECK(hadal_events_wait(events, 60000, &error) > 0);
+	event = hadal_events_next(events);
+	asked = (struct hadal_subscription){.kind = HADAL_EVENT_STEP,
+					    .access = HADAL_ACCESS_EXECUTE,
+					    .root = event->cr3,
+					    .action = HADAL_ACTION_COUNT};
+	unsubscribe_from(events, number);
+	number = subscribe_to(events, &asked);
+	while (state_of(events, number).hits < 100)
+		wait_ms(10);
+}
+
+/* Where the CPU starts, as an address of this program's too. */
+static void break_at(uint32_t page)
+{
+	const struct hadal_subscription asked = {.kind = HADAL_EVENT_BREAK,
+						 .access = HADAL_ACCESS_EXECUTE,
+						 .first = page,
+						 .count = 1,
+						 .method = HADAL_BREAK_DEBUG};
+	uint8_t *there = mmap((void *)(uintptr_t)page, 4096, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+	CHECK(there == (void *)(uintptr_t)page);
+	*there = 0;
+	subscribe_to(events, &asked);
+}
+
+static uint64_t exits_of_cpu_1(enum hadal_exit_kind kind)
+{
+	struct hadal_stats stats;
+
+	EQUAL(hadal_stats(hadal, 1, &stats, &error), 0);
+	return stats.exits[kind];
+}
+
+/* Bochs forgets one that comes while the image runs, which a step makes likely. */
+static void send_init(void)
+{
+	uint64_t before = exits_of_cpu_1(HADAL_EXIT_INIT);
+
+	for (int i = 0; i < 100 && exits_of_cpu_1(HADAL_EXIT_INIT) == before; i++) {
+		send(HADAL_TEST_INIT);
+		wait_ms(10);
+	}
+	EQUAL(exits_of_cpu_1(HADAL_EXIT_INIT), before + 1);
+}
+
 static uint32_t processor_signature(void)
 {
 	uint32_t eax = 1, ebx, ecx = 0, edx;
@@ -114,6 +191,7 @@ int main(void)
 {
 	uint32_t family = processor_signature();
 	struct hadal_info info;
+	uint64_t exceptions;
 
 	setbuf(stdout, NULL);
 	pin_to_cpu(0);
@@ -128,8 +206,10 @@ int main(void)
 	wait_ms(50);
 	EQUAL(mark_at(FIRST).starts, 0);
 
-	send(HADAL_TEST_INIT);
-	wait_ms(10);
+	EQUAL(hadal_events_open(&events, RING_BYTES, &error), 0);
+	break_at(SECOND);
+	step_on_cpu_1();
+	send_init();
 	send(HADAL_TEST_SIPI(FIRST));
 	wait_for_starts(FIRST, 1);
 	check_registers(FIRST, family);
@@ -140,12 +220,13 @@ int main(void)
 	EQUAL(mark_at(SECOND).starts, 0);
 
 	/* Out of HLT in real mode, to another place. */
+	exceptions = exits_of_cpu_1(HADAL_EXIT_EXCEPTION);
 	for (unsigned round = 1; round <= 3; round++) {
-		send(HADAL_TEST_INIT);
-		wait_ms(10);
+		send_init();
 		send(HADAL_TEST_SIPI(SECOND));
 		wait_for_starts(SECOND, round);
 		check_registers(SECOND, family);
+		EQUAL(exits_of_cpu_1(HADAL_EXIT_EXCEPTION) - exceptions, round);
 	}
 	EQUAL(mark_at(FIRST).starts, 1);
 

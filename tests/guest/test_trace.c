@@ -11,11 +11,13 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
 #include "events/events.h"
 #include "support/check.h"
+#include "support/open.h"
 #include "support/ring0.h"
 #include "support/subscribe.h"
 
@@ -40,11 +42,13 @@ struct seen {
 /* Shared between the two processes. */
 struct shared {
 	struct seen seen[2];
-	volatile uint64_t loops;
+	volatile uint64_t loops, rounds;
+	volatile bool stop;
 };
 
 static struct shared *shared;
 static struct seen *now;
+static struct hadal *hadal;
 static struct hadal_events *events;
 static struct hadal_error error;
 
@@ -133,6 +137,7 @@ static void note(struct seen *seen)
 /* The process that is stepped: says its address space, and does each thing when it is told to. */
 static void traced_process(int from, int to)
 {
+	int parent = getppid();
 	struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
 	uint32_t a, b, c, d;
 	char byte;
@@ -147,6 +152,10 @@ static void traced_process(int from, int to)
 	CHECK(write(to, "x", 1) == 1 && read(from, &byte, 1) == 1);
 	traced_loop(shared->loops);
 	CHECK(write(to, "x", 1) == 1 && read(from, &byte, 1) == 1);
+	for (; !shared->stop; shared->rounds++) {
+		traced_loop(100);
+		CHECK(getppid() == parent);
+	}
 	_exit(7);
 }
 
@@ -273,6 +282,83 @@ static void check_loop(uint64_t root, int to, int from)
 	unsubscribe_from(events, number);
 }
 
+static unsigned int count_subscriptions(void)
+{
+	struct hadal_subscription_state state;
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < HADAL_MAX_SUBSCRIPTIONS; i++)
+		count += !hadal_subscription_at(hadal, i, -1, &state, NULL);
+	return count;
+}
+
+/* On CPU 1, of the kinds that steps make. */
+static uint64_t count_exits(void)
+{
+	struct hadal_stats stats;
+
+	CHECK(!hadal_stats(hadal, 1, &stats, &error));
+	return stats.exits[HADAL_EXIT_EXCEPTION] + stats.exits[HADAL_EXIT_INTERRUPT] +
+	       stats.exits[HADAL_EXIT_IRET] + stats.exits[HADAL_EXIT_NMI_WINDOW];
+}
+
+static void wait_for_rounds(uint64_t count)
+{
+	uint64_t before = shared->rounds;
+
+	while (shared->rounds - before < count)
+		usleep(1000);
+}
+
+/* Reads what is told of the task until it is killed, in the middle of it. Seconds that took. */
+static double kill_reader(uint64_t root)
+{
+	const struct hadal_subscription asked = {
+		.kind = HADAL_EVENT_STEP, .access = HADAL_ACCESS_EXECUTE, .root = root};
+	struct timespec start, end;
+	int ready[2], reader;
+	char byte;
+
+	CHECK(!pipe(ready));
+	reader = fork();
+	if (!reader) {
+		CHECK(!hadal_events_open(&events, RING_BYTES, &error));
+		subscribe_to(events, &asked);
+		for (unsigned int told = 0;; told += !!hadal_events_next(events))
+			if (told == 1000)
+				CHECK(write(ready[1], "x", 1) == 1);
+	}
+	close(ready[1]);
+	CHECK(read(ready[0], &byte, 1) == 1);
+	close(ready[0]);
+	EQUAL(count_subscriptions(), 1);
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	kill(reader, SIGKILL);
+	CHECK(waitpid(reader, NULL, 0) == reader);
+	EQUAL(count_subscriptions(), 0);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	return (end.tv_sec - start.tv_sec) + (end.tv_nsec - start.tv_nsec) / 1e9;
+}
+
+/* Nothing of it is left, and the task goes on. A busy host may take its time, but not each time. */
+static void check_kill(uint64_t root)
+{
+	double best = 100;
+
+	wait_for_rounds(1);
+	for (int i = 0; i < 3; i++) {
+		double seconds = kill_reader(root);
+		uint64_t exits = count_exits();
+
+		if (seconds < best)
+			best = seconds;
+		wait_for_rounds(100);
+		EQUAL(count_exits(), exits);
+	}
+	printf("all of a reader that was killed was gone in %.3f s\n", best);
+	CHECK(best < 1);
+}
+
 int main(void)
 {
 	int to[2], from[2], child, status;
@@ -284,6 +370,7 @@ int main(void)
 		      0);
 	CHECK(shared != MAP_FAILED);
 	CHECK(!pipe(to) && !pipe(from));
+	hadal = open_hadal();
 	CHECK(!hadal_events_open(&events, RING_BYTES, &error));
 	pin_to_cpu(0);
 	number = subscribe_to_leaf();
@@ -294,8 +381,11 @@ int main(void)
 	check_code(root, to[1], from[0]);
 	check_loop(root, to[1], from[0]);
 	CHECK(write(to[1], "x", 1) == 1);
+	hadal_events_close(events);
+	check_kill(root);
+	shared->stop = true;
 	CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status));
 	EQUAL(WEXITSTATUS(status), 7);
-	hadal_events_close(events);
+	hadal_close(hadal);
 	return 0;
 }

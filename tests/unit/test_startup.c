@@ -27,7 +27,7 @@
 struct machine machine;
 
 static int started_at[CPUS]; /* vector, or NOT_STARTED */
-static unsigned kicks, apics_reset, followed, paused, served, cancelled, log_lines;
+static unsigned kicks, apics_reset, paused, served, log_lines;
 static void (*meanwhile)(void); /* while a vCPU waits */
 
 void log_line(const char *format, ...)
@@ -62,21 +62,8 @@ void apic_reset(void)
 	apics_reset++;
 }
 
-void vcpu_follow(struct vcpu *vcpu)
-{
-	(void)vcpu;
-	followed++;
-}
-
-void vcpu_step_cancelled(struct vcpu *vcpu)
-{
-	vcpu->stepping = false;
-	cancelled++;
-}
-
 void vcpu_start_from_sipi(struct vcpu *vcpu, uint8_t vector)
 {
-	assert_false(vcpu->stepping);
 	started_at[vcpu->index] = vector;
 }
 
@@ -94,7 +81,7 @@ static int reset(void **unused)
 		vcpu->running = i != ABSENT;
 		started_at[i] = NOT_STARTED;
 	}
-	kicks = apics_reset = followed = paused = served = cancelled = log_lines = 0;
+	kicks = apics_reset = paused = served = log_lines = 0;
 	meanwhile = NULL;
 	return 0;
 }
@@ -137,15 +124,12 @@ static uint32_t got_init(void)
 static void init_and_sipi_start_it(void **unused)
 {
 	(void)unused;
-	vcpu_at(3)->stepping = true;
 	vcpu_at(3)->logical_id = 8u << 24;
 	send(INIT, 6);
 	assert_int_equal(kicks, 1);
 	send(SIPI | 0x9a, 6); /* before it has seen the INIT */
 	expect_started(3, 0x9a);
 	assert_int_equal(apics_reset, 1);
-	assert_int_equal(followed, 1);
-	assert_int_equal(cancelled, 1);
 	assert_int_equal(served, 0);
 	assert_int_equal(vcpu_at(3)->logical_id, 0);
 	assert_int_equal(vcpu_at(3)->logical_format, ~0u);

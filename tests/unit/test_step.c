@@ -109,7 +109,13 @@ void trace_show_calls(struct vcpu *v)
 	(void)v;
 }
 
-static unsigned trace_ends[STEP_UNDONE + 1];
+static unsigned trace_ends[STEP_UNDONE + 1], traces_ended;
+
+void vcpu_trace_end(struct vcpu *v)
+{
+	(void)v;
+	traces_ended++;
+}
 
 void trace_stepped(struct vcpu *v, enum step_end end)
 {
@@ -305,6 +311,28 @@ static void so_does_the_delivery_of_an_event(void **state)
 	}
 }
 
+/* An INIT comes: what was stepped over has not been done, and the flags are as before. */
+static void a_step_ends_with_its_vcpu(void **state)
+{
+	for (unsigned delivery = 0; delivery < 2; delivery++) {
+		reset(state);
+		memset(trace_ends, 0, sizeof(trace_ends));
+		traces_ended = 0;
+		if (delivery)
+			vcpu->inject.info = EVENT_VALID | EVENT_INTERRUPT | 0x30;
+		step_over(vcpu, done);
+		vcpu_step_end(vcpu);
+		assert_int_equal(traces_ended, 1);
+		assert_false(vcpu->stepping);
+		assert_int_equal(ended, 1);
+		assert_false(ended_retired);
+		assert_int_equal(trace_ends[STEP_UNDONE], 1);
+		assert_int_equal(vcpu->rflags, RFLAGS_IF | RFLAGS_FIXED);
+		vcpu_step_end(vcpu);
+		assert_int_equal(ended, 1);
+	}
+}
+
 /* How a step has ended is told to whoever steps a task; a step within a step is one. */
 static void ends_are_told_apart(void **state)
 {
@@ -368,6 +396,7 @@ int main(void)
 		cmocka_unit_test_setup(a_step_outlives_the_last_subscription, reset),
 		cmocka_unit_test_setup(so_does_one_that_ends_in_a_fault, reset),
 		cmocka_unit_test_setup(so_does_the_delivery_of_an_event, reset),
+		cmocka_unit_test_setup(a_step_ends_with_its_vcpu, reset),
 		cmocka_unit_test_setup(ends_are_told_apart, reset),
 		cmocka_unit_test_setup(a_kind_is_suspended_for_a_step, reset),
 	};

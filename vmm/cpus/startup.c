@@ -144,10 +144,7 @@ void startup_serve(struct vcpu *vcpu)
 		} else if (!(now & STARTUP_SIPI)) {
 			wait(vcpu);
 		} else if (change(vcpu, now, 0)) {
-			if (vcpu->stepping)
-				vcpu_step_cancelled(vcpu);
 			vcpu_start_from_sipi(vcpu, now & STARTUP_VECTOR);
-			vcpu_follow(vcpu);
 			return;
 		}
 	}

@@ -206,27 +206,28 @@ bool hidden_fetch(struct vcpu *vcpu, enum verdict *verdict)
 	       begins_there(vcpu, gpa) && breakpoint_tell(vcpu, HADAL_BREAK_VIEW, verdict);
 }
 
-static void refresh(uint64_t page)
-{
-	struct page_copy *copy;
-
-	if (!view_has_copy(&machine.watched, page))
-		return;
-	lock_take(&nested_lock);
-	copy = copy_find(&machine.copies, page);
-	if (copy)
-		copy_refresh(copy);
-	lock_give(&nested_lock);
-}
-
-/* The access may have begun in the page before, or end in the next. */
+/*
+ * The access may have begun in the page before, or end in the next. Whoever waits for the lock
+ * serves requests, behind which the view may have gone: it is asked before that alone.
+ */
 void hidden_written(struct vcpu *vcpu, uint64_t gpa)
 {
+	uint64_t first = page_of(gpa) - PAGE_BYTES, end = page_of(gpa) + 2 * PAGE_BYTES, page;
+	struct page_copy *copy;
+
 	if (!vcpu_events(vcpu)->applied.copies)
 		return;
-	refresh(page_of(gpa) - PAGE_BYTES);
-	refresh(page_of(gpa));
-	refresh(page_of(gpa) + PAGE_BYTES);
+	for (page = first; page != end && !view_has_copy(&machine.watched, page);)
+		page += PAGE_BYTES;
+	if (page == end)
+		return;
+	lock_take(&nested_lock);
+	for (; page != end; page += PAGE_BYTES) {
+		copy = copy_find(&machine.copies, page);
+		if (copy)
+			copy_refresh(copy);
+	}
+	lock_give(&nested_lock);
 }
 
 static void access_done(struct vcpu *vcpu, bool retired)

@@ -347,3 +347,10 @@ void vcpu_step_cancelled(struct vcpu *vcpu)
 	if (!vcpu_events(vcpu)->step.is_delivery)
 		finish(vcpu, STEP_FAULTED);
 }
+
+void vcpu_step_end(struct vcpu *vcpu)
+{
+	vcpu_trace_end(vcpu);
+	if (vcpu->stepping)
+		step_cancel(vcpu);
+}

@@ -63,6 +63,7 @@ static void reset_registers(struct vcpu *vcpu)
 void vcpu_start_from_sipi(struct vcpu *vcpu, uint8_t vector)
 {
 	vcpu_debug_give(vcpu);
+	vcpu_step_end(vcpu);
 	vendor->forget_events(vcpu);
 	reset_registers(vcpu);
 	reset_segments(vcpu, vector);
@@ -70,4 +71,5 @@ void vcpu_start_from_sipi(struct vcpu *vcpu, uint8_t vector)
 	vcpu->held.info = 0;
 	vcpu->nmi_pending = false;
 	vcpu_drop_caches(vcpu);
+	vcpu_follow(vcpu);
 }

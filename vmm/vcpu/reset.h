@@ -5,8 +5,8 @@
 #include "vcpu/vcpu.h"
 
 /*
- * The guest goes on as after INIT and a SIPI: in real mode at vector * 4096. Breakpoints of others
- * in its debug registers are gone; vcpu_follow() puts them back.
+ * The guest is as after INIT and a SIPI: in real mode, at vector * 4096. A step that was under
+ * way is none; what others have subscribed to is set up anew.
  */
 void vcpu_start_from_sipi(struct vcpu *vcpu, uint8_t vector);
 

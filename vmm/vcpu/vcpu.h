@@ -272,7 +272,7 @@ void vcpu_attend_events(struct vcpu *vcpu);
 
 /* Tasks that are stepped; in events/trace.c. What REQUEST_TRACE asks for. */
 void vcpu_attend_trace(struct vcpu *vcpu);
-/* No more, since this vCPU leaves. */
+/* No more, since this vCPU leaves or starts anew. */
 void vcpu_trace_end(struct vcpu *vcpu);
 /* The registers are the guest's own until the next entry; and in a copy of them. */
 void vcpu_trace_pause(struct vcpu *vcpu);
@@ -288,6 +288,8 @@ void vcpu_step_cancelled(struct vcpu *vcpu);
  */
 bool vcpu_step_exception(struct vcpu *vcpu, enum verdict *verdict);
 void vcpu_step_window(struct vcpu *vcpu);
+/* The vCPU starts anew: steps, of tasks too, have never been begun. */
+void vcpu_step_end(struct vcpu *vcpu);
 
 /*
  * After a fault inside the image: the guest gets a #GP for what it did, if it has done anything

@@ -157,14 +157,12 @@ bool vmx_needs_if(struct vcpu *vcpu)
 
 void vmx_wait_for_sipi(void)
 {
-	vmwrite(VMCS_INTERRUPTIBILITY, 0);
-	vmwrite(VMCS_PENDING_DEBUG, 0);
 	vmwrite(VMCS_ACTIVITY, ACTIVITY_WAIT_SIPI);
 }
 
 void vmx_forget_events(struct vcpu *vcpu)
 {
-	(void)vcpu;
+	vmx_end_nmi_window(vcpu);
 	vmwrite(VMCS_INTERRUPTIBILITY, 0);
 	vmwrite(VMCS_PENDING_DEBUG, 0);
 	vmwrite(VMCS_ACTIVITY, ACTIVITY_ACTIVE);

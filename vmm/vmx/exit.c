@@ -186,6 +186,7 @@ static void decode_more(struct vcpu *vcpu, uint64_t reason)
 		decode_exception(vcpu, qualification);
 		break;
 	case REASON_INIT:
+		vcpu_start_from_sipi(vcpu, 0);
 		vmx_wait_for_sipi();
 		break;
 	case REASON_SIPI:
