@@ -5,6 +5,7 @@
 . lib.sh
 
 [ -e /dev/hadal_test ] || insmod /bin/hadal_test.ko || fail "hadal_test.ko cannot be loaded"
-test_events || fail "test_events: see above"
-test_views || fail "test_views: see above"
+for program in test_events test_events_memory test_events_break test_events_asked test_events_ring test_views; do
+	$program || fail "$program: see above"
+done
 hadal status >/dev/null || fail "Hadal does not run any more"

@@ -13,19 +13,25 @@ uint64_t have_done(int device, enum hadal_test_action action, uint64_t number, u
 	return request.value;
 }
 
-struct hadal_subscription to_cstar(void)
+struct hadal_subscription to_marked(enum hadal_event_kind kind, uint32_t access, uint64_t first,
+				    uint64_t count)
 {
 	return (struct hadal_subscription){
-		.kind = HADAL_EVENT_MSR,
-		.access = HADAL_ACCESS_READ | HADAL_ACCESS_WRITE,
-		.first = MSR_CSTAR,
-		.count = 1,
+		.kind = kind,
+		.access = access,
+		.first = first,
+		.count = count,
 		.clause_count = 1,
 		.clause = {{.value = HADAL_FILTER_REGISTER,
 			    .index = HADAL_REG_RAX + 3, /* RBX */
 			    .mask = ~0ull,
 			    .operand = HADAL_TEST_MARK}},
 	};
+}
+
+struct hadal_subscription to_cstar(void)
+{
+	return to_marked(HADAL_EVENT_MSR, HADAL_ACCESS_READ | HADAL_ACCESS_WRITE, MSR_CSTAR, 1);
 }
 
 struct hadal_subscription to_memory(uint64_t address, uint64_t bytes, uint32_t access)

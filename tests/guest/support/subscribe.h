@@ -13,7 +13,10 @@
 /* Has /dev/hadal_test do something so many times; the value of the last time. */
 uint64_t have_done(int device, enum hadal_test_action action, uint64_t number, uint64_t value,
 		   uint32_t count);
-/* RDMSR and WRMSR of CSTAR by have_done(), and nobody else's. */
+/* What have_done() does, and nobody else. */
+struct hadal_subscription to_marked(enum hadal_event_kind kind, uint32_t access, uint64_t first,
+				    uint64_t count);
+/* The same for RDMSR and WRMSR of CSTAR. */
 struct hadal_subscription to_cstar(void);
 /* Accesses of [address, + bytes). */
 struct hadal_subscription to_memory(uint64_t address, uint64_t bytes, uint32_t access);
