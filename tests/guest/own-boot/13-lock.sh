@@ -3,8 +3,7 @@
 # A locked Hadal: nobody gets a CPU out of it, and the machine still ends as others do.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
-overlay=$(mktemp -d)
-trap 'rm -rf "$overlay"' EXIT
+. tests/guest/own-boot/overlay.sh
 
 cat >"$overlay/lock.sh" <<'END'
 check() { "$@" || { echo "failed: $*"; exit 1; }; }
@@ -24,5 +23,5 @@ check sh -c 'hadal status | grep -q locked'
 ! dmesg | grep -E 'BUG:|Oops|Call Trace' || exit 1
 echo "locked: fine"
 END
-scripts/guest run --cpu "$CPU" --smp 2 --overlay "$overlay" --timeout 400 -- sh /lock.sh | tee "$overlay/output"
-grep -q 'locked: fine' "$overlay/output"
+scripts/guest run --cpu "$CPU" --smp 2 --overlay "$overlay" --timeout 400 -- sh /lock.sh | tee "$work/output"
+grep -q 'locked: fine' "$work/output"

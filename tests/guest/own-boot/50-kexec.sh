@@ -17,5 +17,5 @@ kexec -s -l /next-kernel --initrd=/tmp/next-root --reuse-cmdline || exit 1
 kexec -e
 END
 scripts/guest run --cpu "$CPU" --smp 2 --mem 768 --overlay "$overlay" --timeout 500 --reboots -- \
-	sh /first.sh | tee "$overlay/output"
-grep -q 'second kernel: fine' "$overlay/output"
+	sh /first.sh | tee "$work/output"
+grep -q 'second kernel: fine' "$work/output"

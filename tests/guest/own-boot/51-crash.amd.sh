@@ -20,5 +20,5 @@ sync
 echo c >/proc/sysrq-trigger
 END
 scripts/guest run --cpu "$CPU" --smp 2 --mem 768 --overlay "$overlay" --timeout 500 --reboots \
-	--append crashkernel=256M -- sh /first.sh | tee "$overlay/output"
-grep -q 'crash kernel: fine' "$overlay/output"
+	--append crashkernel=256M -- sh /first.sh | tee "$work/output"
+grep -q 'crash kernel: fine' "$work/output"

@@ -3,8 +3,7 @@
 # KVM and Hadal cannot have the processors at the same time, say so, and nothing breaks.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
-overlay=$(mktemp -d)
-trap 'rm -rf "$overlay"' EXIT
+. tests/guest/own-boot/overlay.sh
 case $CPU in
 amd | ryzen) module=kvm-amd ;;
 intel) module=kvm-intel ;;

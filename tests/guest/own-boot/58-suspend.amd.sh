@@ -3,8 +3,7 @@
 # Suspend to RAM and back: all CPUs leave Hadal and enter it again. Bochs cannot wake up from S3.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
-overlay=$(mktemp -d)
-trap 'rm -rf "$overlay"' EXIT
+. tests/guest/own-boot/overlay.sh
 
 cat >"$overlay/suspend.sh" <<'END'
 hadal start || exit 1

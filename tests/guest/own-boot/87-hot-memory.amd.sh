@@ -4,12 +4,9 @@
 # is taken offline no longer does. Nothing hangs: page tables and programs lie in the new RAM too.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-mkdir -p "$work/overlay/tests"
-cp tests/guest/lib.sh "$work/overlay/tests/"
-cat >"$work/overlay/tests/hot.sh" <<'END'
-. /tests/lib.sh
+. tests/guest/own-boot/overlay.sh
+cat >"$overlay/tests/hot.sh" <<'END'
+. lib.sh
 ram() {
 	hadal status --json | grep -oE '"(start|end)": *"?0x[0-9a-f]+' | grep -oE '0x[0-9a-f]+' |
 		{ sum=0; while read -r start && read -r end; do sum=$((sum + end - start)); done; echo $((sum >> 20)); }
@@ -45,8 +42,7 @@ equal "RAM after it came back" "$(ram)" $((before + 512))
 hadal read $place 16 >/dev/null || fail "no reading of what came back"
 hadal stop
 END
-scripts/guest run --cpu "$CPU" --max-mem 2048 --monitor "$work/monitor" --overlay "$work/overlay" --timeout 200 -- \
-	sh -c 'export PATH=/bin; sh /tests/hot.sh' >"$work/output" 2>&1 &
+in_guest hot.sh --max-mem 2048 --monitor "$work/monitor" --timeout 200 >"$work/output" 2>&1 &
 guest=$!
 touch "$work/output"
 until grep -q '^@plug' "$work/output"; do

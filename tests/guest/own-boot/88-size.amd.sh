@@ -3,12 +3,9 @@
 # A machine of many parts: 384 possible CPUs, of which 8 are there, and RAM in more than 68 ranges.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-mkdir -p "$work/overlay/tests"
-cp tests/guest/lib.sh "$work/overlay/tests/"
-cat >"$work/overlay/tests/size.sh" <<'END'
-. /tests/lib.sh
+. tests/guest/own-boot/overlay.sh
+cat >"$overlay/tests/size.sh" <<'END'
+. lib.sh
 field() {
 	hadal status --json | sed -n "s/.*\"$1\": *\([0-9]*\).*/\1/p"
 }
@@ -38,5 +35,4 @@ holes=memmap=
 for i in $(seq 0 67); do
 	holes+=$(printf '4K$0x%x,' $((0x10000000 + i * 0x100000)))
 done
-scripts/guest run --cpu "$CPU" --smp 8 --overlay "$work/overlay" --timeout 200 \
-	--append "possible_cpus=384 ${holes%,}" -- sh -c 'export PATH=/bin; sh /tests/size.sh'
+in_guest size.sh --smp 8 --timeout 200 --append "possible_cpus=384 ${holes%,}"

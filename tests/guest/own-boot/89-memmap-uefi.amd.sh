@@ -4,10 +4,7 @@
 # keeps of that for runtime services with /sys/firmware/efi/runtime-map. Bochs runs no UEFI firmware.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
-overlay=$(mktemp -d)
-trap 'rm -rf "$overlay"' EXIT
-mkdir "$overlay/tests"
-cp tests/guest/lib.sh "$overlay/tests/"
+. tests/guest/own-boot/overlay.sh
 
 cat >"$overlay/tests/memmap.sh" <<'END'
 . lib.sh
@@ -57,5 +54,4 @@ hadal memmap --image /tmp/mount/memory.elf --json >/tmp/map.json 2>/tmp/err || f
 grep -q "not in this image" /tmp/err || fail "an image has the firmware's map: $(cat /tmp/err)"
 umount /tmp/mount
 END
-scripts/guest run --cpu "$CPU" --uefi --overlay "$overlay" --timeout 120 --load --module fuse --append efi=debug -- \
-	sh -c 'export PATH=/bin:/tests; cd /tests && sh ./memmap.sh'
+in_guest memmap.sh --uefi --timeout 120 --load --module fuse --append efi=debug

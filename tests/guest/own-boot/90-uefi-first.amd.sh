@@ -6,10 +6,8 @@
 # firmware.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
-overlay=$(mktemp -d)
-trap 'rm -rf "$overlay"' EXIT
-mkdir "$overlay/tests"
-cp tests/guest/lib.sh tests/guest/62-lists.sh "$overlay/tests/"
+. tests/guest/own-boot/overlay.sh
+cp tests/guest/62-lists.sh "$overlay/tests/"
 
 cat >"$overlay/tests/first.sh" <<'END'
 . lib.sh
@@ -52,11 +50,7 @@ insmod /lib/modules/*/hadal.ko && hadal status >/dev/null || fail "it does not a
 sh ./62-lists.sh || exit 1
 END
 
-# boot OPTION...: the guest's command comes last
-boot() {
-	scripts/guest run --cpu "$CPU" --overlay "$overlay" --timeout 200 "$@"
-}
-boot --hadal-first grub --smp 2 -- sh -c 'export PATH=/bin:/tests; cd /tests && sh ./first.sh'
+in_guest first.sh --timeout 200 --hadal-first grub --smp 2
 
 # What the TPM's register 8 holds when the image is all that it was extended by.
 python3 - "${BUILD:-build}/hadal.bin" >"$overlay/tests/measured" <<'END'
@@ -102,15 +96,14 @@ equal "attempts while it steps aside" "$(count)" 3
 ! there_first || fail "it has not stepped aside"
 hadal start && hadal ps >/dev/null && hadal stop || fail "no late start"
 END
-boot --hadal-first next --tpm --smp 2 --reboots --verbose --module efivarfs -- sh -c \
-	'export PATH=/bin:/tests; cd /tests && sh ./again.sh' 2>"$overlay/console" ||
-	{ tail -30 "$overlay/console"; exit 1; }
-grep -a -q 'hadal: stepping aside: after 3 starts' "$overlay/console"
+in_guest again.sh --timeout 200 --hadal-first next --tpm --smp 2 --reboots --verbose --module efivarfs \
+	2>"$work/console" || { tail -30 "$work/console"; exit 1; }
+grep -a -q 'hadal: stepping aside: after 3 starts' "$work/console"
 
 # What cannot start or boot, and one CPU.
-boot --hadal-first refused --smp 1 --verbose -- sh -c \
-	'insmod /lib/modules/*/hadal.ko; ! hadal status && hadal start && hadal stop' 2>"$overlay/console"
+scripts/guest run --cpu "$CPU" --timeout 200 --hadal-first refused --smp 1 --verbose -- sh -c \
+	'insmod /lib/modules/*/hadal.ko; ! hadal status && hadal start && hadal stop' 2>"$work/console"
 for line in "the hypervisor's image in this program is damaged" 'the option --none is not known' \
 	'not enough memory' 'going on without Hadal' 'the program that the options name cannot be loaded'; do
-	grep -a -q "hadal: $line" "$overlay/console" || { echo "not said: $line"; exit 1; }
+	grep -a -q "hadal: $line" "$work/console" || { echo "not said: $line"; exit 1; }
 done

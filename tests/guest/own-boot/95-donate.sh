@@ -3,12 +3,9 @@
 # A pool that runs dry is filled by the module, and what it gave comes back; also when Hadal stops.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-mkdir -p "$work/overlay/tests"
-cp tests/guest/lib.sh "$work/overlay/tests/"
-cat >"$work/overlay/tests/donate.sh" <<'END'
-. /tests/lib.sh
+. tests/guest/own-boot/overlay.sh
+cat >"$overlay/tests/donate.sh" <<'END'
+. lib.sh
 hadal start || fail "no start"
 test_donate || { hadal log | tail -n 5; fail "test_donate: see above"; }
 hadal log | grep -q "is the pool's from now on" || fail "nothing was given"
@@ -16,5 +13,4 @@ hadal log | grep -q "is given back" || fail "nothing came back"
 hadal ps | grep -q kthreadd || fail "no ps"
 hadal stop || fail "no stop"
 END
-scripts/guest run --cpu "$CPU" --mem 1600 --overlay "$work/overlay" --timeout 300 -- \
-	sh -c 'export PATH=/bin; sh /tests/donate.sh'
+in_guest donate.sh --mem 1600 --timeout 300

@@ -7,11 +7,10 @@ set -euo pipefail
 cd "$(dirname "$0")/../../.."
 build=$(realpath "${BUILD:-build}")
 python=$(realpath /usr/bin/python3)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-libraries=$work/overlay/lib/x86_64-linux-gnu
-mkdir -p "$work/overlay/python/"{bin,lib} "$work/overlay/tests" "$libraries"
-cp tests/guest/lib.sh tests/guest/support/{python,schema}.py docs/json.md examples/*.py "$work/overlay/tests/"
+. tests/guest/own-boot/overlay.sh
+libraries=$overlay/lib/x86_64-linux-gnu
+mkdir -p "$overlay/python/"{bin,lib} "$libraries"
+cp tests/guest/support/{python,schema}.py docs/json.md examples/*.py "$overlay/tests/"
 
 # The guest gets what the tests import, compiled, so that it has no time stamps to compare.
 cat >"$work/files.py" <<'END'
@@ -35,10 +34,10 @@ for module in list(sys.modules.values()):
         print(source)
 END
 version=$("$python" -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
-mkdir -p "$work/overlay/python/lib/$version/lib-dynload"
-LD_LIBRARY_PATH=$build PYTHONPATH=$build/python "$python" "$work/files.py" "$work/overlay/python/lib/$version" >"$work/extensions"
-cp "$python" "$work/overlay/python/bin/python3"
-strip "$work/overlay/python/bin/python3"
+mkdir -p "$overlay/python/lib/$version/lib-dynload"
+LD_LIBRARY_PATH=$build PYTHONPATH=$build/python "$python" "$work/files.py" "$overlay/python/lib/$version" >"$work/extensions"
+cp "$python" "$overlay/python/bin/python3"
+strip "$overlay/python/bin/python3"
 cp "$build/libhadal.so.0" "$libraries/"
 strip "$libraries/libhadal.so.0"
 # shellcheck disable=SC2046
@@ -46,12 +45,12 @@ ldd "$python" "$build/libhadal.so.0" $(cat "$work/extensions") | sed -n 's/.*=> 
 	sort -u | while read -r library; do
 	case $library in
 	*/libhadal*) ;;
-	/lib64/*) mkdir -p "$work/overlay/lib64" && cp -L "$library" "$work/overlay/lib64/" ;;
+	/lib64/*) mkdir -p "$overlay/lib64" && cp -L "$library" "$overlay/lib64/" ;;
 	*) cp -L "$library" "$libraries/" ;;
 	esac
 done
 
-cat >"$work/overlay/tests/run.sh" <<'END'
+cat >"$overlay/tests/run.sh" <<'END'
 . /tests/lib.sh
 export PYTHONHOME=/python PYTHONDONTWRITEBYTECODE=1 PATH=/python/bin:$PATH LD_LIBRARY_PATH=/lib/x86_64-linux-gnu
 ip link set lo up 2>/dev/null || ifconfig lo up
@@ -83,4 +82,4 @@ kill -9 $watcher
 wait $watcher
 hadal stop || fail "no stop"
 END
-scripts/guest run --cpu "$CPU" --mem 512 --overlay "$work/overlay" --timeout 300 -- sh /tests/run.sh
+scripts/guest run --cpu "$CPU" --mem 512 --overlay "$overlay" --timeout 300 -- sh /tests/run.sh

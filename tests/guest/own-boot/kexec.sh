@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
 # For the tests that boot a second kernel: an overlay with kexec, the kernel, and /next.sh, which
 # packs this guest's root, with /second.sh as its command, into /tmp/next-root.
-overlay=$(mktemp -d)
-trap 'rm -rf "$overlay"' EXIT
+. tests/guest/own-boot/overlay.sh
 
 mkdir -p "$overlay/bin"
 cp /sbin/kexec "$overlay/bin/"
