@@ -39,7 +39,6 @@
 #define DEFINED    0xfffu
 #define TYPE       0x01fu /* with NOT_SYSTEM */
 #define TYPE_LDT   0x02u
-#define TYPE_TSS   0x09u
 #define TYPE_BUSY  0x0bu
 
 #define PLACE(NAME, member, type, text) \
@@ -250,8 +249,7 @@ static bool system_valid(const struct register_rules *rules, const struct hadal_
 		return false;
 	if (segment == &next->ldtr)
 		return type == TYPE_LDT;
-	/* AMD's VMCB may tell of the TSS as not busy. */
-	return type == TYPE_BUSY || (!rules->strict_segments && type == TYPE_TSS);
+	return type == TYPE_BUSY;
 }
 
 static bool segment_register_valid(const struct register_rules *rules, const struct hadal_regs *now,
