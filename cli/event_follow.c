@@ -136,9 +136,18 @@ static void print_event(struct event_follow *follow, const struct hadal_event *e
 {
 	for (size_t i = 0; i < follow->count; i++)
 		if (follow->numbers[i] == event->subscription) {
-			follow->seen += event->kind != HADAL_EVENT_NOTICE;
+			if (event->kind != HADAL_EVENT_NOTICE)
+				follow->seen++;
+			else if (event->number == HADAL_NOTICE_OFF)
+				follow->turned_off++;
 			follow->print(follow->ctx, &follow->asked[i], event);
 		}
+}
+
+/* Nothing more can come. */
+static bool has_ended(const struct event_follow *follow)
+{
+	return follow->turned_off == follow->count || (follow->ended && follow->ended(follow->ctx));
 }
 
 /* When it is over, what has happened until then is printed all the same. */
@@ -161,7 +170,7 @@ static int print_events(struct event_follow *follow, const struct timespec *star
 		fflush(stdout);
 		if (end != UINT64_MAX)
 			break;
-		if (follow->ended && follow->ended(follow->ctx)) {
+		if (has_ended(follow)) {
 			end = __rdtsc();
 			continue;
 		}
@@ -212,5 +221,10 @@ int event_follow_run(struct event_follow *follow, struct hadal_error *error)
 		result = hadal_fail(error, ENOBUFS,
 				    "Events came faster than they could be printed; ask for fewer, "
 				    "or for one in COUNT with --sample");
+	if (follow->turned_off && !result)
+		result =
+			hadal_fail(error, EDQUOT,
+				   "What took more than --budget or --rate was turned off, and "
+				   "nothing of it was recorded since; ask for less, or allow more");
 	return result;
 }

@@ -52,7 +52,8 @@ struct event_follow {
 	/* Whether nothing more can come, so that it is over; NULL: never. */
 	bool (*ended)(void *ctx);
 	void *ctx;
-	uint64_t seen; /* without notices */
+	uint64_t seen;     /* without notices */
+	size_t turned_off; /* subscriptions that have ended by their budget */
 	uint32_t numbers[HADAL_MAX_SUBSCRIPTIONS];
 	struct hadal_subscription asked[HADAL_MAX_SUBSCRIPTIONS];
 	size_t count;
@@ -81,7 +82,7 @@ int event_follow_add(struct event_follow *follow, const struct hadal_subscriptio
 
 /*
  * Prints until the limits are reached or a signal comes, and sums up on stderr. Returns 0, or a
- * negative errno: -ENOBUFS when records were lost.
+ * negative errno: -ENOBUFS when records were lost, -EDQUOT when a budget has ended a subscription.
  */
 int event_follow_run(struct event_follow *follow, struct hadal_error *error);
 

@@ -98,6 +98,14 @@ grep -q 'Over its budget: from now on one hit in' err || fail "no word of the bu
 [ "$(printed)" -lt 5000 ] || fail "all were told, whatever the rate"
 grep -q " printed of 5000 that happened, $((5000 - $(printed))) filtered, 0 lost" err || fail "summary: $(cat err)"
 
+# Over its budget for good it ends by itself, and that is a failure.
+begin watch -w $word --pid $watched --budget 1
+order write 60000
+wait $command
+equal "status after its budget has ended it" $? 1
+grep -q 'nothing is recorded for it any more' err || fail "not said to be off: $(cat err)"
+grep -q 'took more than --budget or --rate was turned off' err || fail "the reason: $(cat err)"
+
 # What it costs is shown, whose it is too.
 begin watch -w $word --pid $watched
 order write 100
