@@ -298,6 +298,11 @@ enum hadal_answer {
 	HADAL_ANSWER_SKIP,
 	HADAL_ANSWER_EXCEPTION, /* raise an exception instead */
 	HADAL_ANSWER_VIEW,      /* not there yet, -EOPNOTSUPP: go on with another view */
+	/*
+	 * Write `value` instead, as though the guest had asked for that. -EOPNOTSUPP: it does not
+	 * write an MSR or a control register.
+	 */
+	HADAL_ANSWER_VALUE,
 	HADAL_ANSWERS,
 };
 
@@ -314,6 +319,7 @@ struct hadal_event_answer {
 	uint32_t reserved;         /* 0 */
 	uint32_t refused;          /* 0; out with -ERANGE: enum hadal_reg */
 	uint32_t reserved2;        /* 0 */
+	uint64_t value;            /* HADAL_ANSWER_VALUE; else 0 */
 	struct hadal_set_regs set; /* before; mask 0: nothing */
 };
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "support/check.h"
+#include "support/deeds.h"
 #include "support/ring0.h"
 #include "support/subscribe.h"
 
@@ -25,29 +26,6 @@ static struct hadal_events *events;
 static struct hadal_error error;
 static struct arena arena;
 static int device;
-
-/* What the other CPU's process is to do; its exit status. */
-typedef int (*deed_fn)(void);
-
-static int start_on(unsigned int cpu, deed_fn deed)
-{
-	int child = fork();
-
-	CHECK(child >= 0);
-	if (child)
-		return child;
-	pin_to_cpu(cpu);
-	_exit(deed());
-}
-
-static int status_of(int child)
-{
-	int status;
-
-	CHECK(waitpid(child, &status, 0) == child);
-	CHECK(WIFEXITED(status));
-	return WEXITSTATUS(status);
-}
 
 static double seconds_now(void)
 {
@@ -154,6 +132,12 @@ static int read_fake(void)
 	return have_done(device, HADAL_TEST_RDMSR, MSR_CSTAR, 0, 1) != FAKE;
 }
 
+static int read_one(void)
+{
+	have_done(device, HADAL_TEST_RDMSR, MSR_CSTAR, 0, 1);
+	return 0;
+}
+
 static int write_msr(void)
 {
 	have_done(device, HADAL_TEST_WRMSR, MSR_CSTAR, FAKE, 1);
@@ -185,6 +169,50 @@ static void check_skip(void)
 	event = next_held();
 	EQUAL(event.new_value, FAKE);
 	EQUAL(give(&event, HADAL_ANSWER_SKIP), 0);
+	EQUAL(status_of(child), 0);
+	unsubscribe_from(events, number);
+	EQUAL(have_done(device, HADAL_TEST_RDMSR, MSR_CSTAR, 0, 1), value);
+}
+
+/* Another value than the guest's is written; the guest's registers stay, as who only looks sees. */
+static void check_value(void)
+{
+	struct hadal_subscription asked = holding(to_cstar(), LONG), looks = to_cstar();
+	uint64_t value = have_done(device, HADAL_TEST_RDMSR, MSR_CSTAR, 0, 1);
+	uint32_t number = subscribe_to(events, &asked), second;
+	const struct hadal_event_registers *registers;
+	const struct hadal_event *seen;
+	struct hadal_event event;
+	struct hadal_event_answer given;
+	int child;
+
+	looks.access = HADAL_ACCESS_WRITE;
+	looks.capture = HADAL_CAPTURE_REGISTERS;
+	second = subscribe_to(events, &looks);
+	child = start_on(1, write_msr);
+	event = next_held();
+	given = answer_to(&event, HADAL_ANSWER_GO_ON);
+	given.value = 1;
+	EQUAL(hadal_events_answer(events, &given, &error), -EINVAL);
+	given.answer = HADAL_ANSWER_VALUE;
+	given.value = value;
+	EQUAL(hadal_events_answer(events, &given, &error), 0);
+	EQUAL(status_of(child), 0);
+	while (!(seen = hadal_events_next(events)))
+		CHECK(hadal_events_wait(events, 60000, &error) == 1);
+	EQUAL(seen->subscription, second);
+	EQUAL(seen->new_value, value);
+	registers = hadal_event_part(&looks, seen, HADAL_CAPTURE_REGISTERS);
+	CHECK(registers);
+	EQUAL(registers->general[HADAL_REG_RAX], FAKE);
+	EQUAL(registers->general[HADAL_REG_RDX], FAKE >> 32);
+	unsubscribe_from(events, second);
+	/* What is read has none. */
+	child = start_on(1, read_one);
+	event = next_held();
+	given = answer_to(&event, HADAL_ANSWER_VALUE);
+	EQUAL(hadal_events_answer(events, &given, &error), -EOPNOTSUPP);
+	EQUAL(give(&event, HADAL_ANSWER_GO_ON), 0);
 	EQUAL(status_of(child), 0);
 	unsubscribe_from(events, number);
 	EQUAL(have_done(device, HADAL_TEST_RDMSR, MSR_CSTAR, 0, 1), value);
@@ -357,12 +385,6 @@ static void check_never(void)
 	EQUAL(hadal_events_subscribe(events, &asked, &error), -EINVAL);
 }
 
-static int read_one(void)
-{
-	have_done(device, HADAL_TEST_RDMSR, MSR_CSTAR, 0, 1);
-	return 0;
-}
-
 static int done[2];
 
 /* Late enough for a reader that opens the device after the fork: this one has not its file. */
@@ -433,6 +455,7 @@ int main(void)
 	CHECK(!hadal_events_open(&events, RING_BYTES, &error));
 	check_go_on();
 	check_skip();
+	check_value();
 	check_exception();
 	check_memory();
 	check_breakpoint();

@@ -71,6 +71,7 @@ static enum verdict on_wrmsr(struct vcpu *vcpu)
 	if (what.number == MSR_EFER)
 		trace_show_calls(vcpu);
 	complete(vcpu, &what, &verdict);
+	events_written(vcpu);
 	events_record(vcpu, &what, matched);
 	return verdict;
 }
@@ -95,6 +96,7 @@ static enum verdict on_cr_write(struct vcpu *vcpu)
 	matched = events_match(vcpu, &what, events_of(HADAL_EVENT_CR));
 	if (events_hold(vcpu, &what, &matched, &verdict))
 		return verdict;
+	what.new_value = vcpu->exit.cr.value;
 	complete(vcpu, &what, &verdict);
 	events_record(vcpu, &what, matched);
 	if (cr == 3 && events_of(HADAL_EVENT_STEP))
@@ -119,7 +121,9 @@ static enum verdict on_xsetbv(struct vcpu *vcpu)
 	matched = events_match(vcpu, &what, events_of(HADAL_EVENT_CR));
 	if (events_hold(vcpu, &what, &matched, &verdict))
 		return verdict;
+	what.new_value = edx_eax(vcpu);
 	complete(vcpu, &what, &verdict);
+	events_written(vcpu);
 	events_record(vcpu, &what, matched);
 	return verdict;
 }

@@ -52,6 +52,29 @@ static int find_length(struct vcpu *vcpu, const struct happening *what)
 	return 0;
 }
 
+/* Whether the event writes what an answer may have another value for. */
+static bool writes_value(const struct happening *what)
+{
+	return (what->kind == HADAL_EVENT_MSR || what->kind == HADAL_EVENT_CR) &&
+	       (what->access & HADAL_ACCESS_WRITE);
+}
+
+/* In the guest's place: WRMSR and XSETBV take it from EDX:EAX. */
+static void write_instead(struct vcpu *vcpu, const struct happening *what, uint64_t value)
+{
+	struct hold *hold = &vcpu_events(vcpu)->hold;
+
+	if (what->kind == HADAL_EVENT_CR && what->number != HADAL_CR_XCR0) {
+		vcpu->exit.cr.value = value;
+		return;
+	}
+	hold->lent = true;
+	hold->rax = vcpu->regs.rax;
+	hold->rdx = vcpu->regs.rdx;
+	vcpu->regs.rax = (uint32_t)value;
+	vcpu->regs.rdx = value >> 32;
+}
+
 /* On the held vCPU. 0, and what is to become of the exit; or the error, and it waits on. */
 static int apply(struct vcpu *vcpu, const struct happening *what, struct hadal_event_answer *answer,
 		 enum hold_end *end)
@@ -59,6 +82,8 @@ static int apply(struct vcpu *vcpu, const struct happening *what, struct hadal_e
 	bool moves = answer->set.mask & BIT(HADAL_REG_RIP);
 	int err = answer->answer == HADAL_ANSWER_SKIP ? find_length(vcpu, what) : 0;
 
+	if (answer->answer == HADAL_ANSWER_VALUE && !writes_value(what))
+		err = -EOPNOTSUPP;
 	if (!err && answer->set.mask)
 		err = vcpu_set_registers(vcpu, &answer->set.values, answer->set.mask,
 					 &answer->refused);
@@ -72,6 +97,8 @@ static int apply(struct vcpu *vcpu, const struct happening *what, struct hadal_e
 				      answer->error);
 		*end = HOLD_RETRY;
 	}
+	if (*end == HOLD_GO_ON && answer->answer == HADAL_ANSWER_VALUE)
+		write_instead(vcpu, what, answer->value);
 	return 0;
 }
 
@@ -184,7 +211,8 @@ static bool is_valid(const struct hadal_event_answer *answer)
 	bool raises = answer->answer == HADAL_ANSWER_EXCEPTION;
 
 	if (answer->answer >= HADAL_ANSWERS || answer->reserved || answer->refused ||
-	    answer->cpu >= machine.cpu_count)
+	    answer->reserved2 || answer->cpu >= machine.cpu_count ||
+	    (answer->value && answer->answer != HADAL_ANSWER_VALUE))
 		return false;
 	if (!raises)
 		return !answer->vector && !answer->error;

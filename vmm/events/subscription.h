@@ -139,6 +139,8 @@ struct hold {
 	uint32_t subscription; /* its number */
 	uint64_t time;         /* of its record */
 	uint8_t index;         /* of the subscription in the table */
+	bool lent;             /* RAX and RDX are the answer's, and these are the guest's */
+	uint64_t rax, rdx;
 };
 
 struct vcpu_events {
@@ -254,6 +256,18 @@ static inline bool events_hold(struct vcpu *vcpu, const struct happening *what, 
 	events_record(vcpu, what, *matched);
 	return true;
 }
+/* What was to be written has been, perhaps another value than the guest's. */
+static inline void events_written(struct vcpu *vcpu)
+{
+	struct hold *hold = &vcpu_events(vcpu)->hold;
+
+	if (__builtin_expect(!hold->lent, 1))
+		return;
+	hold->lent = false;
+	vcpu->regs.rax = hold->rax;
+	vcpu->regs.rdx = hold->rdx;
+}
+
 /* With events_lock held: an answer for another vCPU. 0 or an error of HADAL_CALL_EVENT_ANSWER. */
 int events_answer(struct vcpu *vcpu, const struct hadal_event_answer *answer, uint32_t *refused);
 
