@@ -43,6 +43,7 @@ void exec_serve_remove(const char *directory)
 
 static int serve_socket(const char *directory)
 {
+	const struct kvmi_options kvmi = {0};
 	struct hadal *hadal = cli_open();
 	struct hadal_error error;
 	char path[PATH_MAX];
@@ -50,7 +51,7 @@ static int serve_socket(const char *directory)
 	if (!hadal)
 		return CLI_FAILURE;
 	snprintf(path, sizeof(path), "%s/%s", directory, STANDIN_SOCKET_NAME);
-	if (kvmi_serve_at(hadal, path, STANDIN_NAME, true, &error))
+	if (kvmi_serve_at(hadal, path, STANDIN_NAME, true, &kvmi, &error))
 		return cli_fail(&error);
 	return CLI_OK;
 }

@@ -7,8 +7,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "kvmi/server.h"
-
 /* Between bind and listen of an introspector: tries of 10 ms each. */
 #define TRIES 1000
 
@@ -37,7 +35,7 @@ static int connect_to(const char *path, const char *name, bool patient, struct h
 }
 
 int kvmi_serve_at(struct hadal *hadal, const char *path, const char *name, bool patient,
-		  struct hadal_error *error)
+		  const struct kvmi_options *options, struct hadal_error *error)
 {
 	struct hadal_info info;
 	int result = hadal_info(hadal, &info, error);
@@ -49,7 +47,7 @@ int kvmi_serve_at(struct hadal *hadal, const char *path, const char *name, bool 
 	if (socket < 0)
 		return socket;
 	kvmi_stay_here();
-	result = kvmi_serve(hadal, socket, error);
+	result = kvmi_serve(hadal, socket, options, error);
 	close(socket);
 	return result;
 }

@@ -3,7 +3,7 @@
 #ifndef HADAL_CLI_KVMI_SERVE_H
 #define HADAL_CLI_KVMI_SERVE_H
 
-#include "device/hypervisor.h"
+#include "kvmi/server.h"
 
 /*
  * Keeps this program, and what it becomes, on the CPU that it is on: that of the server cannot be
@@ -16,6 +16,6 @@ void kvmi_stay_here(void);
  * patient: one that is about to listen there is waited for. As kvmi_connect and kvmi_serve.
  */
 int kvmi_serve_at(struct hadal *hadal, const char *path, const char *name, bool patient,
-		  struct hadal_error *error);
+		  const struct kvmi_options *options, struct hadal_error *error);
 
 #endif

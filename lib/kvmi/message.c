@@ -15,6 +15,11 @@ union body {
 		struct kvmi_vcpu vcpu;
 		struct kvmi_control_events control;
 	} events;
+	struct kvmi_control_register reg;
+	struct kvmi_control_singlestep step;
+	struct kvmi_get_cpuid cpuid;
+	struct kvmi_inject_exception inject;
+	struct kvmi_page_access pages;
 	struct kvmi_get_registers get;
 	struct kvmi_set_registers set;
 	struct kvmi_memory memory;
@@ -60,6 +65,64 @@ static int parse_vm_events(const union body *body, struct kvmi_request *request)
 static int parse_events(const union body *body, struct kvmi_request *request)
 {
 	return parse_control(&body->events.control, request);
+}
+
+static int parse_register(const union body *body, struct kvmi_request *request)
+{
+	request->enable = body->reg.enable;
+	request->number = body->reg.number;
+	return flag_error(body->reg.enable, body->reg.padding1 | body->reg.padding2);
+}
+
+static int parse_cr(const union body *body, struct kvmi_request *request)
+{
+	int result = parse_register(body, request);
+
+	if (request->number != 0 && request->number != 3 && request->number != 4)
+		return -EINVAL;
+	return result;
+}
+
+static int parse_msr(const union body *body, struct kvmi_request *request)
+{
+	int result = parse_register(body, request);
+
+	return (request->number & ~KVMI_MSR_HIGH) < KVMI_MSR_RANGE &&
+			       (request->number < KVMI_MSR_RANGE ||
+				request->number >= KVMI_MSR_HIGH)
+		       ? result
+		       : -EINVAL;
+}
+
+static int parse_singlestep(const union body *body, struct kvmi_request *request)
+{
+	uint64_t padding = 0;
+
+	memcpy(&padding, body->step.padding, sizeof(body->step.padding));
+	request->enable = body->step.enable;
+	return flag_error(body->step.enable, padding);
+}
+
+static int parse_cpuid(const union body *body, struct kvmi_request *request)
+{
+	request->number = body->cpuid.leaf;
+	request->index = body->cpuid.subleaf;
+	return 0;
+}
+
+static int parse_inject(const union body *body, struct kvmi_request *request)
+{
+	request->vector = body->inject.vector;
+	request->number = body->inject.error;
+	request->address = body->inject.address;
+	return flag_error(0, body->inject.padding1 | body->inject.padding2);
+}
+
+static int parse_pages(const union body *body, struct kvmi_request *request)
+{
+	request->view = body->pages.view;
+	request->count = body->pages.count;
+	return flag_error(0, body->pages.padding);
 }
 
 static int parse_get_registers(const union body *body, struct kvmi_request *request)
@@ -121,6 +184,15 @@ static const struct {
 	[KVMI_CONTROL_EVENTS] = {true, true, false,
 				 sizeof(struct kvmi_vcpu) + sizeof(struct kvmi_control_events),
 				 parse_events},
+	[KVMI_CONTROL_CR] = {true, true, false, sizeof(struct kvmi_control_register), parse_cr},
+	[KVMI_CONTROL_MSR] = {true, true, false, sizeof(struct kvmi_control_register), parse_msr},
+	[KVMI_GET_CPUID] = {true, true, true, sizeof(struct kvmi_get_cpuid), parse_cpuid},
+	[KVMI_INJECT_EXCEPTION] = {true, true, false, sizeof(struct kvmi_inject_exception),
+				   parse_inject},
+	[KVMI_GET_PAGE_ACCESS] = {true, false, true, sizeof(struct kvmi_page_access), parse_pages},
+	[KVMI_SET_PAGE_ACCESS] = {true, false, false, sizeof(struct kvmi_page_access), parse_pages},
+	[KVMI_CONTROL_SINGLESTEP] = {true, true, false, sizeof(struct kvmi_control_singlestep),
+				     parse_singlestep},
 	[KVMI_GET_REGISTERS] = {true, true, true, sizeof(struct kvmi_get_registers),
 				parse_get_registers},
 	[KVMI_SET_REGISTERS] = {true, true, false, sizeof(struct kvmi_set_registers),
@@ -145,9 +217,65 @@ bool kvmi_command_tells(uint16_t id)
 /* Bytes behind the fixed part, as the fixed part tells them. */
 static uint64_t bytes_behind(uint16_t id, const union body *body)
 {
-	if (id == KVMI_GET_REGISTERS)
-		return body->get.msr_count * 4u;
-	return id == KVMI_WRITE_PHYSICAL ? body->memory.bytes : 0;
+	switch (id) {
+	case KVMI_GET_REGISTERS:
+		return body->get.msr_count * sizeof(uint32_t);
+	case KVMI_WRITE_PHYSICAL:
+		return body->memory.bytes;
+	case KVMI_GET_PAGE_ACCESS:
+		return body->pages.count * sizeof(uint64_t);
+	case KVMI_SET_PAGE_ACCESS:
+		return body->pages.count * sizeof(struct kvmi_page);
+	case KVMI_EVENT_REPLY:
+		if (body->reply.event == KVMI_EVENT_CR || body->reply.event == KVMI_EVENT_MSR)
+			return sizeof(struct kvmi_reply_value);
+		return body->reply.event == KVMI_EVENT_PF ? sizeof(struct kvmi_reply_pf) : 0;
+	default:
+		return 0;
+	}
+}
+
+static int check_pages(const struct kvmi_request *request)
+{
+	for (unsigned int i = 0; i < request->count; i++) {
+		struct kvmi_page page;
+
+		memcpy(&page, request->data + i * sizeof(page), sizeof(page));
+		if (page.access & ~KVMI_ACCESS_ALL || page.padding1 || page.padding2 ||
+		    page.padding3)
+			return -EINVAL;
+	}
+	return 0;
+}
+
+static int take_reply(struct kvmi_request *request)
+{
+	struct kvmi_reply_pf pf;
+
+	if (request->event == KVMI_EVENT_CR || request->event == KVMI_EVENT_MSR)
+		memcpy(&request->value, request->data, sizeof(request->value));
+	if (request->event != KVMI_EVENT_PF)
+		return 0;
+	memcpy(&pf, request->data, sizeof(pf));
+	request->steps = pf.singlestep;
+	request->is_emulated = pf.bytes;
+	return pf.padding || pf.bytes > sizeof(pf.data) ? -EINVAL : 0;
+}
+
+/* What is behind the fixed part. */
+static int take_data(struct kvmi_request *request)
+{
+	switch (request->id) {
+	case KVMI_GET_REGISTERS:
+		memcpy(request->msr, request->data, request->msr_count * sizeof(*request->msr));
+		return 0;
+	case KVMI_SET_PAGE_ACCESS:
+		return check_pages(request);
+	case KVMI_EVENT_REPLY:
+		return take_reply(request);
+	default:
+		return 0;
+	}
 }
 
 static int size_error(const struct kvmi_header *header, struct hadal_error *error)
@@ -188,6 +316,5 @@ int kvmi_parse(const struct kvmi_header *header, const void *body, unsigned int 
 	if (result)
 		return result;
 	request->data = (const uint8_t *)body + fixed;
-	memcpy(request->msr, request->data, request->msr_count * sizeof(*request->msr));
-	return 0;
+	return take_data(request);
 }

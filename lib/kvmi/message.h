@@ -9,6 +9,10 @@
 
 #define KVMI_MAX_MSRS 64u
 
+/* MSRs that can be told of: two ranges of so many, from 0 and from KVMI_MSR_HIGH. */
+#define KVMI_MSR_RANGE 0x2000u
+#define KVMI_MSR_HIGH  0xc0000000u
+
 /* A message whose every field has been looked at. */
 struct kvmi_request {
 	uint16_t id;
@@ -18,10 +22,21 @@ struct kvmi_request {
 	uint16_t subject; /* the command, event or action that it is about */
 	uint16_t event;   /* KVMI_EVENT_REPLY */
 	uint64_t address, bytes;
+	uint64_t value;   /* what is to be written, of a reply to an event that writes a register */
+	bool steps;       /* a reply to an access: do the instruction and go on */
+	bool is_emulated; /* the same: with other data than those that are there */
+	uint32_t number;  /* control register, MSR, leaf; error code of an exception */
+	uint32_t index;   /* subleaf */
+	uint16_t vector;
+	uint16_t view, count; /* pages */
 	uint32_t msr_count;
 	uint32_t msr[KVMI_MAX_MSRS];
 	struct kvm_regs regs;
-	const uint8_t *data; /* what is to be written: `bytes`, in the message */
+	/*
+	 * What is to be written: `bytes`; or `count` addresses, or struct kvmi_page, perhaps not
+	 * aligned. In the message.
+	 */
+	const uint8_t *data;
 };
 
 /* Whether there is such a command here. */

@@ -30,18 +30,46 @@ enum kvmi_message {
 	KVMI_PAUSE_VCPU = 7,
 	KVMI_CONTROL_VM_EVENTS = 8,
 	KVMI_CONTROL_EVENTS = 9,
+	KVMI_CONTROL_CR = 10,
+	KVMI_CONTROL_MSR = 11,
 	KVMI_GET_REGISTERS = 13,
 	KVMI_SET_REGISTERS = 14,
+	KVMI_GET_CPUID = 15,
 	KVMI_READ_PHYSICAL = 17,
 	KVMI_WRITE_PHYSICAL = 18,
+	KVMI_INJECT_EXCEPTION = 19,
+	KVMI_GET_PAGE_ACCESS = 20,
+	KVMI_SET_PAGE_ACCESS = 21,
 	KVMI_CONTROL_CMD_RESPONSE = 27,
 	KVMI_GET_MAX_GFN = 29,
+	KVMI_CONTROL_SINGLESTEP = 63,
 	KVMI_MESSAGES,
 };
 
 enum kvmi_event_id {
+	KVMI_EVENT_UNHOOK = 0,
+	KVMI_EVENT_CR = 1,
+	KVMI_EVENT_MSR = 2,
+	KVMI_EVENT_XSETBV = 3,
+	KVMI_EVENT_BREAKPOINT = 4,
+	KVMI_EVENT_HYPERCALL = 5,
+	KVMI_EVENT_PF = 6,
+	KVMI_EVENT_TRAP = 7,
+	KVMI_EVENT_DESCRIPTOR = 8,
+	KVMI_EVENT_CREATE_VCPU = 9,
 	KVMI_EVENT_PAUSE_VCPU = 10,
+	KVMI_EVENT_SINGLESTEP = 11,
+	KVMI_EVENT_CPUID = 13,
+	KVMI_EVENTS,
 };
+
+/* What may be done with a page. */
+#define KVMI_ACCESS_READ    1u
+#define KVMI_ACCESS_WRITE   2u
+#define KVMI_ACCESS_EXECUTE 4u
+#define KVMI_ACCESS_ALL     7u
+
+enum kvmi_descriptor { KVMI_IDTR = 1, KVMI_GDTR, KVMI_LDTR, KVMI_TR };
 
 enum kvmi_action {
 	KVMI_ACTION_CONTINUE,
@@ -118,6 +146,54 @@ struct kvmi_control_events {
 	uint32_t padding2;
 };
 
+/* Of struct kvmi_vcpu too; number: of a control register or an MSR. */
+struct kvmi_control_register {
+	struct kvmi_vcpu vcpu;
+	uint8_t enable;
+	uint8_t padding1;
+	uint16_t padding2;
+	uint32_t number;
+};
+
+struct kvmi_control_singlestep {
+	struct kvmi_vcpu vcpu;
+	uint8_t enable;
+	uint8_t padding[7];
+};
+
+struct kvmi_get_cpuid {
+	struct kvmi_vcpu vcpu;
+	uint32_t leaf, subleaf;
+};
+
+struct kvmi_cpuid {
+	uint32_t eax, ebx, ecx, edx;
+};
+
+struct kvmi_inject_exception {
+	struct kvmi_vcpu vcpu;
+	uint8_t vector;
+	uint8_t padding1;
+	uint16_t padding2;
+	uint32_t error;
+	uint64_t address; /* of a page fault */
+};
+
+/* `count` of them follow: addresses to get, struct kvmi_page to set. */
+struct kvmi_page_access {
+	uint16_t view;
+	uint16_t count;
+	uint32_t padding;
+};
+
+struct kvmi_page {
+	uint64_t address;
+	uint8_t access; /* KVMI_ACCESS_*: what is left */
+	uint8_t padding1;
+	uint16_t padding2;
+	uint32_t padding3;
+};
+
 struct kvmi_get_registers {
 	struct kvmi_vcpu vcpu;
 	uint16_t msr_count; /* numbers of MSRs follow, 4 bytes each */
@@ -179,6 +255,53 @@ struct kvmi_event {
 	uint64_t kernel_gs_base;
 };
 
+/* What is special to an event. */
+struct kvmi_event_cr {
+	uint16_t cr;
+	uint16_t padding[3];
+	uint64_t old_value, new_value;
+};
+
+struct kvmi_event_msr {
+	uint32_t msr;
+	uint32_t padding;
+	uint64_t old_value, new_value;
+};
+
+struct kvmi_event_breakpoint {
+	uint64_t address; /* physical */
+	uint8_t length;   /* of the instruction */
+	uint8_t padding[7];
+};
+
+struct kvmi_event_pf {
+	uint64_t linear; /* KVMI_UNKNOWN_ADDRESS: not known */
+	uint64_t physical;
+	uint8_t access;
+	uint8_t padding1;
+	uint16_t view;
+	uint32_t padding2;
+};
+#define KVMI_UNKNOWN_ADDRESS (~0ull)
+
+struct kvmi_event_descriptor {
+	uint8_t descriptor; /* enum kvmi_descriptor */
+	uint8_t write;
+	uint8_t padding[6];
+};
+
+struct kvmi_event_cpuid {
+	uint32_t leaf, subleaf;
+	uint8_t length; /* of the instruction */
+	uint8_t padding1[3];
+	uint32_t padding2;
+};
+
+struct kvmi_event_singlestep {
+	uint8_t failed;
+	uint8_t padding[7];
+};
+
 struct kvmi_event_reply {
 	struct kvmi_vcpu vcpu;
 	uint8_t action;
@@ -187,8 +310,27 @@ struct kvmi_event_reply {
 	uint32_t padding2;
 };
 
+/* What follows it for an event that writes a register, and for an access of memory. */
+struct kvmi_reply_value {
+	uint64_t value;
+};
+
+struct kvmi_reply_pf {
+	uint64_t address; /* where the bytes below are to be read instead of what is there */
+	uint32_t bytes;   /* how many; 0: none */
+	uint8_t singlestep;
+	uint8_t repeat_done;
+	uint16_t padding;
+	uint8_t data[256];
+};
+
 _Static_assert(sizeof(struct kvmi_hello) == 96, "handshake");
 _Static_assert(sizeof(struct kvmi_welcome) == 24, "handshake");
 _Static_assert(sizeof(struct kvmi_event) == 544, "8 bytes and 536 of the architecture");
+_Static_assert(sizeof(struct kvmi_event_cr) == 24 && sizeof(struct kvmi_event_msr) == 24 &&
+		       sizeof(struct kvmi_event_breakpoint) == 16 &&
+		       sizeof(struct kvmi_event_pf) == 24 &&
+		       sizeof(struct kvmi_event_cpuid) == 16 && sizeof(struct kvmi_reply_pf) == 272,
+	       "events");
 
 #endif

@@ -54,6 +54,20 @@ void kvmi_set_of(const struct kvm_regs *from, struct hadal_set_regs *to)
 	to->mask = (2ull << HADAL_REG_RFLAGS) - 1;
 }
 
+uint64_t kvmi_changes(const struct kvm_regs *before, const struct kvm_regs *after)
+{
+	struct hadal_set_regs from, to;
+	uint64_t changes = 0;
+
+	kvmi_set_of(before, &from);
+	kvmi_set_of(after, &to);
+	for (unsigned int reg = 0; to.mask >> reg & 1; reg++)
+		if (memcmp((uint64_t *)&from.values + reg, (uint64_t *)&to.values + reg,
+			   sizeof(uint64_t)))
+			changes |= 1ull << reg;
+	return changes;
+}
+
 static struct kvm_segment segment_of(const struct hadal_segment *from)
 {
 	const unsigned int attributes = from->attributes;

@@ -18,6 +18,8 @@ void kvmi_sregs_of(const struct hadal_regs *from, struct kvm_sregs *to);
 bool kvmi_msr_of(const struct hadal_regs *from, uint32_t msr, uint64_t *value);
 /* The general registers, RIP and RFLAGS. */
 void kvmi_set_of(const struct kvm_regs *from, struct hadal_set_regs *to);
+/* Which of these differ: bit n for enum hadal_reg n. */
+uint64_t kvmi_changes(const struct kvm_regs *before, const struct kvm_regs *after);
 
 /* An event of one vCPU, of these registers. */
 void kvmi_event_of(const struct hadal_regs *from, unsigned int vcpu, unsigned int event,

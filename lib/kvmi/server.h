@@ -7,6 +7,15 @@
 
 /* A vCPU that the introspector pauses goes on by itself after so long. */
 #define KVMI_PAUSE_MS 1000u
+/* So does one that waits for an answer to an event, by default and at most. */
+#define KVMI_HOLD_MS     200u
+#define KVMI_HOLD_MS_MAX 1000u
+
+struct kvmi_options {
+	unsigned int hold_ms; /* 1 to KVMI_HOLD_MS_MAX; 0: KVMI_HOLD_MS */
+	/* CR3 of the introspector, where nothing is told or held; 0: not known */
+	uint64_t peer_root;
+};
 
 /*
  * Connects to an introspector that listens at path, a Unix stream socket which root owns and root
@@ -17,9 +26,11 @@ int kvmi_connect(const char *path, const char *name, struct hadal_error *error);
 
 /*
  * Serves it until it hangs up, 0, or sends what nobody may send, -EPROTO with a sentence. All that
- * was held for it goes on then. The CPU that this thread runs on is told of as paused, but is not
- * held. -ENOMEM.
+ * was held, paused or asked for by it is taken back then. What this program does itself is not told
+ * of; the CPU that this thread runs on is told of, but is not held. -ENOMEM; -ENODEV: Hadal was
+ * stopped.
  */
-int kvmi_serve(struct hadal *hadal, int socket, struct hadal_error *error);
+int kvmi_serve(struct hadal *hadal, int socket, const struct kvmi_options *options,
+	       struct hadal_error *error);
 
 #endif

@@ -20,6 +20,14 @@ static void check(const struct kvmi_header *header, const uint8_t *body, int res
 	if (request->bytes &&
 	    request->address / KVMI_PAGE != (request->address + request->bytes - 1) / KVMI_PAGE)
 		abort();
+	if (request->id == KVMI_CONTROL_MSR && request->number % KVMI_MSR_HIGH >= KVMI_MSR_RANGE)
+		abort();
+	if (request->id == KVMI_GET_PAGE_ACCESS &&
+	    request->data + request->count * sizeof(uint64_t) != body + header->size)
+		abort();
+	if (request->id == KVMI_SET_PAGE_ACCESS &&
+	    request->data + request->count * sizeof(struct kvmi_page) != body + header->size)
+		abort();
 	if (request->id == KVMI_WRITE_PHYSICAL &&
 	    request->data + request->bytes != body + header->size)
 		abort();

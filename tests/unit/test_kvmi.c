@@ -16,7 +16,7 @@ static const struct message {
 	uint16_t id, size;
 	bool vcpu;
 	uint8_t bytes[32];
-	uint8_t padding[16];
+	uint8_t padding[18];
 } messages[] = {
 	{KVMI_GET_VERSION, 0, false, {0}, {0}},
 	{KVMI_CHECK_COMMAND, 8, false, {KVMI_GET_VERSION}, {2, 3, 4, 5, 6, 7}},
@@ -35,6 +35,32 @@ static const struct message {
 	{KVMI_WRITE_PHYSICAL, 19, false, {[1] = 0x10, [8] = 3, [16] = 7, 8, 9}, {0}},
 	{KVMI_CONTROL_CMD_RESPONSE, 8, false, {1, 1}, {2, 3, 4, 5, 6, 7}},
 	{KVMI_GET_MAX_GFN, 0, false, {0}, {0}},
+	{KVMI_CONTROL_CR, 16, true, {2, [8] = 1, [12] = 3}, {2, 3, 4, 5, 6, 7, 9, 10, 11}},
+	{KVMI_CONTROL_MSR,
+	 16,
+	 true,
+	 {2, [8] = 1, [12] = 0x82, 0, 0, 0xc0},
+	 {2, 3, 4, 5, 6, 7, 9, 10, 11}},
+	{KVMI_GET_CPUID, 16, true, {2, [8] = 7}, {2, 3, 4, 5, 6, 7}},
+	{KVMI_INJECT_EXCEPTION, 24, true, {2, [8] = 14, [12] = 2}, {2, 3, 4, 5, 6, 7, 9, 10, 11}},
+	{KVMI_GET_PAGE_ACCESS, 24, false, {[2] = 2}, {4, 5, 6, 7}},
+	{KVMI_SET_PAGE_ACCESS,
+	 24,
+	 false,
+	 {[2] = 1, [16] = 5},
+	 {4, 5, 6, 7, 17, 18, 19, 20, 21, 22, 23}},
+	{KVMI_CONTROL_SINGLESTEP,
+	 16,
+	 true,
+	 {2, [8] = 1},
+	 {2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15}},
+	{KVMI_EVENT_REPLY, 24, true, {2, [8] = 0, 1, [16] = 9}, {2, 3, 4, 5, 6, 7, 10, 11, 12}},
+	{KVMI_EVENT_REPLY, 24, true, {2, [8] = 0, 2, [16] = 9}, {2, 3, 4, 5, 6, 7, 10, 11, 12}},
+	{KVMI_EVENT_REPLY,
+	 288,
+	 true,
+	 {2, [8] = 1, 6, [28] = 1},
+	 {2, 3, 4, 5, 6, 7, 10, 11, 12, 30, 31}},
 	{KVMI_EVENT_REPLY, 16, true, {2, [8] = 0, 10}, {2, 3, 4, 5, 6, 7, 10, 11, 12, 15}},
 };
 
@@ -121,7 +147,8 @@ static void flags(void **state)
 	} flags[] = {
 		{KVMI_PAUSE_VCPU, 8},           {KVMI_CONTROL_VM_EVENTS, 2},
 		{KVMI_CONTROL_EVENTS, 10},      {KVMI_CONTROL_CMD_RESPONSE, 0},
-		{KVMI_CONTROL_CMD_RESPONSE, 1},
+		{KVMI_CONTROL_CMD_RESPONSE, 1}, {KVMI_CONTROL_CR, 8},
+		{KVMI_CONTROL_MSR, 8},          {KVMI_CONTROL_SINGLESTEP, 8},
 	};
 
 	(void)state;
@@ -215,6 +242,99 @@ static void msrs(void **state)
 	assert_int_equal(parse(KVMI_GET_REGISTERS, &message, 8000, sizeof(message)), 1);
 }
 
+static void numbers(void **state)
+{
+	static const struct {
+		uint16_t id;
+		uint32_t number;
+		int result;
+	} cases[] = {
+		{KVMI_CONTROL_CR, 0, 0},
+		{KVMI_CONTROL_CR, 3, 0},
+		{KVMI_CONTROL_CR, 4, 0},
+		{KVMI_CONTROL_CR, 1, -EINVAL},
+		{KVMI_CONTROL_CR, 2, -EINVAL},
+		{KVMI_CONTROL_CR, 8, -EINVAL},
+		{KVMI_CONTROL_CR, 0xffffffff, -EINVAL},
+		{KVMI_CONTROL_MSR, 0, 0},
+		{KVMI_CONTROL_MSR, 0x1fff, 0},
+		{KVMI_CONTROL_MSR, 0x2000, -EINVAL},
+		{KVMI_CONTROL_MSR, 0x40000080, -EINVAL},
+		{KVMI_CONTROL_MSR, 0x80000080, -EINVAL},
+		{KVMI_CONTROL_MSR, 0xc0000000, 0},
+		{KVMI_CONTROL_MSR, 0xc0001fff, 0},
+		{KVMI_CONTROL_MSR, 0xc0002000, -EINVAL},
+		{KVMI_CONTROL_MSR, 0xffffffff, -EINVAL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const struct kvmi_control_register control = {.vcpu.vcpu = 1,
+							      .number = cases[i].number};
+
+		assert_int_equal(parse(cases[i].id, &control, sizeof(control), sizeof(control)),
+				 cases[i].result);
+	}
+}
+
+/* As many as are announced, each of them right. */
+static void pages(void **state)
+{
+	struct {
+		struct kvmi_page_access header;
+		struct kvmi_page page[512];
+	} set = {.header.count = 512};
+	const size_t most = sizeof(set) - sizeof(set.page[0]);
+
+	(void)state;
+	assert_int_equal(parse(KVMI_SET_PAGE_ACCESS, &set, sizeof(set), sizeof(set)), 1);
+	set.header.count = 511;
+	assert_int_equal(parse(KVMI_SET_PAGE_ACCESS, &set, most, sizeof(set)), 0);
+	assert_int_equal(request.count, 511);
+	assert_int_equal(parse(KVMI_SET_PAGE_ACCESS, &set, most - 1, sizeof(set)), 1);
+	set.page[510].access = 8;
+	assert_int_equal(parse(KVMI_SET_PAGE_ACCESS, &set, most, sizeof(set)), -EINVAL);
+	set.page[510].access = 7;
+	set.page[300].padding3 = 1;
+	assert_int_equal(parse(KVMI_SET_PAGE_ACCESS, &set, most, sizeof(set)), -EINVAL);
+	set.header.count = 0xffff;
+	assert_int_equal(parse(KVMI_GET_PAGE_ACCESS, &set, most, sizeof(set)), 1);
+	set.header.count = 0;
+	assert_int_equal(parse(KVMI_GET_PAGE_ACCESS, &set, 8, sizeof(set)), 0);
+}
+
+static void replies(void **state)
+{
+	struct {
+		struct kvmi_event_reply common;
+		struct kvmi_reply_pf pf;
+	} reply = {.common.event = KVMI_EVENT_PF, .pf.bytes = 256};
+	const struct {
+		struct kvmi_event_reply common;
+		uint64_t value;
+	} value = {{.event = KVMI_EVENT_MSR}, 0x123456789abcdef};
+
+	(void)state;
+	assert_int_equal(parse(KVMI_EVENT_REPLY, &reply, sizeof(reply), sizeof(reply)), 0);
+	assert_true(request.is_emulated && !request.steps);
+	reply.pf.bytes = 257;
+	assert_int_equal(parse(KVMI_EVENT_REPLY, &reply, sizeof(reply), sizeof(reply)), -EINVAL);
+	assert_int_equal(parse(KVMI_EVENT_REPLY, &value, sizeof(value), sizeof(value)), 0);
+	assert_int_equal(request.value, value.value);
+}
+
+static void changes(void **state)
+{
+	const struct kvm_regs before = {.rax = 1, .rsp = 2, .rip = 3, .rflags = 4};
+	struct kvm_regs after = before;
+
+	(void)state;
+	assert_int_equal(kvmi_changes(&before, &after), 0);
+	after.rflags = 5;
+	after.rbx = 6;
+	assert_int_equal(kvmi_changes(&before, &after), 1 << HADAL_REG_RFLAGS | 1 << HADAL_REG_RBX);
+}
+
 static void set_registers(void **state)
 {
 	struct kvmi_set_registers set = {.vcpu.vcpu = 1, .regs = {.rax = 1, .r15 = 2, .rflags = 3}};
@@ -272,6 +392,8 @@ int main(void)
 		cmocka_unit_test(flags),     cmocka_unit_test(unknown),
 		cmocka_unit_test(memory),    cmocka_unit_test(msrs),
 		cmocka_unit_test(registers), cmocka_unit_test(set_registers),
+		cmocka_unit_test(numbers),   cmocka_unit_test(pages),
+		cmocka_unit_test(replies),   cmocka_unit_test(changes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
