@@ -15,7 +15,7 @@
 
 /* Linux 6.12 no longer counts how often, only whether. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
-#define page_mapcount(page) page_mapped(page)
+#define page_mapcount(page) folio_mapped(page_folio(page))
 #endif
 
 static void page_unpin(struct client_page *known)

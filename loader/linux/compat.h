@@ -6,11 +6,18 @@
 #include <linux/mm.h>
 #include <linux/syscore_ops.h>
 #include <linux/version.h>
+#include <asm/msr.h>
 
 /* From Linux 6.3 on a VMA's flags are changed by functions. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 #define vm_flags_set(vma, flags)   ((vma)->vm_flags |= (flags))
 #define vm_flags_clear(vma, flags) ((vma)->vm_flags &= ~(flags))
+#endif
+
+/* Before Linux 6.16 they had other names. */
+#ifndef rdmsrq
+#define rdmsrq_safe rdmsrl_safe
+#define wrmsrq      wrmsrl
 #endif
 
 /* Before Linux 5.11 it had another name. */

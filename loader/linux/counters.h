@@ -10,6 +10,8 @@
 #include <asm/msr.h>
 #include <asm/processor.h>
 
+#include "compat.h"
+
 /* With interrupts off; what counters_go_on() takes. */
 static inline u64 counters_stop(void)
 {
@@ -17,16 +19,16 @@ static inline u64 counters_stop(void)
 
 	if (boot_cpu_data.x86_vendor != X86_VENDOR_INTEL ||
 	    !boot_cpu_has(X86_FEATURE_ARCH_PERFMON) ||
-	    rdmsrl_safe(MSR_CORE_PERF_GLOBAL_CTRL, &running) || !running)
+	    rdmsrq_safe(MSR_CORE_PERF_GLOBAL_CTRL, &running) || !running)
 		return 0;
-	wrmsrl(MSR_CORE_PERF_GLOBAL_CTRL, 0);
+	wrmsrq(MSR_CORE_PERF_GLOBAL_CTRL, 0);
 	return running;
 }
 
 static inline void counters_go_on(u64 running)
 {
 	if (running)
-		wrmsrl(MSR_CORE_PERF_GLOBAL_CTRL, running);
+		wrmsrq(MSR_CORE_PERF_GLOBAL_CTRL, running);
 }
 
 #endif

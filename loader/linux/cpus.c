@@ -64,7 +64,7 @@ static bool virtualization_in_use(void)
 
 	if (__read_cr4() & X86_CR4_VMXE)
 		return true;
-	rdmsrl_safe(MSR_EFER, &efer);
+	rdmsrq_safe(MSR_EFER, &efer);
 	return efer & EFER_SVME;
 }
 

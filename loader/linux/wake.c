@@ -5,6 +5,7 @@
  */
 #include <linux/irq_work.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/smp.h>
 #include <linux/wait.h>
 #include <asm/nmi.h>
