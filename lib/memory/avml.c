@@ -23,8 +23,8 @@
 #define FRAME_STORED  0x01
 #define FRAME_SKIPPED 0x80 /* this one and those above may be passed over */
 
-/* Blocks of a terabyte of full frames; smaller ones only a damaged file has so many of. */
-#define BLOCKS_MAX (16u << 20)
+/* Blocks of 16 TiB of full frames; smaller ones only a damaged file has so many of. */
+#define BLOCKS_MAX (256u << 20)
 
 struct blocks {
 	size_t count, room;
@@ -143,6 +143,9 @@ static int read_range(struct packed *packed, uint64_t *offset, struct hadal_erro
 	    header.last < header.first || header.last == UINT64_MAX)
 		return packed_damaged(packed, *offset, "there is no AVML header", error);
 	result = packed_add_range(packed, header.first, header.last + 1);
+	if (result == -ENOMEM)
+		return hadal_fail(error, ENOMEM, "Out of memory for the ranges of %s",
+				  packed->path);
 	if (result)
 		return packed_damaged(packed, *offset, "its ranges are out of order", error);
 	*offset = begin;

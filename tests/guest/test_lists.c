@@ -477,12 +477,61 @@ static size_t escape_record(const char *text, size_t len, char *out)
 	return at;
 }
 
+/* What stands before a record in /dev/kmsg, of which this kernel tells no caller. */
+static void check_head(const char *line, const char *head, const char *what)
+{
+	static const char *const levels[] = {"emerg", "alert",  "crit", "err",
+					     "warn",  "notice", "info", "debug"};
+	unsigned facility_level;
+	uint64_t microseconds;
+	char continues;
+
+	CHECK(sscanf(head, "%u,%*u,%" SCNu64 ",%c", &facility_level, &microseconds, &continues) ==
+	      3);
+	same_text(line, "level", levels[facility_level % 8], strlen(levels[facility_level % 8]),
+		  what);
+	same_number(line, "facility", facility_level / 8, what);
+	same_number(line, "time_ns", line_number(line, "time_ns") % 1000 + microseconds * 1000,
+		    what);
+	if ((continues == 'c') != !!strstr(line, "\"continues\":true"))
+		differ("%s continues: '%c'", what, continues);
+}
+
+/* Of the device that a record is about, a line behind it has " KEY=" and this. */
+static void check_device(const char *line, const char *name, const char *lines, const char *key,
+			 const char *what)
+{
+	const char *at = strstr(lines, key);
+
+	same_text(line, name, at ? at + strlen(key) : "", at ? strcspn(at + strlen(key), "\n") : 0,
+		  what);
+}
+
+/* Compares a record with its line; begin: its text, where the first line ends with end. */
+static void check_record(const char *line, const char *record, const char *begin, const char *end)
+{
+	static char name[16384], expected[65536];
+	uint64_t sequence = line_number(line, "sequence");
+	char what[64];
+	size_t len;
+
+	snprintf(what, sizeof(what), "record %" PRIu64, sequence);
+	line_text(line, "text", name, sizeof(name), &len);
+	len = escape_record(name, len, expected);
+	if (len != (size_t)(end - begin) || memcmp(expected, begin, len))
+		differ("%s is '%.*s', expected '%.*s'", what, (int)len, expected,
+		       (int)(end - begin), begin);
+	check_head(line, record, what);
+	check_device(line, "subsystem", end, "\n SUBSYSTEM=", what);
+	check_device(line, "device", end, "\n DEVICE=", what);
+}
+
 static void check_log(void)
 {
-	static char text[65536], name[16384], expected[65536];
+	static char text[65536];
 	char **lines = lines_of("hadal dmesg --json");
 	int log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
-	unsigned count = 0;
+	unsigned count = 0, devices = 0;
 	size_t at = 0;
 	ssize_t got;
 
@@ -490,7 +539,6 @@ static void check_log(void)
 	while ((got = read(log, text, sizeof(text) - 1)) > 0 && lines[at]) {
 		char *begin = memchr(text, ';', got), *end;
 		uint64_t sequence;
-		size_t len;
 
 		text[got] = '\0';
 		CHECK(begin && sscanf(text, "%*u,%" SCNu64, &sequence) == 1);
@@ -503,15 +551,13 @@ static void check_log(void)
 			differ("record %" PRIu64 " is not listed", sequence);
 			continue;
 		}
-		line_text(lines[at], "text", name, sizeof(name), &len);
-		len = escape_record(name, len, expected);
-		if (len != (size_t)(end - begin) || memcmp(expected, begin, len))
-			differ("record %" PRIu64 " is '%.*s', expected '%.*s'", sequence, (int)len,
-			       expected, (int)(end - begin), begin);
+		check_record(lines[at], text, begin, end);
+		devices += !!strstr(end, "\n DEVICE=");
 		count++;
 	}
 	close(log);
-	printf("%u records\n", count);
+	CHECK(devices);
+	printf("%u records, %u of devices\n", count, devices);
 	lines_free(lines);
 }
 

@@ -63,6 +63,7 @@ static void append_frame(struct packed_file *file, uint8_t type, const uint32_t 
 	append(file, data, size);
 }
 
+/* What Snappy makes smaller by an eighth is packed, all else is stored. */
 static void append_data(struct packed_file *file, const uint8_t *bytes, size_t size,
 			enum packing packing)
 {
@@ -70,37 +71,55 @@ static void append_data(struct packed_file *file, const uint8_t *bytes, size_t s
 	size_t length = sizeof(packed);
 	uint32_t check = masked_crc(bytes, size);
 
-	if (packing == PACKED_NOT) {
-		append_frame(file, 1, &check, bytes, size);
-		return;
-	}
 	if (snappy_compress((const char *)bytes, size, packed, &length) != SNAPPY_OK)
 		abort();
-	append_frame(file, 0, &check, packed, length);
+	if (packing == PACKED_NOT || length >= size - size / 8)
+		append_frame(file, 1, &check, bytes, size);
+	else
+		append_frame(file, 0, &check, packed, length);
+}
+
+static bool is_zero(const uint8_t *bytes, size_t size)
+{
+	while (size && !bytes[size - 1])
+		size--;
+	return !size;
+}
+
+/* A record: a header as LiME's, frames that begin with Snappy's own, and how long these are. */
+static void append_record(struct packed_file *file, const uint8_t *ram, uint64_t start,
+			  uint64_t end, enum packing packing)
+{
+	const uint64_t places[] = {start, end - 1, 0};
+	const uint32_t version = 2;
+	uint64_t begin, length;
+
+	append(file, "AVML", 4);
+	append(file, &version, sizeof(version));
+	append(file, places, sizeof(places));
+	begin = file->size;
+	append_frame(file, 0xff, NULL, "sNaPpY", 6);
+	/* AVML writes none of these, which may be in any such file. */
+	if (packing == PACKED_NOT)
+		append_frame(file, 0xfe, NULL, "padding", 7);
+	for (uint64_t at = start; at < end; at += FRAME)
+		append_data(file, ram + at, end - at < FRAME ? end - at : FRAME, packing);
+	length = file->size - begin;
+	append(file, &length, sizeof(length));
 }
 
 struct packed_file packed_avml(const uint8_t ram[PACKED_RAM], enum packing packing)
 {
 	struct packed_file file = {0};
 
-	for (size_t i = 0; i < 2; i++) {
-		const uint64_t places[] = {ranges[i].start, ranges[i].end - 1, 0};
-		const uint32_t version = 2;
-		uint64_t begin, length;
+	for (size_t i = 0; i < 2; i++)
+		for (uint64_t at = ranges[i].start; at < ranges[i].end; at += PACKED_RECORD) {
+			uint64_t end = ranges[i].end - at < PACKED_RECORD ? ranges[i].end
+									  : at + PACKED_RECORD;
 
-		append(&file, "AVML", 4);
-		append(&file, &version, sizeof(version));
-		append(&file, places, sizeof(places));
-		begin = file.size;
-		append_frame(&file, 0xff, NULL, "sNaPpY", 6);
-		append_frame(&file, 0xfe, NULL, "padding", 7);
-		for (uint64_t at = ranges[i].start; at < ranges[i].end; at += FRAME)
-			append_data(&file, ram + at,
-				    ranges[i].end - at < FRAME ? ranges[i].end - at : FRAME,
-				    packing);
-		length = file.size - begin;
-		append(&file, &length, sizeof(length));
-	}
+			if (!is_zero(ram + at, end - at))
+				append_record(&file, ram, at, end, packing);
+		}
 	return file;
 }
 

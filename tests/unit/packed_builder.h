@@ -12,6 +12,8 @@
 #define PACKED_LOW_START  0x1000u
 #define PACKED_LOW_END    0x5000u
 #define PACKED_HIGH_START 0x10000u
+/* A record of AVML's has no more, here; 16 MiB in its own files. What is zeros has none. */
+#define PACKED_RECORD 0x20000u
 /* A page in the middle that kdump's file lacks. */
 #define PACKED_LEFT_OUT 0x20000u
 
@@ -26,7 +28,7 @@ struct packed_file {
 
 /* Fills RAM with bytes that are compressed well in part. */
 void packed_fill(uint8_t ram[PACKED_RAM]);
-/* packing: PACKED_SNAPPY, or PACKED_NOT for frames that are stored. */
+/* packing: PACKED_SNAPPY as AVML writes it, or PACKED_NOT for frames that are all stored. */
 struct packed_file packed_avml(const uint8_t ram[PACKED_RAM], enum packing packing);
 /* packing: of those pages that it makes smaller. */
 struct packed_file packed_kdump(const uint8_t ram[PACKED_RAM], enum packing packing);

@@ -89,6 +89,31 @@ static void avml_is_read(void **state)
 	}
 }
 
+/* Nothing in the file tells them from memory that could not be read. */
+static void what_avml_leaves_out_is_missing(void **state)
+{
+	const uint64_t start = PACKED_HIGH_START + PACKED_RECORD, end = start + PACKED_RECORD;
+	struct hadal_memory memory;
+	struct hadal_error error;
+	struct packed_file file;
+	uint8_t got[8];
+
+	(void)state;
+	memset(ram + start, 0, end - start);
+	file = packed_avml(ram, PACKED_SNAPPY);
+	assert_int_equal(open_file(&file, file.size, &memory, &error), 0);
+	assert_int_equal(memory.range_count, 3);
+	assert_int_equal(memory.ranges[1].end, start);
+	assert_int_equal(memory.ranges[2].start, end);
+	expect_bytes(&memory, PACKED_HIGH_START, start);
+	expect_bytes(&memory, end, PACKED_RAM);
+	assert_int_equal(hadal_memory_read(&memory, start, got, 8), -EFAULT);
+	assert_int_equal(memory.missing.first, start);
+	hadal_memory_close(&memory);
+	free(file.bytes);
+	packed_fill(ram);
+}
+
 static void kdump_is_read(void **state)
 {
 	static const enum packing packings[] = {PACKED_NOT, PACKED_ZLIB, PACKED_LZO, PACKED_SNAPPY,
@@ -111,7 +136,7 @@ static void put(struct packed_file *file, size_t at, uint64_t value, size_t size
 static void damaged_avml_is_refused(void **state)
 {
 	struct packed_file file = packed_avml(ram, PACKED_SNAPPY);
-	uint8_t *first = file.bytes + 32 + 10 + 11; /* the first frame of data */
+	uint8_t *first = file.bytes + 32 + 10; /* the first frame of data */
 
 	(void)state;
 	for (size_t size = 8; size < file.size; size += 97)
@@ -220,6 +245,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(avml_is_read),
+		cmocka_unit_test(what_avml_leaves_out_is_missing),
 		cmocka_unit_test(kdump_is_read),
 		cmocka_unit_test(damaged_avml_is_refused),
 		cmocka_unit_test(a_damaged_block_is_missing),
