@@ -32,6 +32,7 @@ struct listing {
 	struct hadal_symbolizer *symbolizer; /* NULL: addresses have no names */
 	struct hadal_disassembler *disassembler;
 	uint64_t address, end; /* end: of the function; 0: not known */
+	bool cut;              /* the function goes on behind the end */
 	uint64_t at;           /* of the bytes that have been read */
 	size_t len;
 	uint8_t bytes[HADAL_PAGE_SIZE];
@@ -63,7 +64,8 @@ static int find_symbol(struct listing *listing, const char *text, struct hadal_e
 	listing->address = place.symbol.address;
 	if (!plus)
 		listing->end = hadal_symbol_end(listing->symbolizer, &place);
-	if (listing->end - listing->address > FUNCTION_MAX)
+	listing->cut = listing->end && listing->end - listing->address > FUNCTION_MAX;
+	if (listing->cut)
 		listing->end = listing->address + FUNCTION_MAX;
 	listing->address += offset;
 	return 0;
@@ -213,6 +215,11 @@ static int print_listing(struct listing *listing, struct hadal_error *error)
 		print_instruction(listing, &instruction);
 		at += instruction.len;
 	}
+	if (!result && whole && listing->cut)
+		result = hadal_fail(error, E2BIG,
+				    "What follows %s is longer than %u KiB; this is its beginning, "
+				    "and with COUNT there is more",
+				    listing->options->address, FUNCTION_MAX / 1024);
 	return result;
 }
 

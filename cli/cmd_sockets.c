@@ -47,6 +47,8 @@ static void holders_text(const struct hadal_socket_list *list, const struct hada
 					last < 0 ? "" : ",", holder->comm, holder->pid);
 		last = holder->pid;
 	}
+	if (len >= HOLDERS_TEXT_MAX)
+		strcpy(text + HOLDERS_TEXT_MAX - sizeof("..."), "...");
 	if (!*text)
 		strcpy(text, socket->socket && !socket->file ? "(kernel)" : "-");
 }

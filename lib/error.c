@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 static void describe(struct hadal_error *error, enum hadal_error_kind kind, const char *format,
 		     va_list args)
@@ -11,7 +12,9 @@ static void describe(struct hadal_error *error, enum hadal_error_kind kind, cons
 	if (!error)
 		return;
 	error->kind = kind;
-	vsnprintf(error->text, sizeof(error->text), format, args);
+	/* A name in it may be as long as a path. */
+	if (vsnprintf(error->text, sizeof(error->text), format, args) >= (int)sizeof(error->text))
+		strcpy(error->text + sizeof(error->text) - sizeof("..."), "...");
 }
 
 int hadal_fail(struct hadal_error *error, int code, const char *format, ...)

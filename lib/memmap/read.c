@@ -176,7 +176,7 @@ static int add_resource(struct hadal_plan *plan, struct hadal_memmap_list *list,
 	uint64_t child = hadal_object_value(resource, RES_CHILD);
 	uint32_t depth = walk->depth;
 	const struct hadal_memmap_range *outer = depth ? &list->items[walk->outer[depth]] : NULL;
-	char name[HADAL_MEMMAP_NAME_MAX] = "<BAD>"; /* as /proc/iomem has it */
+	char name[2 * HADAL_MEMMAP_NAME_MAX] = "<BAD>"; /* as /proc/iomem has it */
 	enum hadal_memmap_class class;
 	struct hadal_memmap_range *range;
 

@@ -51,7 +51,8 @@ struct hadal_memmap_range *hadal_memmap_add(struct hadal_memmap_list *list, uint
 	if (!range)
 		return NULL;
 	*range = (struct hadal_memmap_range){.start = start, .last = last, .class = class};
-	snprintf(range->name, sizeof(range->name), "%s", name);
+	if (snprintf(range->name, sizeof(range->name), "%s", name) >= (int)sizeof(range->name))
+		strcpy(range->name + sizeof(range->name) - sizeof("..."), "...");
 	return range;
 }
 

@@ -212,9 +212,12 @@ static int walk_netlink(struct tables *tables)
 	uint64_t protocol, table;
 	int result = 0;
 
-	if (!tables->plan.symbols[NETLINK] || !hadal_plan_has(&tables->plan, NETLINK_NODE) ||
-	    hadal_space_read_u64(tables->plan.space, tables->plan.symbols[NETLINK], &protocol))
+	if (!tables->plan.symbols[NETLINK] || !hadal_plan_has(&tables->plan, NETLINK_NODE))
 		return 0;
+	if (hadal_space_read_u64(tables->plan.space, tables->plan.symbols[NETLINK], &protocol)) {
+		(*tables->lost)++;
+		return 0;
+	}
 	for (unsigned int i = 0; !result && i < NETLINK_PROTOCOLS; i++) {
 		table = hadal_plan_read(&tables->plan, NETLINK_BUCKETS,
 					protocol +
@@ -223,6 +226,7 @@ static int walk_netlink(struct tables *tables)
 			result = walk_netlink_table(tables, table);
 			table = hadal_plan_read(&tables->plan, BUCKETS_FUTURE, table);
 		}
+		*tables->lost += !result && table;
 	}
 	return result;
 }

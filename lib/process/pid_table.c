@@ -126,7 +126,7 @@ static int add_namespaces(struct table_walk *walk, uint64_t pid)
 	const struct hadal_plan *plan = &walk->table->plan;
 	uint64_t level = hadal_object_value(walk->table->pid, PID_LEVEL);
 
-	for (uint64_t i = 1; i <= level && walk->below.count < NAMESPACES_MAX; i++) {
+	for (uint64_t i = 1; i <= level; i++) {
 		uint64_t namespace = hadal_plan_read(plan, UPID_NAMESPACE,
 						     pid + hadal_plan_offset(plan, PID_NUMBERS) +
 							     i * hadal_plan_size(plan, UPID));
@@ -134,6 +134,10 @@ static int add_namespaces(struct table_walk *walk, uint64_t pid)
 
 		if (!hadal_is_node(namespace) || !hadal_address_map_add(&walk->seen, namespace, 0))
 			continue;
+		if (walk->below.count == NAMESPACES_MAX) {
+			(*walk->lost)++;
+			return 0;
+		}
 		place = HADAL_LIST_APPEND(&walk->below, &walk->capacity);
 		if (!place)
 			return -ENOMEM;

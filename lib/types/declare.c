@@ -23,23 +23,29 @@ struct declaration {
 static void declare(struct declaration *declaration, uint32_t id, const char *inner, int depth,
 		    char *text);
 
-/* snprintf that may cut, and says so to the compiler. */
+/* What is cut ends with dots; so does what that is put into, for it has no room for it all. */
+static void write_at(char *text, size_t len, const char *format, va_list arguments)
+{
+	if (vsnprintf(text + len, HADAL_DECLARATION_MAX - len, format, arguments) >=
+	    (int)(HADAL_DECLARATION_MAX - len))
+		strcpy(text + HADAL_DECLARATION_MAX - sizeof("..."), "...");
+}
+
 __attribute__((format(printf, 2, 3))) static void join(char *text, const char *format, ...)
 {
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(text, HADAL_DECLARATION_MAX, format, arguments);
+	write_at(text, 0, format, arguments);
 	va_end(arguments);
 }
 
 __attribute__((format(printf, 2, 3))) static void append(char *text, const char *format, ...)
 {
-	size_t len = strlen(text);
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(text + len, HADAL_DECLARATION_MAX - len, format, arguments);
+	write_at(text, strlen(text), format, arguments);
 	va_end(arguments);
 }
 

@@ -23,6 +23,8 @@ while read -r target name; do
 	grep -q "^$target . $name\$" /proc/kallsyms || fail "$target is not $name"
 done </tmp/calls
 
+# From within it, as many as without a name.
+equal "instructions from within a function" "$(hadal disas $function+0 | wc -l)" 16
 line=$(sed -n '3s/ <.*//p' /tmp/out)
 offset=$((line - address))
 [ -d /sys/kernel/tracing/events ] || mount -t tracefs none /sys/kernel/tracing || fail "no tracefs"

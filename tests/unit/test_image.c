@@ -285,6 +285,21 @@ static void open_with_hole(const struct file *file, const char *hole, int result
 		fail_msg("'%s' does not say '%s'", error.text, why);
 }
 
+/* A sentence has less room than a name may take. */
+static void a_sentence_that_is_cut_ends_with_dots(void **state)
+{
+	struct hadal_memory memory;
+	struct hadal_error error;
+	char path[1000];
+
+	(void)state;
+	memset(path, 'n', sizeof(path) - 1);
+	path[sizeof(path) - 1] = '\0';
+	assert_int_equal(hadal_image_open(path, &memory, &error), -ENAMETOOLONG);
+	assert_int_equal(strlen(error.text), sizeof(error.text) - 1);
+	assert_string_equal(error.text + sizeof(error.text) - 4, "...");
+}
+
 static void a_hole_that_was_left_out_can_be_given(void **state)
 {
 	struct hadal_memory memory;
@@ -326,6 +341,7 @@ int main(void)
 		cmocka_unit_test(what_is_compressed_is_named),
 		cmocka_unit_test(what_is_elf_and_no_machine_is_named),
 		cmocka_unit_test(a_hole_that_was_left_out_can_be_given),
+		cmocka_unit_test(a_sentence_that_is_cut_ends_with_dots),
 	};
 
 	for (size_t i = 0; i < RAM_BYTES; i++)

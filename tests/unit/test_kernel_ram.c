@@ -171,6 +171,28 @@ static void resources_in_circles_end(void **unused)
 	end(&scene);
 }
 
+static void names_that_are_cut_end_with_dots(void **unused)
+{
+	struct scene scene = begin();
+	struct hadal_memmap_list list;
+	uint64_t name = machine_new_object(scene.machine, 256);
+	size_t len = HADAL_MEMMAP_NAME_MAX - 1;
+
+	(void)unused;
+	at(&scene, add(&scene, 1, 0x1000, 0x1fff, RAM))->name = name;
+	at(&scene, add(&scene, 1, 0x2000, 0x2fff, RAM))->name = name + 1;
+	memset(machine_at(scene.machine, name), 'n', len + 1);
+	machine_open(scene.machine);
+	assert_int_equal(hadal_memmap_resources(scene.machine->kernel, &list, NULL), 0);
+	assert_int_equal(list.count, 2);
+	assert_int_equal(strlen(list.items[0].name), len);
+	assert_string_equal(list.items[0].name + len - 4, "n...");
+	assert_int_equal(strlen(list.items[1].name), len);
+	assert_string_equal(list.items[1].name + len - 4, "nnnn");
+	free(list.items);
+	end(&scene);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -178,6 +200,7 @@ int main(void)
 		cmocka_unit_test(a_kernel_without_ram_is_not_believed),
 		cmocka_unit_test(damaged_resources_are_told),
 		cmocka_unit_test(resources_in_circles_end),
+		cmocka_unit_test(names_that_are_cut_end_with_dots),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

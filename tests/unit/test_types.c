@@ -132,6 +132,30 @@ static void declarations_are_as_in_c(void **state)
 	expect(fixture, 12345, "x", "... x");
 }
 
+/* A declaration has no more room than HADAL_DECLARATION_MAX, and says when that was not enough. */
+static void long_declarations_end_with_dots(void **state)
+{
+	struct fixture *fixture = *state;
+	struct btf *btf = fixture->btf;
+	int function = btf__add_func_proto(btf, fixture->number), fits;
+	char text[HADAL_DECLARATION_MAX];
+
+	for (int i = 0; i < 60; i++)
+		btf__add_func_param(btf, "parameter_with_a_long_name", fixture->number);
+	btf__add_func(btf, "many", BTF_FUNC_GLOBAL, function);
+	fits = btf__add_func_proto(btf, fixture->number);
+	for (int i = 0; i < 30; i++)
+		btf__add_func_param(btf, "parameter_with_a_long_name", fixture->number);
+	load(fixture);
+	for (int id = function; id <= function + 1; id++) {
+		hadal_types_declare(fixture->types, id, "", text);
+		assert_int_equal(strlen(text), HADAL_DECLARATION_MAX - 1);
+		assert_string_equal(text + sizeof(text) - 4, "...");
+	}
+	hadal_types_declare(fixture->types, fits, "", text);
+	assert_string_equal(text + strlen(text) - 6, "_name)");
+}
+
 /* Types that go around in circles, and functions with ever more functions in them. */
 static void hostile_declarations_end(void **state)
 {
@@ -234,6 +258,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(declarations_are_as_in_c, make, drop),
+		cmocka_unit_test_setup_teardown(long_declarations_end_with_dots, make, drop),
 		cmocka_unit_test_setup_teardown(hostile_declarations_end, make, drop),
 		cmocka_unit_test_setup_teardown(members_are_outlined, make, drop),
 		cmocka_unit_test_setup_teardown(endless_nesting_ends, make, drop),
