@@ -93,7 +93,9 @@ const char *socket_state_name(const struct hadal_socket *socket)
 {
 	bool is_tcp = socket->protocol == IPPROTO_TCP || socket->protocol == IPPROTO_MPTCP;
 
-	if (!socket->state || socket->state >= COUNT(state_names) ||
+	if (socket->state >= COUNT(state_names))
+		return "UNKNOWN";
+	if (!socket->state ||
 	    (socket->state == TCP_CLOSE && !(is_tcp && socket->type == SOCK_STREAM)))
 		return "UNCONN";
 	return state_names[socket->state];

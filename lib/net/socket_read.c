@@ -145,8 +145,9 @@ static int read_common(struct hadal_socket_reader *reader, uint64_t address,
 	socket->family = hadal_object_value(common, FAMILY);
 	socket->state = hadal_object_value(common, STATE);
 	socket->net = hadal_plan_read(&reader->plan, NET_NUMBER, hadal_object_value(common, NET));
-	if (!socket->family || socket->family >= FAMILY_LIMIT || socket->state > NEW_SYN_RECV ||
-	    !socket->net)
+	/* Others have states of their own; SMC's go up to 27. */
+	if (!socket->family || socket->family >= FAMILY_LIMIT || !socket->net ||
+	    (is_inet(socket) && socket->state > NEW_SYN_RECV))
 		return -EINVAL;
 	socket->interface = hadal_object_value(common, BOUND_DEVICE);
 	if (!is_inet(socket))
