@@ -16,6 +16,8 @@
 #define DEFAULT_COUNT 16
 /* No function of a kernel is as long; text that is not code may seem to be. */
 #define FUNCTION_MAX (64u << 10)
+/* Bytes of an instruction, at most. */
+#define INSTRUCTION_MAX 15
 
 struct options {
 	struct cli_where where;
@@ -215,7 +217,8 @@ static int print_listing(struct listing *listing, struct hadal_error *error)
 		print_instruction(listing, &instruction);
 		at += instruction.len;
 	}
-	if (!result && whole && listing->cut)
+	/* Not so where all that was cut off is padding. */
+	if (!result && whole && listing->cut && end + INSTRUCTION_MAX > listing->end)
 		result = hadal_fail(error, E2BIG,
 				    "What follows %s is longer than %u KiB; this is its beginning, "
 				    "and with COUNT there is more",

@@ -225,34 +225,51 @@ static unsigned check_threads(char *const *lines, pid_t pid)
 	return count;
 }
 
-static void check_processes(void)
+/* The numbers of all processes, ended by 0; the caller frees them. */
+static pid_t *process_numbers(void)
 {
-	char **processes = lines_of("hadal ps --json");
-	char **threads = lines_of("hadal ps --threads --json");
 	DIR *directory = opendir("/proc");
-	unsigned count = 0, thread_count = 0;
+	pid_t *numbers = NULL;
 	struct dirent *entry;
+	size_t count = 0;
 
 	CHECK(directory);
-	while ((entry = readdir(directory))) {
-		pid_t pid = atoi(entry->d_name);
-		const char *line;
+	do {
+		entry = readdir(directory);
+		numbers = realloc(numbers, (count + 1) * sizeof(*numbers));
+		CHECK(numbers);
+		numbers[count] = entry ? atoi(entry->d_name) : 0;
+		count += numbers[count] > 0;
+	} while (entry);
+	closedir(directory);
+	return numbers;
+}
 
-		if (pid <= 0)
-			continue;
-		line = line_with(processes, "pid", pid);
+/* Those that were there before and are there afterwards must be in the list. */
+static void check_processes(void)
+{
+	pid_t *numbers = process_numbers();
+	char **processes = lines_of("hadal ps --json");
+	char **threads = lines_of("hadal ps --threads --json");
+	unsigned count = 0, thread_count = 0;
+
+	for (const pid_t *pid = numbers; *pid; pid++) {
+		const char *line = line_with(processes, "pid", *pid);
+		char path[32];
+
+		snprintf(path, sizeof(path), "/proc/%d/status", *pid);
 		if (line) {
-			check_process(line, pid);
-			check_namespaces(line, pid);
-			thread_count += check_threads(threads, pid);
+			check_process(line, *pid);
+			check_namespaces(line, *pid);
+			thread_count += check_threads(threads, *pid);
 			count++;
-		} else {
-			differ("process %d is not listed", pid);
+		} else if (!access(path, R_OK)) {
+			differ("process %d is not listed", *pid);
 		}
 	}
-	closedir(directory);
 	CHECK(line_with(processes, "pid", extremes_innermost));
 	printf("%u processes, %u threads\n", count, thread_count);
+	free(numbers);
 	lines_free(processes);
 	lines_free(threads);
 }

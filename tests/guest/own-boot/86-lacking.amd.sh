@@ -74,7 +74,8 @@ says 1 'Process 1 was not found' kernel maps 1
 says 1 'could not be followed. What this image lacks is not known' kernel find --count --text Linux
 
 # What has more text than a function can have is cut.
-says 1 'this is its beginning' memory disas _einittext
+says 1 'this is its beginning' memory disas __entry_text_end
+says 0 '' memory disas srso_alias_safe_ret
 
 # All RAM is looked through, or what was not is named.
 for words in 'find --count --text Linux' 'strings -n 1000'; do
