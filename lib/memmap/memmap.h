@@ -95,7 +95,8 @@ int hadal_memmap_resources(struct hadal_kernel *kernel, struct hadal_memmap_list
 int hadal_memmap_add_hadal(struct hadal_memmap *map, const struct hadal_range *ram,
 			   size_t ram_count, const struct hadal_range *own, size_t own_count);
 
-/* Appends a range, a name that has no room cut to end with dots. Returns it, or NULL when out of memory. */
+/* Appends a range, a name that has no room cut to end with dots. Returns it, or NULL when out of
+ * memory. */
 struct hadal_memmap_range *hadal_memmap_add(struct hadal_memmap_list *list, uint64_t start,
 					    uint64_t last, enum hadal_memmap_class class,
 					    const char *name);
