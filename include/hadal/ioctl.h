@@ -125,6 +125,16 @@ struct hadal_ioc_log {
 };
 
 /*
+ * Where the page tables of a process are: what CR3 has without PCID while its kernel runs. -ESRCH,
+ * -EINVAL (a kernel thread).
+ */
+struct hadal_ioc_root {
+	uint32_t version;
+	int32_t pid;
+	uint64_t root; /* out */
+};
+
+/*
  * Admit the address space of a process: its program may ask the hypervisor itself, as
  * docs/libvmi.md tells, and so may what it forks. The process keeps a mapping of the device as
  * long. A program that it executes may not, unless `flags` say so and it has CAP_SYS_ADMIN. With
@@ -252,5 +262,6 @@ struct hadal_ioc_event_answer {
 #define HADAL_IOC_RAM          _IOWR('H', 24, struct hadal_ioc_ram)
 #define HADAL_IOC_OWN          _IOWR('H', 25, struct hadal_ioc_own)
 #define HADAL_IOC_EVENT_ANSWER _IOWR('H', 26, struct hadal_ioc_event_answer)
+#define HADAL_IOC_ROOT         _IOWR('H', 27, struct hadal_ioc_root)
 
 #endif

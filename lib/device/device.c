@@ -383,6 +383,24 @@ int hadal_unmap_page(struct hadal *hadal, void *page, struct hadal_error *error)
 	return 0;
 }
 
+int hadal_process_root(struct hadal *hadal, pid_t pid, uint64_t *root, struct hadal_error *error)
+{
+	struct hadal_ioc_root request = {.version = HADAL_ABI_VERSION, .pid = pid};
+
+	if (!ioctl(hadal->fd, HADAL_IOC_ROOT, &request)) {
+		*root = request.root;
+		return 0;
+	}
+	switch (errno) {
+	case ESRCH:
+		return hadal_fail(error, ESRCH, "There is no process %d", pid);
+	case EINVAL:
+		return hadal_fail(error, EINVAL, "Process %d runs no program", pid);
+	default:
+		return common_error(error, errno, "Cannot find the page tables of a process");
+	}
+}
+
 int hadal_admit(struct hadal *hadal, pid_t pid, uint32_t flags, struct hadal_error *error)
 {
 	struct hadal_ioc_admit request = {

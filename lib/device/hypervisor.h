@@ -189,6 +189,12 @@ int hadal_unmap_page(struct hadal *hadal, void *page, struct hadal_error *error)
  */
 int hadal_admit(struct hadal *hadal, pid_t pid, uint32_t flags, struct hadal_error *error);
 
+/*
+ * Where the page tables of a process are: what CR3 has without PCID while its kernel runs. -ESRCH,
+ * -EINVAL (a kernel thread). Works also while Hadal is stopped.
+ */
+int hadal_process_root(struct hadal *hadal, pid_t pid, uint64_t *root, struct hadal_error *error);
+
 /* Fills clients[room]; returns how many there are, up to `room`. */
 int hadal_clients(struct hadal *hadal, struct hadal_client_info *clients, unsigned int room,
 		  struct hadal_error *error);

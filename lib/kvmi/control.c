@@ -3,7 +3,8 @@
 #include "kvmi/state.h"
 
 #include <errno.h>
-#include <sched.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 /* Records with registers and code; what is not held may come in crowds. */
 #define RING_BYTES (1u << 18)
@@ -48,23 +49,30 @@ static const struct {
 			  .count = 1ull << 32}},
 };
 
-/* CR3 of this program: what its CPU has now. 0: not known. */
-static uint64_t find_own_root(const struct server *server)
+/* 0: it has ended. */
+static uint64_t root_of(const struct server *server, pid_t pid)
 {
-	const int cpu = sched_getcpu();
-	struct hadal_regs regs;
+	uint64_t root;
 
-	if (cpu < 0 || hadal_regs(server->hadal, (unsigned int)cpu, &regs, NULL) ||
-	    sched_getcpu() != cpu)
-		return 0;
-	return regs.cr3;
+	return hadal_process_root(server->hadal, pid, &root, NULL) ? 0 : root;
+}
+
+/* Who listens; 0: not known. */
+static pid_t peer_of(const struct server *server)
+{
+	struct ucred peer = {0};
+	socklen_t size = sizeof(peer);
+
+	getsockopt(server->socket, SOL_SOCKET, SO_PEERCRED, &peer, &size);
+	return peer.pid;
 }
 
 static int open_events(struct server *server)
 {
 	if (server->events)
 		return 0;
-	server->own_root = find_own_root(server);
+	server->own_root = root_of(server, getpid());
+	server->peer_root = root_of(server, peer_of(server));
 	return hadal_events_open(&server->events, RING_BYTES, NULL) ? -ENOMEM : 0;
 }
 
@@ -80,7 +88,7 @@ static void leave_out(struct hadal_subscription *asked, unsigned int value, uint
 /* Events of these would tell of their own telling. */
 static void leave_out_own(const struct server *server, struct hadal_subscription *asked)
 {
-	const uint64_t roots[] = {server->own_root, server->options.peer_root};
+	const uint64_t roots[] = {server->own_root, server->peer_root};
 
 	for (size_t i = 0; i < sizeof(roots) / sizeof(*roots); i++) {
 		if (!roots[i])

@@ -13,8 +13,6 @@
 
 struct kvmi_options {
 	unsigned int hold_ms; /* 1 to KVMI_HOLD_MS_MAX; 0: KVMI_HOLD_MS */
-	/* CR3 of the introspector, where nothing is told or held; 0: not known */
-	uint64_t peer_root;
 };
 
 /*
@@ -26,9 +24,9 @@ int kvmi_connect(const char *path, const char *name, struct hadal_error *error);
 
 /*
  * Serves it until it hangs up, 0, or sends what nobody may send, -EPROTO with a sentence. All that
- * was held, paused or asked for by it is taken back then. What this program does itself is not told
- * of; the CPU that this thread runs on is told of, but is not held. -ENOMEM; -ENODEV: Hadal was
- * stopped.
+ * was held, paused or asked for by it is taken back then. What this program and the one that
+ * listens do themselves is not told of; the CPU that this thread runs on is told of, but is not
+ * held. -ENOMEM; -ENODEV: Hadal was stopped.
  */
 int kvmi_serve(struct hadal *hadal, int socket, const struct kvmi_options *options,
 	       struct hadal_error *error);

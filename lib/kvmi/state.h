@@ -85,7 +85,9 @@ struct server {
 	struct hadal *hadal;
 	struct hadal_events *events; /* NULL: nothing was asked for yet */
 	struct kvmi_options options;
-	uint64_t own_root;
+	/* CR3 of this program and of the introspector, whose own events are left out; 0: not known
+	 */
+	uint64_t own_root, peer_root;
 	int socket;
 	unsigned int cpu_count;
 	bool quiet;         /* commands are not answered */

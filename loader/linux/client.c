@@ -304,23 +304,42 @@ static void admit_work(struct work_struct *work)
 	kthread_unuse_mm(admission->mm);
 }
 
-int client_admit(struct file *file, const struct hadal_ioc_admit *request)
+/* Of a process, to be put back: 0, -ESRCH, -EINVAL. */
+static int find_mm(int pid, struct mm_struct **mm)
 {
-	struct admission admission = {.file = file, .flags = request->flags};
-	struct task_struct *task;
-	struct pid *id;
+	struct pid *id = find_get_pid(pid);
+	struct task_struct *task = get_pid_task(id, PIDTYPE_PID);
 
-	if (request->flags > HADAL_ADMIT_ALL || request->reserved)
-		return -EINVAL;
-	id = find_get_pid(request->pid);
-	task = get_pid_task(id, PIDTYPE_PID);
 	put_pid(id);
 	if (!task)
 		return -ESRCH;
-	admission.mm = get_task_mm(task);
+	*mm = get_task_mm(task);
 	put_task_struct(task);
-	if (!admission.mm)
+	return *mm ? 0 : -EINVAL;
+}
+
+int client_root(struct hadal_ioc_root *request)
+{
+	struct mm_struct *mm;
+	int result = find_mm(request->pid, &mm);
+
+	if (result)
+		return result;
+	request->root = __pa(mm->pgd);
+	mmput(mm);
+	return 0;
+}
+
+int client_admit(struct file *file, const struct hadal_ioc_admit *request)
+{
+	struct admission admission = {.file = file, .flags = request->flags};
+	int result;
+
+	if (request->flags > HADAL_ADMIT_ALL || request->reserved)
 		return -EINVAL;
+	result = find_mm(request->pid, &admission.mm);
+	if (result)
+		return result;
 	INIT_WORK_ONSTACK(&admission.work, admit_work);
 	queue_work(system_unbound_wq, &admission.work);
 	flush_work(&admission.work);

@@ -17,6 +17,8 @@ int door_map(struct file *file, struct vm_area_struct *vma);
  * -ENODEV, -ENOSPC, -ENOMEM, -EINVAL (a process without memory).
  */
 int client_admit(struct file *file, const struct hadal_ioc_admit *request);
+/* As HADAL_IOC_ROOT says. */
+int client_root(struct hadal_ioc_root *request);
 
 /* Nobody is admitted before the first and after the second, which takes everything from clients. */
 void clients_open(void);

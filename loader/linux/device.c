@@ -146,6 +146,7 @@ union request {
 	struct hadal_ioc_map map;
 	struct hadal_ioc_log log;
 	struct hadal_ioc_admit admit;
+	struct hadal_ioc_root root;
 	struct hadal_ioc_clients clients;
 	struct hadal_ioc_window window;
 	struct hadal_ioc_pause pause;
@@ -248,6 +249,9 @@ static long hadal_ioctl(struct file *file, unsigned int command, unsigned long a
 		break;
 	case HADAL_IOC_ADMIT:
 		result = client_admit(file, &request.admit);
+		break;
+	case HADAL_IOC_ROOT:
+		result = client_root(&request.root);
 		break;
 	default:
 		result = ioctl_locked(file, command, &request);

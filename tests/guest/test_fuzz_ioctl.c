@@ -20,7 +20,7 @@
 #include "support/hostile.h"
 #include "support/region.h"
 
-#define KINDS 19
+#define KINDS 20
 #define EDGE  64
 
 union request {
@@ -35,6 +35,7 @@ union request {
 	struct hadal_ioc_map map;
 	struct hadal_ioc_log log;
 	struct hadal_ioc_admit admit;
+	struct hadal_ioc_root root;
 	struct hadal_ioc_clients clients;
 	struct hadal_ioc_pause pause;
 	struct hadal_ioc_set_regs set_regs;
@@ -45,7 +46,7 @@ static const unsigned long commands[KINDS] = {
 	HADAL_IOC_START,  HADAL_IOC_STOP,     HADAL_IOC_STATE, HADAL_IOC_READ,      HADAL_IOC_WRITE,
 	HADAL_IOC_INFO,   HADAL_IOC_REGS,     HADAL_IOC_STATS, HADAL_IOC_TRANSLATE, HADAL_IOC_MAP,
 	HADAL_IOC_UNMAP,  HADAL_IOC_LOG,      HADAL_IOC_ADMIT, HADAL_IOC_CLIENTS,   HADAL_IOC_PAUSE,
-	HADAL_IOC_RESUME, HADAL_IOC_SET_REGS, HADAL_IOC_RAM,   HADAL_IOC_OWN,
+	HADAL_IOC_RESUME, HADAL_IOC_SET_REGS, HADAL_IOC_RAM,   HADAL_IOC_OWN,       HADAL_IOC_ROOT,
 };
 
 static struct world world;
@@ -201,6 +202,9 @@ static void seed(uint64_t *random, unsigned int kind, union request *request)
 		request->log.position = random_next(random) >> random_below(random, 64);
 		request->log.buffer = some_pointer(random, &world);
 		request->log.size = hostile_length(random);
+		break;
+	case HADAL_IOC_ROOT:
+		request->root.pid = (int32_t[]){getpid(), 2, 0, -1}[random_below(random, 4)];
 		break;
 	case HADAL_IOC_ADMIT:
 		request->admit.pid = (int32_t[]){

@@ -130,6 +130,9 @@ static void check_own_cpu(void)
 
 	EQUAL(peer_control(KVMI_CONTROL_MSR, 0, MSR_CSTAR, true), 0);
 	EQUAL(peer_control_events(0, KVMI_EVENT_MSR, true), 0);
+	/* The introspector itself. */
+	write_back();
+	peer_is_silent();
 	child = start_on(0, write_back);
 	seq = msr_event(0, &event, cstar);
 	EQUAL(peer_ask(KVMI_SET_REGISTERS, &set, sizeof(set)), -EAGAIN);
