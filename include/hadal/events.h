@@ -313,10 +313,14 @@ enum hadal_answer {
 struct hadal_event_answer {
 	uint32_t subscription, cpu; /* as in the record */
 	uint64_t time;
-	uint32_t answer;           /* enum hadal_answer */
-	uint32_t vector;           /* HADAL_ANSWER_EXCEPTION: 0 to 31 but 2; else 0 */
-	uint32_t error;            /* its error code where it has one; else 0 */
-	uint32_t reserved;         /* 0 */
+	uint32_t answer; /* enum hadal_answer */
+	uint32_t vector; /* HADAL_ANSWER_EXCEPTION: 0 to 31 but 2; else 0 */
+	uint32_t error;  /* its error code where it has one; else 0 */
+	/*
+	 * 1: hold the vCPU once more behind its next instruction, without interrupts before it: a
+	 * record of HADAL_EVENT_STEP of the same subscription, whatever that filters and samples.
+	 */
+	uint32_t step;
 	uint32_t refused;          /* 0; out with -ERANGE: enum hadal_reg */
 	uint32_t reserved2;        /* 0 */
 	uint64_t value;            /* HADAL_ANSWER_VALUE; else 0 */

@@ -201,7 +201,7 @@ void kvmi_do_command(struct server *server, struct answer *answer)
 		answer->error = kvmi_control_msr(server);
 		break;
 	case KVMI_CONTROL_SINGLESTEP:
-		answer->error = server->request.enable ? -EOPNOTSUPP : 0;
+		answer->error = kvmi_control_singlestep(server);
 		break;
 	case KVMI_GET_PAGE_ACCESS:
 		kvmi_get_page_access(server, answer);

@@ -123,11 +123,62 @@ int kvmi_subscribe(struct server *server, struct hadal_subscription *asked)
 	}
 }
 
+/* Whether a vCPU would go on without its answer, were there no such subscription. */
+static bool is_in_use(const struct server *server, int subscription)
+{
+	for (unsigned int cpu = 0; cpu < server->cpu_count; cpu++) {
+		const struct waiting *held = kvmi_held_for(server, cpu);
+
+		if (server->vcpu[cpu].step_for == subscription ||
+		    (held && held->subscription == (uint32_t)subscription))
+			return true;
+	}
+	return false;
+}
+
 void kvmi_unsubscribe(struct server *server, int *subscription)
 {
-	if (*subscription)
-		hadal_events_unsubscribe(server->events, (uint32_t)*subscription, NULL);
+	const int number = *subscription;
+
 	*subscription = 0;
+	for (size_t i = 0; number && is_in_use(server, number) && i < HADAL_MAX_SUBSCRIPTIONS; i++)
+		if (!server->leaving[i]) {
+			server->leaving[i] = number;
+			return;
+		}
+	if (number)
+		hadal_events_unsubscribe(server->events, (uint32_t)number, NULL);
+}
+
+bool kvmi_is_leaving(const struct server *server, uint32_t subscription)
+{
+	for (size_t i = 0; i < HADAL_MAX_SUBSCRIPTIONS; i++)
+		if (server->leaving[i] && (uint32_t)server->leaving[i] == subscription)
+			return true;
+	return false;
+}
+
+void kvmi_end_leaving(struct server *server)
+{
+	for (size_t i = 0; i < HADAL_MAX_SUBSCRIPTIONS; i++) {
+		int number = server->leaving[i];
+
+		if (!number || is_in_use(server, number))
+			continue;
+		server->leaving[i] = 0;
+		kvmi_unsubscribe(server, &number);
+	}
+}
+
+/* From the answer on to the event that it is held for. */
+int kvmi_control_singlestep(struct server *server)
+{
+	const struct kvmi_request *request = &server->request;
+
+	if (request->enable && !kvmi_held_for(server, request->vcpu))
+		return -EAGAIN;
+	server->vcpu[request->vcpu].steps = request->enable;
+	return 0;
 }
 
 bool kvmi_is_asked(const struct server *server, unsigned int event)
@@ -296,6 +347,8 @@ bool kvmi_is_wanted(const struct server *server, const struct hadal_event *event
 		return vcpu->events >> KVMI_EVENT_DESCRIPTOR & 1;
 	case HADAL_EVENT_CPUID:
 		return vcpu->events >> KVMI_EVENT_CPUID & 1;
+	case HADAL_EVENT_STEP:
+		return vcpu->steps && (vcpu->events >> KVMI_EVENT_SINGLESTEP & 1);
 	default:
 		return false;
 	}

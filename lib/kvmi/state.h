@@ -48,6 +48,8 @@ struct vcpu_state {
 	struct waiting waiting[KVMI_WAITING];
 	struct waiting *current; /* the one it is held for, perhaps no longer; NULL: none */
 	uint64_t told;           /* time of the last record that was told */
+	bool steps;              /* each answer is to lead to a single step */
+	int step_for;            /* the subscription by which one is under way; 0: none is */
 	struct paused paused;
 };
 
@@ -97,6 +99,8 @@ struct server {
 	int window[KVMI_WINDOWS];     /* the same */
 	uint16_t asked[KVMI_WINDOWS]; /* the MSRs that these are for */
 	struct pages pages;
+	/* Those that nobody wants any more, but for which a vCPU waits or steps; 0: free. */
+	int leaving[HADAL_MAX_SUBSCRIPTIONS];
 	struct kvmi_request request;
 	/* What was received, and what is answered with. */
 	union {
@@ -119,6 +123,7 @@ struct server {
 				struct kvmi_event_pf pf;
 				struct kvmi_event_descriptor descriptor;
 				struct kvmi_event_cpuid cpuid;
+				struct kvmi_event_singlestep singlestep;
 			};
 		} event;
 		struct {
@@ -154,6 +159,10 @@ int kvmi_control_msr(struct server *server);
 /* A subscription that holds, with the rest of *asked filled. Its number, above 0. */
 int kvmi_subscribe(struct server *server, struct hadal_subscription *asked);
 void kvmi_unsubscribe(struct server *server, int *subscription);
+bool kvmi_is_leaving(const struct server *server, uint32_t subscription);
+/* A vCPU has gone on: ends those that it was the last one of. */
+void kvmi_end_leaving(struct server *server);
+int kvmi_control_singlestep(struct server *server);
 /* Whether a vCPU's introspector wants to know. */
 bool kvmi_is_wanted(const struct server *server, const struct hadal_event *event);
 bool kvmi_is_asked(const struct server *server, unsigned int event);

@@ -122,6 +122,9 @@ static size_t describe(struct server *server, const struct hadal_event *event, u
 			.descriptor = descriptors[event->number & 3],
 			.write = event->access == HADAL_ACCESS_WRITE};
 		return sizeof(server->reply.event.descriptor);
+	case HADAL_EVENT_STEP:
+		*id = KVMI_EVENT_SINGLESTEP;
+		return sizeof(server->reply.event.singlestep);
 	default:
 		*id = KVMI_EVENT_CPUID;
 		server->reply.event.cpuid =
@@ -152,6 +155,13 @@ static void let_go(struct server *server, const struct hadal_event *event)
 		hadal_events_answer(server->events, &answer, NULL);
 }
 
+/* Of two subscriptions, one of which is about to go; of one that nobody wants any more. */
+static bool is_old(const struct server *server, const struct hadal_event *event)
+{
+	return event->time == server->vcpu[event->cpu].told ||
+	       (event->kind != HADAL_EVENT_STEP && kvmi_is_leaving(server, event->subscription));
+}
+
 static int tell(struct server *server, const struct hadal_event *event, struct hadal_error *error)
 {
 	struct vcpu_state *vcpu = &server->vcpu[event->cpu];
@@ -160,10 +170,12 @@ static int tell(struct server *server, const struct hadal_event *event, struct h
 	struct hadal_regs regs;
 	size_t special;
 
-	/* Of two subscriptions, one of which is about to go. */
-	if (!waiting || event->kind == HADAL_EVENT_NOTICE || event->time == vcpu->told ||
+	if (event->kind != HADAL_EVENT_NOTICE)
+		vcpu->step_for = 0;
+	if (!waiting || event->kind == HADAL_EVENT_NOTICE || is_old(server, event) ||
 	    !kvmi_is_wanted(server, event) || !registers_of(server, event, &regs)) {
 		let_go(server, event);
+		kvmi_end_leaving(server);
 		return 0;
 	}
 	memset(&server->reply, 0, sizeof(server->reply));
@@ -251,6 +263,7 @@ static int give(struct server *server, const struct waiting *waiting, struct had
 	struct hadal_event_answer answer = answer_to(waiting, request->vcpu);
 
 	fill_answer(request, waiting, &answer);
+	answer.step = server->vcpu[request->vcpu].steps;
 	switch (hadal_events_answer(server->events, &answer, NULL)) {
 	case -ERANGE:
 		return hadal_fail(error, EPROTO,
@@ -262,6 +275,10 @@ static int give(struct server *server, const struct waiting *waiting, struct had
 				  "The introspector turns interrupts off on CPU %u, which is just "
 				  "taking one",
 				  request->vcpu);
+	case 0:
+		if (answer.step)
+			server->vcpu[request->vcpu].step_for = (int)waiting->subscription;
+		return 0;
 	default: /* it may be late */
 		return 0;
 	}
@@ -296,5 +313,6 @@ int kvmi_take_answer(struct server *server, struct hadal_error *error)
 		vcpu->current = NULL;
 		kvmi_pause_behind(server, request->vcpu);
 	}
+	kvmi_end_leaving(server);
 	return result;
 }

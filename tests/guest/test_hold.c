@@ -294,6 +294,59 @@ static void check_memory(void)
 	unsubscribe_from(events, number);
 }
 
+/* Behind the instruction it is held once more, and so on for as long as that is wanted. */
+static void check_step(void)
+{
+	struct hadal_subscription asked =
+		holding(to_memory(arena.physical, 8, HADAL_ACCESS_WRITE), LONG);
+	volatile uint64_t *word = (volatile uint64_t *)arena.bytes;
+	struct hadal_event event, before;
+	struct hadal_event_answer given;
+	uint32_t number;
+	int child;
+
+	*word = 1;
+	number = subscribe_to(events, &asked);
+	child = start_on(1, write_arena);
+	event = next_held();
+	EQUAL(event.kind, HADAL_EVENT_MEMORY);
+	given = answer_to(&event, HADAL_ANSWER_GO_ON);
+	given.step = 2;
+	EQUAL(hadal_events_answer(events, &given, &error), -EINVAL);
+	for (unsigned int i = 0; i < 3; i++) {
+		before = event;
+		given = answer_to(&event, HADAL_ANSWER_GO_ON);
+		given.step = 1;
+		EQUAL(hadal_events_answer(events, &given, &error), 0);
+		event = next_held();
+		EQUAL(event.kind, HADAL_EVENT_STEP);
+		EQUAL(event.subscription, number);
+		EQUAL(event.flags, HADAL_RECORD_HELD);
+		EQUAL(event.cr3, before.cr3);
+		CHECK(event.rip != before.rip);
+		EQUAL(*word, 5);
+	}
+	EQUAL(give(&event, HADAL_ANSWER_SKIP), -EOPNOTSUPP);
+	EQUAL(give(&event, HADAL_ANSWER_GO_ON), 0);
+	EQUAL(status_of(child), 0);
+	unsubscribe_from(events, number);
+	/* What is done without a step: the instruction behind it is one. */
+	asked = holding(to_cstar(), LONG);
+	number = subscribe_to(events, &asked);
+	child = start_on(1, read_one);
+	event = next_held();
+	before = event;
+	given = answer_to(&event, HADAL_ANSWER_GO_ON);
+	given.step = 1;
+	EQUAL(hadal_events_answer(events, &given, &error), 0);
+	event = next_held();
+	EQUAL(event.kind, HADAL_EVENT_STEP);
+	CHECK(event.rip != before.rip && event.rip != before.rip + 2);
+	EQUAL(give(&event, HADAL_ANSWER_GO_ON), 0);
+	EQUAL(status_of(child), 0);
+	unsubscribe_from(events, number);
+}
+
 extern char broken[], broken_end[];
 int call_broken(void);
 
@@ -458,6 +511,7 @@ int main(void)
 	check_value();
 	check_exception();
 	check_memory();
+	check_step();
 	check_breakpoint();
 	check_deadline();
 	check_never();

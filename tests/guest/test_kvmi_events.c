@@ -317,6 +317,53 @@ static void check_access(void)
 	EQUAL(peer_control_events(1, KVMI_EVENT_PF, false), 0);
 }
 
+static int control_singlestep(bool enable)
+{
+	const struct kvmi_control_singlestep request = {.vcpu.vcpu = 1, .enable = enable};
+
+	return peer_ask(KVMI_CONTROL_SINGLESTEP, &request, sizeof(request));
+}
+
+/* As LibVMI does it: the page is let go, and watched again behind the instruction. */
+static void check_singlestep(void)
+{
+	volatile uint64_t *word = (volatile uint64_t *)(arena.bytes + 4096);
+	const uint64_t place = arena.physical + 4096;
+	struct kvmi_event_singlestep step;
+	struct kvmi_event event, before;
+	uint32_t seq;
+	pid_t child;
+
+	*word = 1;
+	EQUAL(control_singlestep(false), 0);
+	EQUAL(control_singlestep(true), -EAGAIN);
+	EQUAL(peer_control_events(1, KVMI_EVENT_SINGLESTEP, true), 0);
+	EQUAL(peer_control_events(1, KVMI_EVENT_PF, true), 0);
+	for (unsigned int i = 0; i < 2; i++) {
+		EQUAL(set_access(place, KVMI_ACCESS_READ | KVMI_ACCESS_EXECUTE), 0);
+		child = start_on(1, write_arena);
+		seq = access_event(&before, KVMI_ACCESS_WRITE);
+		EQUAL(set_access(place, KVMI_ACCESS_ALL), 0);
+		EQUAL(*word, i ? 5 : 1);
+		EQUAL(control_singlestep(true), 0);
+		access_reply(seq, KVMI_ACTION_CONTINUE);
+		seq = peer_event(&event, &step, sizeof(step));
+		EQUAL(event.event, KVMI_EVENT_SINGLESTEP);
+		EQUAL(step.failed, 0);
+		EQUAL(event.regs.rip, before.regs.rip + 7);
+		EQUAL(*word, 5);
+		EQUAL(set_access(place, KVMI_ACCESS_READ), 0);
+		EQUAL(control_singlestep(false), 0);
+		peer_reply(1, seq, KVMI_ACTION_CONTINUE, KVMI_EVENT_SINGLESTEP, NULL, 0);
+		EQUAL(status_of(child), 0);
+	}
+	EQUAL(set_access(place, KVMI_ACCESS_ALL), 0);
+	EQUAL(peer_control_events(1, KVMI_EVENT_PF, false), 0);
+	EQUAL(peer_control_events(1, KVMI_EVENT_SINGLESTEP, false), 0);
+	EQUAL(status_of(start_on(1, write_arena)), 0);
+	peer_is_silent();
+}
+
 int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -326,6 +373,7 @@ int main(void)
 	check_cr();
 	check_breakpoint();
 	check_access();
+	check_singlestep();
 	check_cpuid();
 	check_descriptor();
 	peer_end();

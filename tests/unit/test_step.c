@@ -123,6 +123,12 @@ void trace_stepped(struct vcpu *v, enum step_end end)
 	trace_ends[end]++;
 }
 
+void events_hold_stepped(struct vcpu *v, enum step_end end)
+{
+	(void)end;
+	vcpu_events(v)->hold.steps = false;
+}
+
 static unsigned left_done;
 
 void events_left_done(struct vcpu *v, bool retired, bool faulted)

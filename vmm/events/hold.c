@@ -5,6 +5,7 @@
 #include "base/insn.h"
 #include "base/log.h"
 #include "cpus/request.h"
+#include "events/trace.h"
 #include "paging/memory.h"
 #include "vcpu/register_set.h"
 #include "vcpu/vendor.h"
@@ -44,6 +45,8 @@ static int find_length(struct vcpu *vcpu, const struct happening *what)
 {
 	struct insn insn;
 
+	if (what->kind == HADAL_EVENT_STEP) /* it is done */
+		return -EOPNOTSUPP;
 	if (vcpu->exit.length || what->kind == HADAL_EVENT_EXCEPTION)
 		return 0;
 	if ((vcpu->inject.info & EVENT_VALID) || vcpu_decode(vcpu, &insn))
@@ -99,6 +102,9 @@ static int apply(struct vcpu *vcpu, const struct happening *what, struct hadal_e
 	}
 	if (*end == HOLD_GO_ON && answer->answer == HADAL_ANSWER_VALUE)
 		write_instead(vcpu, what, answer->value);
+	vcpu_events(vcpu)->hold.steps = answer->step;
+	if (answer->step)
+		trace_look_again(vcpu);
 	return 0;
 }
 
@@ -174,6 +180,7 @@ static enum hold_end hold_for(struct vcpu *vcpu, const struct happening *what,
 	enum hold_end end = HOLD_GO_ON;
 
 	told.flags |= HADAL_RECORD_HELD;
+	hold->steps = false;
 	hold->index = s->index;
 	hold->subscription = s->number;
 	hold->time = events->started;
@@ -206,11 +213,36 @@ enum hold_end events_hold_for(struct vcpu *vcpu, const struct happening *what, u
 	return HOLD_GO_ON;
 }
 
+void events_hold_stepped(struct vcpu *vcpu, enum step_end end)
+{
+	struct hold *hold = &vcpu_events(vcpu)->hold;
+	const struct subscription *s = holder(hold);
+	const struct happening what = {
+		.kind = HADAL_EVENT_STEP,
+		.flags = end == STEP_RETIRED ? 0 : HADAL_RECORD_FAULTED,
+		.access = HADAL_ACCESS_EXECUTE,
+		.address = vcpu->rip,
+	};
+
+	if (end == STEP_UNDONE && s) {
+		trace_look_again(vcpu);
+		return;
+	}
+	hold->steps = false;
+	if (!s)
+		return;
+	events_begin(vcpu);
+	if (may_hold(vcpu, s))
+		hold_for(vcpu, &what, s);
+	else
+		events_tell(vcpu, s, &what);
+}
+
 static bool is_valid(const struct hadal_event_answer *answer)
 {
 	bool raises = answer->answer == HADAL_ANSWER_EXCEPTION;
 
-	if (answer->answer >= HADAL_ANSWERS || answer->reserved || answer->refused ||
+	if (answer->answer >= HADAL_ANSWERS || answer->step > 1 || answer->refused ||
 	    answer->reserved2 || answer->cpu >= machine.cpu_count ||
 	    (answer->value && answer->answer != HADAL_ANSWER_VALUE))
 		return false;

@@ -108,6 +108,13 @@ static void begin_step(struct vcpu *vcpu, struct step *step)
 	vendor->intercept_exceptions(vcpu, ALL_VECTORS);
 }
 
+static void tell_end(struct vcpu *vcpu, enum step_end end)
+{
+	trace_stepped(vcpu, end);
+	if (vcpu_events(vcpu)->hold.steps)
+		events_hold_stepped(vcpu, end);
+}
+
 /* The instruction has been done here, or has raised an exception. */
 static enum verdict emulated(struct vcpu *vcpu)
 {
@@ -115,7 +122,7 @@ static enum verdict emulated(struct vcpu *vcpu)
 
 	if (vcpu_events(vcpu)->step.done)
 		vcpu_events(vcpu)->step.done(vcpu, true);
-	trace_stepped(vcpu, faulted ? STEP_FAULTED : STEP_RETIRED);
+	tell_end(vcpu, faulted ? STEP_FAULTED : STEP_RETIRED);
 	return VERDICT_RETRY;
 }
 
@@ -286,7 +293,7 @@ static void finish(struct vcpu *vcpu, enum step_end end)
 		step->done(vcpu, retired);
 	if (vcpu_events(vcpu)->suspended)
 		events_left_done(vcpu, retired, end == STEP_FAULTED);
-	trace_stepped(vcpu, step->is_delivery ? STEP_UNDONE : end);
+	tell_end(vcpu, step->is_delivery ? STEP_UNDONE : end);
 	if (vcpu->nmi_pending)
 		vcpu_inject_nmi(vcpu);
 }

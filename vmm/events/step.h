@@ -39,6 +39,9 @@ enum step_end {
 	STEP_UNDONE,  /* the instruction has not been begun, or is to be done in another way */
 };
 
+/* hold.c: a step has ended, which an answer has asked for. */
+void events_hold_stepped(struct vcpu *vcpu, enum step_end end);
+
 /* Takes a step back that has not been begun. */
 void step_cancel(struct vcpu *vcpu);
 /* At RIP is SYSCALL or SYSRET. */

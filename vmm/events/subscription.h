@@ -139,6 +139,7 @@ struct hold {
 	uint32_t subscription; /* its number */
 	uint64_t time;         /* of its record */
 	uint8_t index;         /* of the subscription in the table */
+	bool steps;            /* it is to be held behind the next instruction */
 	bool lent;             /* RAX and RDX are the answer's, and these are the guest's */
 	uint64_t rax, rdx;
 };

@@ -126,6 +126,10 @@ void vcpu_attend_trace(struct vcpu *vcpu)
 
 	__atomic_fetch_and(&vcpu->requests, ~REQUEST_TRACE, __ATOMIC_RELAXED);
 	trace->interrupt_due = false;
+	if (vcpu_events(vcpu)->hold.steps && !vcpu->stepping && !leaves) {
+		events_begin(vcpu);
+		step_over(vcpu, NULL);
+	}
 	if (!is_traced(vcpu))
 		vcpu_trace_end(vcpu);
 	else if (leaves || vcpu_get(vcpu, REG_CPL) != 3)
