@@ -296,8 +296,8 @@ static uint64_t map(const volatile void *page, uint64_t physical, uint64_t domai
 	return vmi_call(VMI_MAP, (uintptr_t)page, physical, domain);
 }
 
-/* A page of the hypervisor's: RAM that it refuses to show. */
-static uint64_t own_page(uint8_t *page)
+/* The address of a page of the hypervisor's. */
+static uint64_t own_page(void)
 {
 	struct hadal *hadal;
 	struct hadal_ram ram;
@@ -310,12 +310,41 @@ static uint64_t own_page(uint8_t *page)
 			if (hadal_read(hadal, at, &byte, 1, 0, NULL, NULL) != -EACCES)
 				continue;
 			hadal_close(hadal);
-			EQUAL(map(page, at, DOM0), 1);
 			return at;
 		}
 	}
 	CHECK(!"the hypervisor has memory");
 	return 0;
+}
+
+static bool is_zero(const volatile uint8_t *page)
+{
+	for (size_t i = 0; i < PAGE; i++)
+		if (page[i])
+			return false;
+	return true;
+}
+
+/* The hypervisor's memory is zeros, as it is to everybody, and stays so. */
+static void test_map_own(void)
+{
+	volatile uint8_t *page = vmi_pages(1);
+	uint64_t self = vmi_physical((void *)page), own = own_page();
+
+	page[5] = 55;
+	EQUAL(map(page, own, DOM0), 0);
+	CHECK(is_zero(page));
+	page[5] = 66;
+	*(volatile uint64_t *)(page + 8) = 77;
+	memset((void *)page, 0x33, PAGE);
+	CHECK(is_zero(page));
+	EQUAL(get((uint8_t *)page, PAGE, DOM0), 1);
+	EQUAL(vmi_call(VMI_SET, (uintptr_t)page, PAGE, DOM0), 1);
+	CHECK(is_zero(page));
+	vmi_restore((void *)page, self);
+	EQUAL(page[5], 55);
+	EQUAL(page[6], 0x11);
+	munmap((void *)page, PAGE);
 }
 
 static void test_map_errors(void)
@@ -332,7 +361,6 @@ static void test_map_errors(void)
 	EQUAL(map(page, LOCAL_APIC, DOM0), 1);
 	EQUAL(map(page, 0xffffffffffff000, DOM0), 1);
 	EQUAL(map(page, 1ull << 40, DOM0), 1);
-	own_page(page);
 	EQUAL(map((void *)0x1000, other, DOM0), 1);
 	EQUAL(map((void *)vmi_symbol("init_task"), other, DOM0), 1);
 	EQUAL(map((void *)0x8000000000000000, other, DOM0), 1);
@@ -387,6 +415,7 @@ int main(void)
 	test_get_registers_errors();
 	test_v2p();
 	test_map();
+	test_map_own();
 	test_map_errors();
 	test_straddling();
 	test_amd_instruction();

@@ -323,6 +323,46 @@ static void client_pages(void **unused)
 	assert_int_equal(machine.pool.free_pages, pool_free);
 }
 
+static struct client *client_of(uint64_t root)
+{
+	struct client *client;
+
+	vcpu_register[REG_CR3] = root;
+	vcpu_register[REG_CPL] = 3;
+	client = client_current(vcpu);
+	assert_non_null(client);
+	vcpu_register[REG_CPL] = 0;
+	return client;
+}
+
+/* A client's page shows zeros in place of the image's memory, and what it shows else is as before.
+ */
+static void a_client_sees_zeros_for_own_memory(void **unused)
+{
+	struct nested_page page;
+	struct client *client;
+	(void)unused;
+
+	machine.image_physical += HIDDEN_PAGE - memory_hidden_page();
+	assert_int_equal(add_client(TABLE, TABLE, 0x1000), 0);
+	assert_int_equal(add_page(TABLE, DATA), 0);
+	client = client_of(TABLE);
+	assert_int_equal(map_client_page(vcpu, client, DATA, OWN_START), 0);
+	assert_true(nested_lookup(&machine.nested, DATA, &page));
+	assert_int_equal(page.hpa, HIDDEN_PAGE);
+	assert_int_equal(page.rights, PT_READ);
+	assert_int_equal(client->state.mapped, 1);
+	assert_int_equal(map_client_page(vcpu, client, DATA, OWN_START + 8), -EINVAL);
+	assert_int_equal(map_client_page(vcpu, client, DATA, RAM_END), -ENXIO);
+	assert_int_equal(map_client_page(vcpu, client, DATA, BUFFER), 0);
+	assert_true(nested_lookup(&machine.nested, DATA, &page));
+	assert_int_equal(page.hpa, BUFFER);
+	assert_int_equal(page.rights, PT_READ | PT_WRITE);
+	assert_int_equal(map_client_page(vcpu, client, DATA, DATA), 0);
+	assert_int_equal(client->state.mapped, 0);
+	assert_int_equal(remove_client(TABLE), 0);
+}
+
 static int64_t set_regs(uint64_t index, uint64_t buffer, uint64_t size)
 {
 	return fixture_call(HADAL_CALL_SET_REGS, index, buffer, size, 0, 0);
@@ -373,11 +413,7 @@ static void a_client_of_many_pages_costs_few_flushes(void **unused)
 	assert_in_range(vcpu->stats.flushes, 1, regions);
 	assert_int_equal(add_page(TABLE, BUFFER + MANY * PAGE_BYTES), -ENOSPC);
 
-	vcpu_register[REG_CR3] = TABLE;
-	vcpu_register[REG_CPL] = 3;
-	client = client_current(vcpu);
-	assert_non_null(client);
-	vcpu_register[REG_CPL] = 0;
+	client = client_of(TABLE);
 	for (uint64_t i = 0; i < MANY; i++)
 		assert_int_equal(map_client_page(vcpu, client, BUFFER + i * PAGE_BYTES, RAM_START),
 				 0);
@@ -447,6 +483,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(without_memory_nothing_is_mapped, reset, check),
 		cmocka_unit_test_setup_teardown(client_arguments, reset, check),
 		cmocka_unit_test_setup_teardown(client_pages, reset, check),
+		cmocka_unit_test_setup_teardown(a_client_sees_zeros_for_own_memory, reset, check),
 		cmocka_unit_test_setup_teardown(pauses_and_registers, reset, check),
 		cmocka_unit_test_setup_teardown(a_client_of_many_pages_costs_few_flushes, reset,
 						check),

@@ -233,7 +233,8 @@ static void show_itself(struct vcpu *vcpu, struct client *client, uint64_t *entr
 	show(vcpu, gpa, gpa, PT_RIGHTS);
 }
 
-static void show_for_client(struct vcpu *vcpu, struct client *client, uint64_t *entry, uint64_t hpa)
+static void show_for_client(struct vcpu *vcpu, struct client *client, uint64_t *entry, uint64_t hpa,
+			    uint32_t rights)
 {
 	client->state.idle -= is_idle(*entry);
 	if (!(*entry & PAGE_SHOWS_OTHER)) {
@@ -242,14 +243,21 @@ static void show_for_client(struct vcpu *vcpu, struct client *client, uint64_t *
 	}
 	client->state.maps++;
 	entry_write(entry, *entry | PAGE_SHOWS_OTHER | PAGE_HAS_SHOWN);
-	show(vcpu, page_address_of(*entry), hpa, PT_READ | PT_WRITE);
+	show(vcpu, page_address_of(*entry), hpa, rights);
 }
 
 int map_client_page(struct vcpu *vcpu, struct client *client, uint64_t gpa, uint64_t hpa)
 {
 	int err = hpa == gpa ? 0 : map_check_page(hpa);
+	uint32_t rights = PT_READ | PT_WRITE;
 	uint64_t *entry;
 
+	/* The image's own memory looks as it does to everybody. */
+	if (err == -EACCES) {
+		hpa = memory_hidden_page();
+		rights = PT_READ;
+		err = 0;
+	}
 	if (err)
 		return err;
 	lock_take(&nested_lock);
@@ -259,7 +267,7 @@ int map_client_page(struct vcpu *vcpu, struct client *client, uint64_t gpa, uint
 	else if (hpa == gpa)
 		show_itself(vcpu, client, entry);
 	else
-		show_for_client(vcpu, client, entry, hpa);
+		show_for_client(vcpu, client, entry, hpa, rights);
 	lock_give(&nested_lock);
 	return err;
 }

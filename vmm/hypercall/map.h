@@ -22,8 +22,9 @@ void map_remove_client_pages(struct vcpu *vcpu, struct client *client);
 /* True when a client's page is known. The answer may be outdated at once. */
 bool map_is_client_page(const struct client *client, uint64_t gpa);
 /*
- * Let a known page of a client show another one, or with hpa == gpa itself. 0, -ENOENT (not a known
- * page), -EINVAL, -EACCES, -ENXIO.
+ * Let a known page of a client show another one, or with hpa == gpa itself. In place of the image's
+ * own memory it shows zeros, and writes are left out. 0, -ENOENT (not a known page), -EINVAL,
+ * -ENXIO.
  */
 int map_client_page(struct vcpu *vcpu, struct client *client, uint64_t gpa, uint64_t hpa);
 

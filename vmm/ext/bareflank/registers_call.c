@@ -22,7 +22,8 @@ struct buffer {
 	size_t first_bytes;
 };
 
-/* -EFAULT when the program itself could not access it so. */
+/* -EFAULT when the program itself could not access it so; -EACCES: what its pages show may not be.
+ */
 static int buffer_find(struct vcpu *vcpu, uint64_t gva, size_t bytes, uint32_t access,
 		       struct buffer *buffer)
 {
@@ -42,7 +43,7 @@ static int buffer_find(struct vcpu *vcpu, uint64_t gva, size_t bytes, uint32_t a
 		buffer->part[i] =
 			memory_guest(walk.gpa, access & WALK_WRITE ? MEMORY_WRITE : MEMORY_READ);
 		if (!buffer->part[i])
-			return -EFAULT;
+			return -EACCES;
 	}
 	return 0;
 }
@@ -78,14 +79,20 @@ void bareflank_get_registers(struct request *request)
 	struct hadal_regs regs;
 	struct buffer buffer;
 	size_t bytes;
+	int err;
 
 	vcpu_registers(vcpu, &regs);
 	bytes = registers_to_json(&regs, text) + 1;
 	if (size < bytes || !range_valid(gva, size)) {
 		request->failed = true;
-	} else if (buffer_find(vcpu, gva, bytes, WALK_WRITE, &buffer)) {
+		return;
+	}
+	err = buffer_find(vcpu, gva, bytes, WALK_WRITE, &buffer);
+	if (err == -EFAULT) {
 		client_ring(vcpu, request->client, HADAL_DOOR_BUFFER);
 		request->rang = true;
+	} else if (err) {
+		request->failed = true;
 	} else {
 		buffer_write(&buffer, text, bytes);
 	}
@@ -136,7 +143,12 @@ void bareflank_set_registers(struct request *request)
 		request->failed = true;
 		return;
 	}
-	if (buffer_find(vcpu, gva, bytes, WALK_READ, &buffer)) {
+	err = buffer_find(vcpu, gva, bytes, WALK_READ, &buffer);
+	if (err == -EACCES) {
+		request->failed = true;
+		return;
+	}
+	if (err) {
 		client_ring(vcpu, request->client, HADAL_DOOR_SOURCE);
 		request->rang = true;
 		return;
