@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define CR4_LA57 (1u << 12)
+
 struct options {
 	struct cli_rest program;
 	int admits;
@@ -24,31 +26,48 @@ static int become(char **argv)
 	return code == ENOENT ? 127 : 126;
 }
 
-/* Asks the hypervisor itself, as LibVMI's Bareflank driver does. */
-static bool admit(uint32_t admits)
+/* What this process sees who asks for the hypervisor, as LibVMI's Bareflank driver does. */
+static bool is_admitted(void)
+{
+	uint32_t eax = 0x40001337, ebx, ecx = 0, edx;
+
+	__asm__ volatile("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
+	return eax == 42 && ebx == 42 && ecx == 42 && edx == 42;
+}
+
+static void warn_of_levels(struct hadal *hadal)
+{
+	struct hadal_regs regs;
+
+	if (!hadal_regs(hadal, 0, &regs, NULL) && (regs.cr4 & CR4_LA57))
+		fprintf(stderr, "hadal: This is not enough for LibVMI: it does not know the "
+				"5-level page tables that this kernel uses. Boot with no5lvl\n");
+}
+
+/* Asks the hypervisor itself. */
+static bool admit(struct hadal *hadal, uint32_t admits)
 {
 	struct hadal_error error;
-	struct hadal_info info;
-	struct hadal *hadal = cli_open_running(&info);
 
-	if (!hadal)
-		return false;
+	if (is_admitted() && admits == HADAL_ADMIT_ALL)
+		fprintf(stderr, "hadal: hadal exec is not needed here: what is run from here is "
+				"admitted already, unless --only was given\n");
 	if (!hadal_admit(hadal, getpid(), admits, &error))
 		return true;
 	cli_fail(&error);
 	return false;
 }
 
-/* Speaks KVMI. It is not admitted: LibVMI wants to find one driver, and would find two. */
-static bool serve(void)
+/* Speaks KVMI, and is not admitted. */
+static bool serve(struct hadal *hadal)
 {
-	struct hadal_info info;
-	struct hadal *hadal = cli_open_running(&info);
-
-	if (!hadal)
-		return false;
-	hadal_close(hadal);
-	return exec_events_prepare();
+	hadal_close(hadal); /* who serves it would keep it open */
+	if (!is_admitted())
+		return exec_events_prepare();
+	fprintf(stderr,
+		"hadal: Cannot serve a program that another hadal exec has admitted: LibVMI "
+		"would find two drivers, and refuses. Start it outside\n");
+	return false;
 }
 
 static void set_defaults(void *data)
@@ -61,8 +80,13 @@ static void set_defaults(void *data)
 static int run(void *data)
 {
 	const struct options *options = data;
+	struct hadal_info info;
+	struct hadal *hadal = cli_open_running(&info);
 
-	if (!(options->events ? serve() : admit((uint32_t)options->admits)))
+	if (!hadal)
+		return CLI_FAILURE;
+	warn_of_levels(hadal);
+	if (!(options->events ? serve(hadal) : admit(hadal, (uint32_t)options->admits)))
 		return CLI_FAILURE;
 	return become(options->program.items);
 }

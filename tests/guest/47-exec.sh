@@ -47,6 +47,11 @@ ends 0 -- sh -e /tmp/script test_exec
 ends 0 -- /tmp/script test_exec
 ends 0 -- env /tmp/script /tmp/script hadal exec -- sh -c 'test_exec && test_exec'
 
+ends 0 -- hadal exec -- true
+grep -q "^hadal: hadal exec is not needed here" /tmp/ends.out || fail "a needless one is not told of: $(cat /tmp/ends.out)"
+ends 1 -- hadal exec --events -- true
+grep -q "^hadal: Cannot serve a program that another" /tmp/ends.out || fail "two drivers: $(cat /tmp/ends.out)"
+
 # Only the program itself.
 ends 0 --only -- test_exec fork
 ends 3 --only -- test_exec exec test_exec
