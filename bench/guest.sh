@@ -40,6 +40,7 @@ part_hadal() {
 	with_image "$module"
 	instructions hadal
 	section hadal $here/bench_read
+	section hadal $here/bench_events
 	section hadal $here/bench_window
 	mkdir -p /var/cache
 	rm -rf /var/cache/hadal

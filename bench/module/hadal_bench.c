@@ -17,6 +17,7 @@
 
 #define MSR_OF_AMD   0xc0000080 /* EFER: exits for its SVME */
 #define MSR_OF_INTEL 0x3a       /* IA32_FEATURE_CONTROL: exits for its VMX bits */
+#define MSR_WRITTEN  0xc0000103 /* TSC_AUX: only for who subscribes to it */
 
 static u32 ticks[SAMPLE_COUNT];
 
@@ -63,6 +64,8 @@ static struct answer {
 CPUID_FORMS(DEFINE_CPUID)
 DEFINE_SAMPLER(nothing, "")
 DEFINE_SAMPLER(rdmsr, "rdmsr")
+DEFINE_SAMPLER(wrmsr, "xor %%edx, %%edx\n\twrmsr")
+DEFINE_SAMPLER(cr3, "mov %%rax, %%cr3")
 DEFINE_SAMPLER(vmcall, "vmcall")
 DEFINE_SAMPLER(vmmcall, "vmmcall")
 
@@ -104,6 +107,19 @@ static void measure(struct seq_file *out, const char *name, u32 (*sample)(u64, u
 	local_irq_restore(flags);
 	sort(ticks, SAMPLE_COUNT, sizeof(ticks[0]), compare, NULL);
 	seq_printf(out, "%s %u %u %u\n", name, ticks[0], most_frequent(), ticks[SAMPLE_COUNT - 1]);
+}
+
+/* Each is written what it has. */
+static void measure_written(struct seq_file *out)
+{
+	unsigned long flags;
+	u64 value;
+
+	local_irq_save(flags);
+	rdmsrl_safe(MSR_WRITTEN, &value);
+	measure(out, "wrmsr", sample_wrmsr, (u32)value, MSR_WRITTEN);
+	measure(out, "cr3", sample_cr3, __read_cr3(), 0);
+	local_irq_restore(flags);
 }
 
 static bool hypervisor_answers(void)
@@ -154,6 +170,7 @@ static int show(struct seq_file *out, void *unused)
 	check(out, #name, checked_##name);
 	CPUID_FORMS(MEASURE_CPUID)
 	measure(out, "rdmsr", sample_rdmsr, 0, is_amd() ? MSR_OF_AMD : MSR_OF_INTEL);
+	measure_written(out);
 	measure_hypercall(out);
 	return 0;
 }
