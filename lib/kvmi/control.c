@@ -150,6 +150,20 @@ void kvmi_unsubscribe(struct server *server, int *subscription)
 		hadal_events_unsubscribe(server->events, (uint32_t)number, NULL);
 }
 
+bool kvmi_has(const struct server *server, int subscription)
+{
+	for (size_t i = 0; i < WHOLES; i++)
+		if (server->whole[i] == subscription)
+			return true;
+	for (size_t i = 0; i < KVMI_WINDOWS; i++)
+		if (server->window[i] == subscription)
+			return true;
+	for (size_t i = 0; i < server->pages.run_count; i++)
+		if (server->pages.run[i].subscription == subscription)
+			return true;
+	return false;
+}
+
 bool kvmi_is_leaving(const struct server *server, uint32_t subscription)
 {
 	for (size_t i = 0; i < HADAL_MAX_SUBSCRIPTIONS; i++)

@@ -159,6 +159,8 @@ int kvmi_control_msr(struct server *server);
 /* A subscription that holds, with the rest of *asked filled. Its number, above 0. */
 int kvmi_subscribe(struct server *server, struct hadal_subscription *asked);
 void kvmi_unsubscribe(struct server *server, int *subscription);
+/* Whether it is for something that is asked for now. */
+bool kvmi_has(const struct server *server, int subscription);
 bool kvmi_is_leaving(const struct server *server, uint32_t subscription);
 /* A vCPU has gone on: ends those that it was the last one of. */
 void kvmi_end_leaving(struct server *server);

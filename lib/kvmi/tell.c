@@ -158,8 +158,11 @@ static void let_go(struct server *server, const struct hadal_event *event)
 /* Of two subscriptions, one of which is about to go; of one that nobody wants any more. */
 static bool is_old(const struct server *server, const struct hadal_event *event)
 {
+	const bool steps_on =
+		event->kind == HADAL_EVENT_STEP && kvmi_is_leaving(server, event->subscription);
+
 	return event->time == server->vcpu[event->cpu].told ||
-	       (event->kind != HADAL_EVENT_STEP && kvmi_is_leaving(server, event->subscription));
+	       (!steps_on && !kvmi_has(server, (int)event->subscription));
 }
 
 static int tell(struct server *server, const struct hadal_event *event, struct hadal_error *error)

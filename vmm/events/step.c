@@ -145,6 +145,10 @@ static bool emulate(struct vcpu *vcpu, struct step *step, uint8_t detail, enum v
 			return false;
 		if (step->done)
 			step->done(vcpu, true);
+		/* Behind it the next one is stepped; right before an entry it is left to the guest.
+		 */
+		if (vcpu_events(vcpu)->hold.steps && !vcpu->attending)
+			trace_look_again(vcpu);
 		*verdict = VERDICT_DONE;
 		return true;
 	case USE_INT: /* SVM makes it exit */
