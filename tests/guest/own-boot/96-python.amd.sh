@@ -16,7 +16,7 @@ cp tests/guest/support/{python,schema}.py docs/json.md examples/*.py "$overlay/t
 cat >"$work/files.py" <<'END'
 import os, py_compile, shutil, sys
 # What the tests import, and what that imports when it is needed.
-import difflib, encodings.ascii, encodings.latin_1, encodings.utf_8, ipaddress, json, pprint, shlex, signal, socket
+import difflib, encodings.ascii, encodings.latin_1, encodings.utf_8, ipaddress, json, pprint, select, shlex, signal, socket
 import stringprep, struct, subprocess
 import unittest, unittest.loader, unittest.runner, hadal
 top = sys.argv[1]

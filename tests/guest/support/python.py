@@ -2,6 +2,7 @@
 """In a guest of own-boot/96-python.sh: what the module tells of this system, held against /proc."""
 
 import os
+import select
 import signal
 import shlex
 import socket
@@ -116,6 +117,55 @@ class Live(unittest.TestCase):
                 events.subscribe("nothing")
             with self.assertRaises(hadal.Error):
                 events.subscribe("memory", first=1 << 60, count=1, access="w")
+
+    def set_hostname(self, name):
+        """On another CPU than this reader's."""
+        return subprocess.Popen(["/bin/hostname", name], preexec_fn=lambda: os.sched_setaffinity(0, [1]))
+
+    def test_filters_and_captures(self):
+        address = self.kernel.symbols["__x64_sys_sethostname"]
+        with self.machine.events() as events:
+            passes = events.subscribe("break", address, cookie=7, clauses=[hadal.Clause("cpu", "==", 1)],
+                                      capture=("registers", "code", "stack"), stack_bytes=64)  # fmt: skip
+            fails = events.subscribe("break", address, clauses=[
+                hadal.Clause("cpu", "==", 0), hadal.Clause("register", "==", 1, register="rip", alternative=True)])  # fmt: skip
+            self.set_hostname("filtered").wait()
+            self.assertTrue(select.select([events], [], [], 10)[0])
+            event = events.next(0)
+            self.assertEqual((event.subscription, event.cpu, event.cookie, event.rip), (passes, 1, 7, address))
+            self.assertEqual(event.code, self.kernel.read(address, 16))
+            self.assertEqual(len(event.stack), 64)
+            self.assertIn("do_syscall_64", self.kernel.symbols.at(int.from_bytes(event.stack[:8], "little")))
+            self.assertGreater(event.registers["rsp"], 1 << 63)
+            self.assertIsNone(events.next(0.05))
+            state = events.state(fails)
+            self.assertEqual((state.hits, state.filtered, state.state), (1, 1, "full"))
+            self.assertEqual((events.state(passes, 0).hits, events.state(passes, 1).hits), (0, 1))
+            for wrong in ({"count": 0}, {"count": 2}):
+                with self.assertRaises(hadal.Error):
+                    events.subscribe("break", **{"first": address, **wrong})
+            for wrong in ({"action": "stop"}, {"capture": ["all"]}, {"clauses": [hadal.Clause("cpu", "=", 0)]},
+                          {"method": "x"}, {"access": "z"}):  # fmt: skip
+                with self.assertRaises(ValueError, msg=wrong):
+                    events.subscribe("break", address, **wrong)
+
+    def test_answers(self):
+        """What holds a CPU is sent elsewhere: the name is not set, and the program finds nothing wrong."""
+        os.sched_setaffinity(0, [0])
+        before = os.uname().nodename
+        with self.machine.events() as events:
+            events.subscribe("break", self.kernel.symbols["__x64_sys_sethostname"], action="hold", deadline=1000000)
+            program = self.set_hostname("never")
+            event = events.next(10)
+            self.assertTrue(event.held)
+            with self.assertRaisesRegex(hadal.Error, "out of range"):
+                events.answer(event, registers={"rip": 1 << 60})
+            events.answer(event, registers={"rip": self.kernel.symbols["__x64_sys_getuid"]})
+            self.assertEqual(program.wait(), 0)
+            with self.assertRaises(hadal.Error):
+                events.answer(event)
+        os.sched_setaffinity(0, range(os.cpu_count()))
+        self.assertEqual(os.uname().nodename, before)
 
     def test_json_is_as_documented(self):
         with open("/tests/json.md", encoding="utf-8") as file:
