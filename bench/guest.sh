@@ -56,6 +56,25 @@ part_others() {
 	without_image
 }
 
+# Medians of the setup, and of the time that the CPU stands still.
+part_start() {
+	insmod "$module"
+	insmod $here/hadal_bench_start.ko
+	: >/tmp/starts
+	for round in 1 2 3 4 5 6 7; do
+		hadal start >/dev/null
+		cat /proc/hadal_bench_start >>/tmp/starts
+		hadal stop >/dev/null
+	done
+	echo "hadal start $(median 1) $(median 2)"
+	rmmod hadal_bench_start
+	rmmod hadal
+}
+
+median() {
+	cut -d' ' -f"$1" /tmp/starts | sort -n | sed -n 4p
+}
+
 # Without, with and without again: the two without tell how far the same work differs from itself.
 part_workload() {
 	section native $here/bench_workload

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# The benchmark: programs for the guest, a module that times single instructions, and images with
+# The benchmark: programs for the guest, modules that time single instructions and starts, and images with
 # extensions that have CPUID intercepted. bench/run puts them together. The programs are static, as the
 # command is: a guest has only the libraries that its own programs need.
 
