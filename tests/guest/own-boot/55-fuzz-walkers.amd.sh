@@ -8,7 +8,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
 # Processes with threads, arguments, files, sockets and mappings, and modules.
-scripts/guest run --cpu "$CPU" --mem 128 --smp 1 --mem-file "$folder/memory" --module loop \
+scripts/guest run --cpu "$CPU" --mem 192 --smp 1 --mem-file "$folder/memory" --module loop \
 	--module isofs --timeout 100 -- sh -c '
 	mkfifo /tmp/fifo
 	for i in 1 2 3 4 5; do
