@@ -136,18 +136,27 @@ static void print_event(struct event_follow *follow, const struct hadal_event *e
 {
 	for (size_t i = 0; i < follow->count; i++)
 		if (follow->numbers[i] == event->subscription) {
-			if (event->kind != HADAL_EVENT_NOTICE)
-				follow->seen++;
-			else if (event->number == HADAL_NOTICE_OFF)
-				follow->turned_off++;
+			follow->seen += event->kind != HADAL_EVENT_NOTICE;
 			follow->print(follow->ctx, &follow->asked[i], event);
 		}
+}
+
+/* How many subscriptions their budgets have ended. */
+static size_t turned_off(const struct event_follow *follow)
+{
+	struct hadal_subscription_state state;
+	size_t count = 0;
+
+	for (size_t i = 0; i < follow->count; i++)
+		count += !hadal_events_state(follow->events, follow->numbers[i], &state, NULL) &&
+			 state.state == HADAL_NOTICE_OFF;
+	return count;
 }
 
 /* Nothing more can come. */
 static bool has_ended(const struct event_follow *follow)
 {
-	return follow->turned_off == follow->count || (follow->ended && follow->ended(follow->ctx));
+	return turned_off(follow) == follow->count || (follow->ended && follow->ended(follow->ctx));
 }
 
 /* When it is over, what has happened until then is printed all the same. */
@@ -221,7 +230,7 @@ int event_follow_run(struct event_follow *follow, struct hadal_error *error)
 		result = hadal_fail(error, ENOBUFS,
 				    "Events came faster than they could be printed; ask for fewer, "
 				    "or for one in COUNT with --sample");
-	if (follow->turned_off && !result)
+	if (turned_off(follow) && !result)
 		result =
 			hadal_fail(error, EDQUOT,
 				   "What took more than --budget or --rate was turned off, and "

@@ -52,8 +52,7 @@ struct event_follow {
 	/* Whether nothing more can come, so that it is over; NULL: never. */
 	bool (*ended)(void *ctx);
 	void *ctx;
-	uint64_t seen;     /* without notices */
-	size_t turned_off; /* subscriptions that have ended by their budget */
+	uint64_t seen; /* without notices */
 	uint32_t numbers[HADAL_MAX_SUBSCRIPTIONS];
 	struct hadal_subscription asked[HADAL_MAX_SUBSCRIPTIONS];
 	size_t count;
