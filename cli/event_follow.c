@@ -141,22 +141,34 @@ static void print_event(struct event_follow *follow, const struct hadal_event *e
 		}
 }
 
-/* How many subscriptions their budgets have ended. */
-static size_t turned_off(const struct event_follow *follow)
-{
-	struct hadal_subscription_state state;
-	size_t count = 0;
+/* Of all subscriptions together; off: how many their budgets have ended. */
+struct totals {
+	uint64_t hits, filtered, lost, ticks;
+	size_t off;
+};
 
-	for (size_t i = 0; i < follow->count; i++)
-		count += !hadal_events_state(follow->events, follow->numbers[i], &state, NULL) &&
-			 state.state == HADAL_NOTICE_OFF;
-	return count;
+static struct totals add_up(const struct event_follow *follow)
+{
+	struct totals all = {0};
+
+	for (size_t i = 0; i < follow->count; i++) {
+		struct hadal_subscription_state state;
+
+		if (hadal_events_state(follow->events, follow->numbers[i], &state, NULL))
+			continue;
+		all.hits += state.hits;
+		all.filtered += state.filtered;
+		all.lost += state.lost;
+		all.ticks += state.ticks;
+		all.off += state.state == HADAL_NOTICE_OFF;
+	}
+	return all;
 }
 
 /* Nothing more can come. */
 static bool has_ended(const struct event_follow *follow)
 {
-	return turned_off(follow) == follow->count || (follow->ended && follow->ended(follow->ctx));
+	return add_up(follow).off == follow->count || (follow->ended && follow->ended(follow->ctx));
 }
 
 /* When it is over, what has happened until then is printed all the same. */
@@ -189,27 +201,13 @@ static int print_events(struct event_follow *follow, const struct timespec *star
 	return result < 0 ? result : 0;
 }
 
-/* What was seen, filtered and lost. Returns how many were lost. */
-static uint64_t summarize(const struct event_follow *follow, double ticks_per_second)
+static void summarize(uint64_t seen, const struct totals *all, double ticks_per_second)
 {
-	uint64_t hits = 0, filtered = 0, lost = 0, ticks = 0;
-
-	for (size_t i = 0; i < follow->count; i++) {
-		struct hadal_subscription_state state;
-
-		if (hadal_events_state(follow->events, follow->numbers[i], &state, NULL))
-			continue;
-		hits += state.hits;
-		filtered += state.filtered;
-		lost += state.lost;
-		ticks += state.ticks;
-	}
 	fprintf(stderr,
 		"hadal: %" PRIu64 " printed of %" PRIu64 " that happened, %" PRIu64
 		" filtered, %" PRIu64 " lost; they took %.3f s of the CPUs\n",
-		follow->seen, hits, filtered, lost,
-		ticks_per_second ? ticks / ticks_per_second : 0);
-	return lost;
+		seen, all->hits, all->filtered, all->lost,
+		ticks_per_second ? all->ticks / ticks_per_second : 0);
 }
 
 int event_follow_run(struct event_follow *follow, struct hadal_error *error)
@@ -218,6 +216,7 @@ int event_follow_run(struct event_follow *follow, struct hadal_error *error)
 	struct sigaction action = {.sa_handler = interrupt, .sa_flags = SA_RESETHAND};
 	uint64_t ticks = __rdtsc();
 	struct timespec start;
+	struct totals all;
 	double seconds;
 	int result;
 
@@ -226,11 +225,13 @@ int event_follow_run(struct event_follow *follow, struct hadal_error *error)
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	result = print_events(follow, &start, error);
 	seconds = seconds_since(&start);
-	if (summarize(follow, seconds ? (__rdtsc() - ticks) / seconds : 0) && !result)
+	all = add_up(follow);
+	summarize(follow->seen, &all, seconds ? (__rdtsc() - ticks) / seconds : 0);
+	if (all.lost && !result)
 		result = hadal_fail(error, ENOBUFS,
 				    "Events came faster than they could be printed; ask for fewer, "
 				    "or for one in COUNT with --sample");
-	if (turned_off(follow) && !result)
+	if (all.off && !result)
 		result =
 			hadal_fail(error, EDQUOT,
 				   "What took more than --budget or --rate was turned off, and "

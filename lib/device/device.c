@@ -383,6 +383,19 @@ int hadal_unmap_page(struct hadal *hadal, void *page, struct hadal_error *error)
 	return 0;
 }
 
+/* Why an ioctl about a process has failed, by errno. */
+static int process_error(struct hadal_error *error, pid_t pid, const char *what)
+{
+	switch (errno) {
+	case ESRCH:
+		return hadal_fail(error, ESRCH, "There is no process %d", pid);
+	case EINVAL:
+		return hadal_fail(error, EINVAL, "Process %d runs no program", pid);
+	default:
+		return common_error(error, errno, what);
+	}
+}
+
 int hadal_process_root(struct hadal *hadal, pid_t pid, uint64_t *root, struct hadal_error *error)
 {
 	struct hadal_ioc_root request = {.version = HADAL_ABI_VERSION, .pid = pid};
@@ -391,14 +404,7 @@ int hadal_process_root(struct hadal *hadal, pid_t pid, uint64_t *root, struct ha
 		*root = request.root;
 		return 0;
 	}
-	switch (errno) {
-	case ESRCH:
-		return hadal_fail(error, ESRCH, "There is no process %d", pid);
-	case EINVAL:
-		return hadal_fail(error, EINVAL, "Process %d runs no program", pid);
-	default:
-		return common_error(error, errno, "Cannot find the page tables of a process");
-	}
+	return process_error(error, pid, "Cannot find the page tables of a process");
 }
 
 int hadal_admit(struct hadal *hadal, pid_t pid, uint32_t flags, struct hadal_error *error)
@@ -412,17 +418,13 @@ int hadal_admit(struct hadal *hadal, pid_t pid, uint32_t flags, struct hadal_err
 	if (!ioctl(hadal->fd, HADAL_IOC_ADMIT, &request))
 		return 0;
 	switch (errno) {
-	case ESRCH:
-		return hadal_fail(error, ESRCH, "There is no process %d", pid);
 	case EEXIST:
 		return hadal_fail(error, EEXIST, "Process %d may introspect already", pid);
-	case EINVAL:
-		return hadal_fail(error, EINVAL, "Process %d runs no program", pid);
 	case ENOSPC:
 		return hadal_fail_kind(error, ENOSPC, HADAL_ERROR_TOO_MANY_CLIENTS,
 				       "%u programs may introspect already", HADAL_MAX_CLIENTS);
 	default:
-		return common_error(error, errno, "Cannot admit a process");
+		return process_error(error, pid, "Cannot admit a process");
 	}
 }
 
