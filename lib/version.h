@@ -10,7 +10,7 @@ extern "C" {
  * Of these headers. It rises when a name that programs use goes or changes (lib/libhadal.names),
  * and a program of another version is then refused by the dynamic linker.
  */
-#define HADAL_LIBRARY_VERSION "0.3"
+#define HADAL_LIBRARY_VERSION "0.4"
 
 /* That of the library that the program runs with. */
 const char *hadal_library_version(void);

@@ -36,6 +36,9 @@ enum hadal_call {
 	 * the other registers only RBX, RBP, RSP and R12 to R15 keep their values. -EINVAL, -EBUSY
 	 * while pages are mapped (HADAL_CALL_MAP) or the window is open (HADAL_CALL_WINDOW), -EPERM
 	 * after HADAL_STOP_NEVER, -EAGAIN.
+	 * RSI, when the firmware's loader started Hadal: where the caller's page tables map the way
+	 * out (struct hadal_first), in the upper half of addresses, executable and writable; the
+	 * same on all CPUs. -EFAULT (it is not mapped there), -EINVAL; HADAL_STOP_CPU is -EPERM.
 	 */
 	HADAL_CALL_STOP,
 	/*
@@ -179,6 +182,11 @@ enum hadal_call {
 	 * start, RSI = its end, page-aligned. -ENOENT behind the last one.
 	 */
 	HADAL_CALL_OWN,
+	/*
+	 * How it came to be there before this system. RDI: buffer, RSI: its size. Fills struct
+	 * hadal_first. 0, -ENOENT (this or an earlier system started it), -EINVAL, -EFAULT.
+	 */
+	HADAL_CALL_FIRST,
 	HADAL_CALL_COUNT,
 	/* Numbers from here to HADAL_CALL_EXTENSION_LAST are left to extensions. */
 	HADAL_CALL_EXTENSION = 0x100,
@@ -283,6 +291,26 @@ struct hadal_info {
 	uint32_t ram_count;  /* ranges that HADAL_CALL_RAM tells */
 	uint64_t boot_flags; /* HADAL_BOOT_* that it was started with */
 	char version[32];
+};
+
+/* What became of the image's measurement by the firmware's TPM. */
+enum hadal_measured {
+	HADAL_MEASURED_NO_TPM = 1, /* the firmware offers none */
+	HADAL_MEASURED_REFUSED,    /* by it, with the status of the firmware's */
+	HADAL_MEASURED_EXTENDED,   /* the register has been extended by the SHA-256 */
+};
+
+#define HADAL_SHA256_BYTES 32u
+
+/* Of a Hadal that the firmware's loader started. */
+struct hadal_first {
+	uint8_t image_sha256[HADAL_SHA256_BYTES]; /* of the image, before it ran */
+	uint32_t measured;                        /* enum hadal_measured */
+	uint32_t measured_register;               /* of the TPM */
+	uint64_t measured_status;                 /* of the firmware; 0: success */
+	/* Physical memory, page-aligned, that HADAL_CALL_STOP wants mapped in one piece. */
+	uint64_t way_out, way_out_bytes;
+	uint64_t log; /* physical address of the log, which can be read when all have left */
 };
 
 struct hadal_segment {

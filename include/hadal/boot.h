@@ -95,7 +95,10 @@ struct hadal_chunk {
 #define HADAL_BOOT_DIALECT_2018 1ull
 /* It is there before any operating system. */
 #define HADAL_BOOT_FIRST 2ull
-#define HADAL_BOOT_ALL   3ull
+/* So it is, and may leave all the same: HADAL_CALL_STOP. A copy of the image's first page lies
+   right before the start of the pool, and the image hides it too. */
+#define HADAL_BOOT_STOPS 4ull
+#define HADAL_BOOT_ALL   7ull
 
 /*
  * Variables of the firmware's (GUID f0beb471-5ed2-4d5d-b6f4-3c2f1b1d7c5a), by which hadal.efi and
@@ -131,6 +134,7 @@ struct hadal_boot {
 	struct hadal_chunk pool[HADAL_MAX_POOL];
 	struct hadal_range ram[HADAL_MAX_RAM_RANGES]; /* all RAM, ascending, not overlapping */
 	uint16_t cpu_node[HADAL_MAX_CPUS]; /* of each CPU; HADAL_NO_NODE: it takes what is left */
+	struct hadal_first first;          /* HADAL_BOOT_FIRST: what was measured of the image */
 };
 
 #endif

@@ -75,10 +75,10 @@ struct hadal_ioc_memory {
 	uint64_t done;
 };
 
-/* Fill a struct: hadal_info, hadal_regs, hadal_stats. */
+/* Fill a struct: hadal_info, hadal_regs, hadal_stats, hadal_first. */
 struct hadal_ioc_get {
 	uint32_t version;
-	uint32_t cpu;    /* ignored for hadal_info */
+	uint32_t cpu;    /* ignored for hadal_info and hadal_first */
 	uint64_t buffer; /* user pointer */
 	uint64_t size;   /* of the struct as the caller knows it */
 };
@@ -263,5 +263,6 @@ struct hadal_ioc_event_answer {
 #define HADAL_IOC_OWN          _IOWR('H', 25, struct hadal_ioc_own)
 #define HADAL_IOC_EVENT_ANSWER _IOWR('H', 26, struct hadal_ioc_event_answer)
 #define HADAL_IOC_ROOT         _IOWR('H', 27, struct hadal_ioc_root)
+#define HADAL_IOC_FIRST        _IOWR('H', 28, struct hadal_ioc_get)
 
 #endif

@@ -163,6 +163,15 @@ int hadal_info(struct hadal *hadal, struct hadal_info *info, struct hadal_error 
 	return code ? common_error(error, code, "Cannot ask the hypervisor about itself") : 0;
 }
 
+int hadal_first(struct hadal *hadal, struct hadal_first *first, struct hadal_error *error)
+{
+	int code = get(hadal, HADAL_IOC_FIRST, 0, first, sizeof(*first));
+
+	if (code == ENOENT)
+		return hadal_fail(error, ENOENT, "Hadal was not there before this system");
+	return code ? common_error(error, code, "Cannot ask what started the hypervisor") : 0;
+}
+
 int hadal_ram(struct hadal *hadal, struct hadal_ram *ram, struct hadal_error *error)
 {
 	struct hadal_ioc_ram request = {

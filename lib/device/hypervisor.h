@@ -85,6 +85,9 @@ int hadal_stop(struct hadal *hadal, struct hadal_error *error);
 
 int hadal_info(struct hadal *hadal, struct hadal_info *info, struct hadal_error *error);
 
+/* How it was started before this system. -ENOENT when it was started by one. */
+int hadal_first(struct hadal *hadal, struct hadal_first *first, struct hadal_error *error);
+
 struct hadal_ram {
 	unsigned int count;
 	struct hadal_range range[HADAL_MAX_RAM_RANGES]; /* ascending, with gaps between them */

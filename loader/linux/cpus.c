@@ -23,7 +23,8 @@ typedef long (*image_function)(u64 op, u64 boot_physical, u64 root_physical, u64
 static struct {
 	image_function enter;
 	u64 boot, root;
-	enum cpuhp_state hotplug;
+	int hotplug; /* enum cpuhp_state; 0: none */
+	u64 way_out;
 	cpumask_t entered;
 	/* Changes while all CPUs stand still: those that come later enter by themselves. */
 	bool running;
@@ -100,7 +101,7 @@ static int cpu_leave(unsigned int cpu, enum hadal_stop which)
 		return 0;
 	local_irq_save(flags);
 	counters = counters_stop();
-	result = hadal_call(HADAL_CALL_STOP, which, 0, 0, 0, 0);
+	result = hadal_call(HADAL_CALL_STOP, which, cpus.way_out, 0, 0, 0);
 	counters_go_on(counters);
 	local_irq_restore(flags);
 	/* -ENODEV: there is nobody to leave, as after a fault that gave the CPU back. */
@@ -115,7 +116,9 @@ static int cpu_goes(unsigned int cpu)
 	int error = cpu_leave(cpu, HADAL_STOP_CPU);
 
 	if (error == -EPERM)
-		pr_warn("hadal: CPU %u stays online: Hadal is locked until the next reset\n", cpu);
+		pr_warn("hadal: CPU %u stays online: Hadal is locked until the next reset, or was "
+			"here before this system\n",
+			cpu);
 	else if (error)
 		pr_warn("hadal: CPU %u did not leave: error %d\n", cpu, error);
 	return error;
@@ -172,8 +175,12 @@ static int check_one(void *context)
 static int leave_together(void *context)
 {
 	struct together *together = context;
-	int error = cpu_leave(smp_processor_id(), HADAL_STOP_ALL);
+	int error;
 
+	if (cpus.way_out) /* each that is online, whenever it came, is under a Hadal that was first
+			   */
+		cpumask_set_cpu(smp_processor_id(), &cpus.entered);
+	error = cpu_leave(smp_processor_id(), HADAL_STOP_ALL);
 	if (error)
 		cpus.failure = error;
 	else
@@ -224,6 +231,13 @@ int cpus_follow(void)
 	return 0;
 }
 
+static void follow_no_more(void)
+{
+	if (cpus.hotplug)
+		cpuhp_remove_state_nocalls(cpus.hotplug);
+	cpus.hotplug = 0;
+}
+
 int cpus_enter(bool lock, int *failed_cpu)
 {
 	int error;
@@ -234,7 +248,7 @@ int cpus_enter(bool lock, int *failed_cpu)
 	error = on_all_cpus(enter_together);
 	if (cpus.running)
 		return 0;
-	cpuhp_remove_state_nocalls(cpus.hotplug);
+	follow_no_more();
 	if (error)
 		return error;
 	*failed_cpu = cpus.failed_cpu;
@@ -256,18 +270,20 @@ int cpus_check(int *failed_cpu)
 /* A CPU that is itself a thread of a busy machine may come too late for the others. */
 #define LEAVE_ATTEMPTS 5
 
-int cpus_leave(void)
+int cpus_leave(u64 way_out)
 {
 	int error, attempt = 0;
 
+	cpus.way_out = way_out;
 	do {
 		cpus.failure = 0;
 		error = on_all_cpus(leave_together);
 		if (!error)
 			error = cpus.failure;
 	} while (error == -EAGAIN && ++attempt < LEAVE_ATTEMPTS);
+	cpus.way_out = 0;
 	if (!cpus.running)
-		cpuhp_remove_state_nocalls(cpus.hotplug);
+		follow_no_more();
 	return error;
 }
 

@@ -88,6 +88,9 @@ static long ioctl_get(unsigned int command, const struct hadal_ioc_get *request)
 	case HADAL_IOC_REGS:
 		size = sizeof(struct hadal_regs);
 		break;
+	case HADAL_IOC_FIRST:
+		size = sizeof(struct hadal_first);
+		break;
 	default:
 		size = sizeof(struct hadal_stats);
 	}
@@ -97,8 +100,9 @@ static long ioctl_get(unsigned int command, const struct hadal_ioc_get *request)
 	if (!page)
 		return -ENOMEM;
 	physical = virt_to_phys((void *)page);
-	if (command == HADAL_IOC_INFO)
-		result = hadal_call(HADAL_CALL_INFO, physical, size, 0, 0, 0);
+	if (command == HADAL_IOC_INFO || command == HADAL_IOC_FIRST)
+		result = hadal_call(command == HADAL_IOC_INFO ? HADAL_CALL_INFO : HADAL_CALL_FIRST,
+				    physical, size, 0, 0, 0);
 	else
 		result = hadal_call(command == HADAL_IOC_REGS ? HADAL_CALL_REGS : HADAL_CALL_STATS,
 				    request->cpu, physical, size, 0, 0);
@@ -169,6 +173,7 @@ static long ioctl_running(struct file *file, unsigned int command, union request
 	case HADAL_IOC_INFO:
 	case HADAL_IOC_REGS:
 	case HADAL_IOC_STATS:
+	case HADAL_IOC_FIRST:
 		return ioctl_get(command, &request->get);
 	case HADAL_IOC_RAM:
 		return ram_list(&request->ram);

@@ -7,7 +7,7 @@
 #include <linux/workqueue.h>
 #include <asm/io.h>
 
-#include "call.h"
+#include "attach.h"
 #include "client.h"
 #include "loader.h"
 
@@ -98,6 +98,11 @@ static int fail_entry(struct outcome *outcome, int error, int cpu)
 	return fail(outcome, error, cpu, "CPU %d: %s (error %d)", cpu, text, error);
 }
 
+static int fail_leave(struct outcome *outcome, int error)
+{
+	return fail(outcome, error, -1, "not all CPUs leave, so none does (error %d)", error);
+}
+
 /* What can be told without touching anything. */
 static int check_machine(struct outcome *outcome)
 {
@@ -147,20 +152,18 @@ static void release_memory(void)
 		return;
 	}
 	pool_free(false);
-	log_keep(hadal.memory.image);
+	log_keep((void *)hadal.memory.image + hadal.memory.image->log_offset);
 	memory_free(&hadal.memory);
 }
 
-/* A CPU that is off now would be one without Hadal when it comes, however short. */
-static int check_all_online(struct outcome *outcome)
+static int check_all_online(const char *why, struct outcome *outcome)
 {
 	unsigned int cpu;
 
 	for_each_present_cpu(cpu) if (!cpu_online(cpu)) return fail(
 		outcome, -EAGAIN, cpu,
-		"CPU %u is offline, and a locked Hadal wants to be under all: "
-		"echo 1 >/sys/devices/system/cpu/cpu%u/online",
-		cpu, cpu);
+		"CPU %u is offline, and %s: echo 1 >/sys/devices/system/cpu/cpu%u/online", cpu, why,
+		cpu);
 	return 0;
 }
 
@@ -168,8 +171,9 @@ static int enter_all(u64 flags, struct outcome *outcome)
 {
 	int cpu, error;
 
+	/* A CPU that is off now would be one without Hadal when it comes, however short. */
 	if (flags & HADAL_START_LOCK) {
-		error = check_all_online(outcome);
+		error = check_all_online("a locked Hadal wants to be under all", outcome);
 		if (error)
 			return error;
 	}
@@ -226,30 +230,30 @@ static int start_locked(u64 flags, struct outcome *outcome)
 	return 0;
 }
 
-/*
- * A Hadal that was there before this system is under all CPUs already, and has no way out of a
- * system that it does not know.
- */
+/* A Hadal that was there before this system is under all CPUs already. */
 void hadal_attach(void)
 {
-	struct hadal_info *info;
+	bool stops;
 
-	if (hadal_call(HADAL_CALL_QUERY, HADAL_ABI_VERSION, 0, 0, 0, 0))
+	if (!attach_find(&stops)) {
+		report_missing();
 		return;
-	info = (void *)get_zeroed_page(GFP_KERNEL);
-	if (!info)
-		return;
-	if (!hadal_call(HADAL_CALL_INFO, virt_to_phys(info), sizeof(*info), 0, 0, 0) &&
-	    info->boot_flags & HADAL_BOOT_FIRST) {
-		cpus_attach();
-		hadal.started = hadal.locked = hadal.attached = true;
-		ram_learn();
-		clients_open();
-		pr_info("hadal: was here before this system; attached to it under %u CPUs\n",
-			cpus_running());
-		report_back();
 	}
-	free_page((unsigned long)info);
+	cpus_attach();
+	hadal.started = hadal.attached = true;
+	hadal.locked = !stops;
+	ram_learn();
+	clients_open();
+	pr_info("hadal: was here before this system; attached to it under %u CPUs\n",
+		cpus_running());
+	report_back();
+}
+
+static void let_go(void)
+{
+	resume_all(NULL);
+	events_revoke();
+	clients_close();
 }
 
 /* Whatever programs still hold of it goes; Hadal stays. */
@@ -257,9 +261,7 @@ static void detach(void)
 {
 	unmap_all(NULL);
 	window_revoke();
-	resume_all(NULL);
-	events_revoke();
-	clients_close();
+	let_go();
 	cpus_detach();
 	hadal.started = hadal.attached = false;
 }
@@ -268,11 +270,9 @@ static int leave_all(void)
 {
 	int error;
 
-	resume_all(NULL);
-	events_revoke();
-	clients_close();
+	let_go();
 	ram_follow(0);
-	error = cpus_leave();
+	error = cpus_leave(0);
 	if (error) {
 		ram_follow(hadal.memory.boot->key);
 		clients_open();
@@ -284,6 +284,32 @@ static int leave_all(void)
 		module_put(THIS_MODULE);
 	release_memory();
 	return 0;
+}
+
+/* Of a Hadal that was there before this system, whose memory stays what it is: nobody's. */
+static int leave_attached(struct outcome *outcome)
+{
+	u64 way_out;
+	int error = check_all_online("Hadal leaves all or none", outcome);
+
+	if (error)
+		return error;
+	error = attach_open_way_out(&way_out);
+	if (error)
+		return fail(outcome, error, -1, "the way out of it cannot be mapped (error %d)",
+			    error);
+	let_go();
+	error = cpus_leave(way_out);
+	if (error) {
+		clients_open();
+		fail_leave(outcome, error);
+	} else {
+		hadal.started = hadal.attached = false;
+		ram_follow(0);
+		attach_keep_log();
+	}
+	attach_close_way_out();
+	return error;
 }
 
 /* Takes away what programs hold of Hadal, and then Hadal. */
@@ -380,9 +406,10 @@ int hadal_stop(struct outcome *outcome)
 	mapped = mapped_pages() + clients_mapped_pages();
 	if (!hadal.started)
 		error = fail(outcome, -ENODEV, -1, "Hadal is not running");
-	else if (hadal.attached)
+	else if (hadal.locked && hadal.attached)
 		error = fail(outcome, -EPERM, -1,
-			     "it was there before this system and runs until the machine is reset");
+			     "it was there before this system and runs until the machine is reset, "
+			     "for hadal.efi was started without --allow-stop");
 	else if (hadal.locked)
 		error = fail(outcome, -EPERM, -1,
 			     "it was started with --lock and runs until the machine is reset");
@@ -393,11 +420,12 @@ int hadal_stop(struct outcome *outcome)
 		error = fail(outcome, -EBUSY, -1,
 			     "the memory window is open; end the programs that use it (see fuser "
 			     "/dev/hadal)");
+	else if (hadal.attached)
+		error = leave_attached(outcome);
 	else {
 		error = leave_all();
 		if (error)
-			fail(outcome, error, -1, "not all CPUs leave, so none does (error %d)",
-			     error);
+			fail_leave(outcome, error);
 		else if (cpus_running())
 			error = fail(outcome, -EIO, cpus_first(),
 				     "CPU %d did not leave; reboot the machine", cpus_first());

@@ -62,8 +62,8 @@ int cpus_follow(void);
 int cpus_enter(bool lock, int *failed_cpu);
 /* Whether all CPUs could enter; none does. As above. */
 int cpus_check(int *failed_cpu);
-/* All CPUs leave, or none: a negative errno. */
-int cpus_leave(void);
+/* All CPUs leave, or none: a negative errno. way_out: of a Hadal that was there before, else 0. */
+int cpus_leave(u64 way_out);
 /* CPUs under Hadal, and the first of them or -1. */
 unsigned int cpus_running(void);
 int cpus_first(void);
@@ -73,8 +73,9 @@ void cpus_detach(void);
 void cpus_register(void);
 void cpus_unregister(void);
 
-/* report.c: tells hadal.efi that a system has come up. */
+/* report.c: tells hadal.efi that a system has come up, or the log why Hadal is not there. */
 void report_back(void);
+void report_missing(void);
 
 /* lifecycle.c: start and stop. */
 
@@ -180,7 +181,7 @@ __poll_t events_poll(struct file *file, struct poll_table_struct *table);
 /* log.c: the log while running, and what is left of it after a stop. */
 int log_read(struct hadal_ioc_log *request, bool running);
 /* Keeps the log of an image that no CPU runs any more. */
-void log_keep(const struct hadal_image_header *image);
+void log_keep(const struct hadal_log_ring *log);
 
 /* device.c */
 int client_device_register(void);

@@ -9,9 +9,9 @@
 
 static struct hadal_log_ring last_log;
 
-void log_keep(const struct hadal_image_header *image)
+void log_keep(const struct hadal_log_ring *log)
 {
-	memcpy(&last_log, (const u8 *)image + image->log_offset, sizeof(last_log));
+	memcpy(&last_log, log, sizeof(last_log));
 }
 
 static long read_last(u64 *position, char *page)

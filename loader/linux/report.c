@@ -4,6 +4,24 @@
 
 #include "loader.h"
 
+void report_missing(void)
+{
+#ifdef CONFIG_EFI
+	static efi_char16_t name[] = HADAL_EFI_ATTEMPTS;
+	efi_guid_t own = HADAL_EFI_GUID(EFI_GUID);
+	unsigned long bytes = 1;
+	u8 attempts = 0;
+
+	if (efi_enabled(EFI_RUNTIME_SERVICES) &&
+	    efi.get_variable(name, &own, NULL, &bytes, &attempts) == EFI_SUCCESS &&
+	    attempts >= HADAL_EFI_ATTEMPTS_MAX)
+		pr_warn("hadal: hadal.efi has stepped aside, for after %u starts no system had "
+			"reported back; to try again, delete the firmware's variable "
+			"HadalAttempts\n",
+			attempts);
+#endif
+}
+
 void report_back(void)
 {
 #ifdef CONFIG_EFI

@@ -10,6 +10,7 @@
 #include "print.h"
 #include "processors.h"
 #include "sha256.h"
+#include "string.h"
 
 #define KEYS_MAX 64u
 
@@ -82,8 +83,10 @@ static bool enter(struct efi_boot_services *services, const struct processors *p
 		show_log(memory);
 		return false;
 	}
-	/* The way out leads through memory that an operating system maps as it likes. */
-	call_stop(HADAL_STOP_NEVER);
+	if (memory->boot->flags & HADAL_BOOT_STOPS)
+		say("the system may stop it");
+	else
+		call_stop(HADAL_STOP_NEVER);
 	return true;
 }
 
@@ -111,14 +114,14 @@ static bool image_is_whole(uint8_t digest[SHA256_BYTES])
 	return true;
 }
 
-/* The first half of its name is enough to tell it from others. */
-static uint64_t name_of(const uint8_t digest[SHA256_BYTES])
+static void say_digest(const uint8_t digest[SHA256_BYTES])
 {
-	uint64_t name = 0;
+	char text[2 * SHA256_BYTES + 1];
 
-	for (unsigned i = 0; i < sizeof(name); i++)
-		name = name << 8 | digest[i];
-	return name;
+	for (unsigned i = 0; i < 2 * SHA256_BYTES; i++)
+		text[i] = "0123456789abcdef"[digest[i / 2] >> (i % 2 ? 0 : 4) & 15];
+	text[2 * SHA256_BYTES] = '\0';
+	say("SHA-256 of the image %s", text);
 }
 
 static bool start(struct efi_system_table *system, const struct options *options)
@@ -133,7 +136,11 @@ static bool start(struct efi_system_table *system, const struct options *options
 	if (!is_amd() || !image_is_whole(digest) || !processors_find(services, &processors) ||
 	    !memory_allocate(services, &memory, processors.all, options->pool_mib))
 		return false;
-	measure(services, hadal_image, hadal_image_end - hadal_image);
+	say_digest(digest);
+	memcpy(memory.boot->first.image_sha256, digest, SHA256_BYTES);
+	measure(services, hadal_image, hadal_image_end - hadal_image, &memory.boot->first);
+	if (options->allow_stop)
+		memory.boot->flags |= HADAL_BOOT_STOPS;
 	boots_count(system->runtime);
 	if (!enter(services, &processors, &memory, &lost)) {
 		boots_take_back(system->runtime);
@@ -146,7 +153,6 @@ static bool start(struct efi_system_table *system, const struct options *options
 	say("running under %u of %u processors, with %u KiB of %u MiB of RAM", processors.enabled,
 	    processors.all, (memory.image->memory_bytes + memory.boot->pool[0].bytes) >> 10,
 	    bytes >> 20);
-	say("the image's SHA-256 begins with %x", name_of(digest));
 	services->free_pages((uint64_t)memory.boot,
 			     (sizeof(*memory.boot) + EFI_PAGE - 1) / EFI_PAGE);
 	return true;

@@ -26,7 +26,8 @@ struct tcg2 {
 				      uint64_t bytes, const struct tcg2_event *event);
 };
 
-void measure(struct efi_boot_services *services, const uint8_t *image, uint64_t bytes)
+void measure(struct efi_boot_services *services, const uint8_t *image, uint64_t bytes,
+	     struct hadal_first *first)
 {
 	const struct tcg2_event event = {
 		.bytes = sizeof(event),
@@ -39,10 +40,18 @@ void measure(struct efi_boot_services *services, const uint8_t *image, uint64_t 
 	struct tcg2 *tpm;
 	efi_status status;
 
-	if (services->locate_protocol(&tcg2, NULL, (void **)&tpm))
+	first->measured_register = PCR;
+	if (services->locate_protocol(&tcg2, NULL, (void **)&tpm)) {
+		first->measured = HADAL_MEASURED_NO_TPM;
+		say("the image is not measured: the firmware offers no TPM");
 		return;
+	}
 	status = tpm->hash_log_extend(tpm, 0, (uint64_t)image, bytes, &event);
+	first->measured = status ? HADAL_MEASURED_REFUSED : HADAL_MEASURED_EXTENDED;
+	first->measured_status = status;
 	if (status)
 		say("the TPM does not take the image's measurement (status %x)",
 		    status & ~EFI_ERROR_BIT);
+	else
+		say("the image is measured into register %u of the TPM", (uint64_t)PCR);
 }

@@ -36,6 +36,15 @@ static bool begins_with(const struct options *options, struct word word, const c
 	return word.length >= length && is_text(options->text + word.start, length, text);
 }
 
+static bool is_word(const struct options *options, struct word word, const char *text)
+{
+	uint32_t length = 0;
+
+	while (text[length])
+		length++;
+	return word.length == length && begins_with(options, word, text, length);
+}
+
 static uint16_t folded(uint16_t c)
 {
 	return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
@@ -75,18 +84,18 @@ static bool read_number(const uint16_t *at, uint32_t length, uint32_t most, uint
 
 static void read_own(struct options *options, struct word word)
 {
-	static const char pool[] = "--pool=", off[] = "--off";
+	static const char pool[] = "--pool=";
 	uint32_t value = sizeof(pool) - 1;
 
 	if (begins_with(options, word, pool, value) &&
 	    read_number(options->text + word.start + value, word.length - value, POOL_MIB_MAX,
 			&options->pool_mib))
 		return;
-	if (word.length == sizeof(off) - 1 && begins_with(options, word, off, word.length)) {
+	if (is_word(options, word, "--off"))
 		options->off = true;
-		return;
-	}
-	if (!options->unknown.length)
+	else if (is_word(options, word, "--allow-stop"))
+		options->allow_stop = true;
+	else if (!options->unknown.length)
 		options->unknown = word;
 }
 

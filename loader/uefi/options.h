@@ -19,6 +19,7 @@ struct options {
 		program; /* what boots next, with the rest of the text behind it; length 0: none */
 	uint32_t pool_mib;   /* more memory for Hadal's tables than it would take by itself */
 	bool off;            /* Hadal does not start */
+	bool allow_stop;     /* the system may end it */
 	struct word unknown; /* the first one that is not known, or has a value that is none */
 };
 

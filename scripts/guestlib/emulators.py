@@ -88,16 +88,57 @@ def tpm(tmp):
     ]  # fmt: skip
 
 
-def boot_disk(path, kernel, initramfs, arguments, how):
-    """An EFI system partition with hadal.efi and a kernel; the firmware's shell is its last resort."""
+def fat_disk(path, files):
+    """A disk with these files, of which there may be some in EFI/BOOT."""
+    size = sum(Path(file).stat().st_size for file in files.values()) + (40 << 20)
+    with open(path, "wb") as disk:
+        disk.truncate(size >> 20 << 20)
+    run_tool([need("mformat"), "-i", path, "-F", "::"])
+    run_tool([need("mmd"), "-i", path, "::EFI", "::EFI/BOOT"])
+    for name, file in files.items():
+        run_tool([need("mcopy"), "-i", path, file, f"::{name}"])
+
+
+def hadal_program():
     program = BUILD / "hadal.efi"
     if not program.is_file():
         raise SetupError(f"{program} is not there; run scripts/setup and make")
+    return program
+
+
+# Where the firmware looks for a program on a disk that it has no boot entry of.
+REMOVABLE = "EFI/BOOT/BOOTX64.EFI"
+
+
+def two_disks(tmp, kernel, initramfs, arguments, with_hadal):
+    """
+    QEMU's arguments for a system behind GRUB on one disk, and before it hadal.efi on another; or that
+    disk with hadal.efi where the firmware does not look for it.
+    """
+    grub = grub_program(tmp / "boot.grub", arguments)
+    disks = {
+        "hadal": {REMOVABLE if with_hadal else "hadal.efi": hadal_program()},
+        "system": {"vmlinuz": kernel, "initrd": initramfs, REMOVABLE: grub},
+    }
+    command = []
+    for index, (name, files) in enumerate(disks.items()):
+        fat_disk(tmp / f"{name}.fat", files)
+        command += ["-drive", f"if=none,id={name},format=raw,file={tmp}/{name}.fat"]
+        command += ["-device", f"virtio-blk-pci,drive={name},bootindex={index + 1}"]
+    return command
+
+
+def boot_disk(path, kernel, initramfs, arguments, how, own=""):
+    """
+    An EFI system partition with hadal.efi, with options of its own, and a kernel; the firmware's shell
+    is its last resort.
+    """
+    program = hadal_program()
     files = {"vmlinuz": kernel, "initrd": initramfs, "startup.nsh": path.with_suffix(".nsh")}
     boot = f"\\vmlinuz initrd=\\initrd {arguments}"
     script = {
-        "named": f"\\hadal.efi {boot}",
-        "grub": "\\hadal.efi \\grub.efi",
+        "named": f"\\hadal.efi {own} {boot}",
+        "grub": f"\\hadal.efi {own} \\grub.efi",
         "next": boot,
         "refused": f"\\damaged.efi\n\\hadal.efi --pool=60000 --none \\no.efi\n{boot}",
     }
@@ -106,15 +147,8 @@ def boot_disk(path, kernel, initramfs, arguments, how):
     if how == "refused":
         files["damaged.efi"] = damaged_copy(program, path.with_suffix(".damaged"))
     files["startup.nsh"].write_text(script[how] + "\n")
-    name = "EFI/BOOT/BOOTX64.EFI" if how == "next" else "hadal.efi"
-    files[name] = program
-    size = sum(Path(file).stat().st_size for file in files.values()) + (40 << 20)
-    with open(path, "wb") as disk:
-        disk.truncate(size >> 20 << 20)
-    run_tool([need("mformat"), "-i", path, "-F", "::"])
-    run_tool([need("mmd"), "-i", path, "::EFI", "::EFI/BOOT"])
-    for name, file in files.items():
-        run_tool([need("mcopy"), "-i", path, file, f"::{name}"])
+    files[REMOVABLE if how == "next" else "hadal.efi"] = program
+    fat_disk(path, files)
 
 
 def qemu(options, model, kernel, initramfs, console, output, tmp):
@@ -131,8 +165,11 @@ def qemu(options, model, kernel, initramfs, console, output, tmp):
         "-serial", f"file:{console}", "-serial", f"file:{output}",
     ]  # fmt: skip
     arguments = "panic=-1 " + kernel_arguments(options)
-    if options.hadal_first:
-        boot_disk(tmp / "boot.fat", kernel, initramfs, arguments, options.hadal_first)
+    if options.hadal_first in ("disk", "without"):
+        command += two_disks(tmp, kernel, initramfs, arguments, options.hadal_first == "disk")
+    elif options.hadal_first:
+        boot_disk(tmp / "boot.fat", kernel, initramfs, arguments, options.hadal_first,
+                  options.hadal_options)
         command += ["-drive", f"file={tmp}/boot.fat,format=raw,if=virtio"]
     else:
         command += ["-kernel", kernel, "-initrd", initramfs, "-append", arguments]

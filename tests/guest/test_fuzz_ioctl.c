@@ -20,7 +20,7 @@
 #include "support/hostile.h"
 #include "support/region.h"
 
-#define KINDS 20
+#define KINDS 21
 #define EDGE  64
 
 union request {
@@ -47,6 +47,7 @@ static const unsigned long commands[KINDS] = {
 	HADAL_IOC_INFO,   HADAL_IOC_REGS,     HADAL_IOC_STATS, HADAL_IOC_TRANSLATE, HADAL_IOC_MAP,
 	HADAL_IOC_UNMAP,  HADAL_IOC_LOG,      HADAL_IOC_ADMIT, HADAL_IOC_CLIENTS,   HADAL_IOC_PAUSE,
 	HADAL_IOC_RESUME, HADAL_IOC_SET_REGS, HADAL_IOC_RAM,   HADAL_IOC_OWN,       HADAL_IOC_ROOT,
+	HADAL_IOC_FIRST,
 };
 
 static struct world world;
@@ -103,6 +104,7 @@ static bool is_harmless(unsigned int kind, const union request *request)
 	case HADAL_IOC_INFO:
 	case HADAL_IOC_REGS:
 	case HADAL_IOC_STATS:
+	case HADAL_IOC_FIRST:
 		return is_harmless_pointer(request->get.buffer);
 	case HADAL_IOC_MAP:
 		return is_harmless_map(&request->map);
@@ -153,6 +155,8 @@ static void seed_get(uint64_t *random, unsigned int kind, struct hadal_ioc_get *
 		get->size = sizeof(struct hadal_info);
 	if (commands[kind] == HADAL_IOC_REGS)
 		get->size = sizeof(struct hadal_regs);
+	if (commands[kind] == HADAL_IOC_FIRST)
+		get->size = sizeof(struct hadal_first);
 	if (!random_below(random, 6))
 		get->size = hostile_length(random);
 	get->cpu = random_below(random, 3);
@@ -173,6 +177,7 @@ static void seed(uint64_t *random, unsigned int kind, union request *request)
 	case HADAL_IOC_INFO:
 	case HADAL_IOC_REGS:
 	case HADAL_IOC_STATS:
+	case HADAL_IOC_FIRST:
 		seed_get(random, kind, &request->get);
 		break;
 	case HADAL_IOC_TRANSLATE:
@@ -389,7 +394,7 @@ static int fuzz_cpu(unsigned int cpu, uint64_t count, uint64_t seed_value)
 	printf("\n");
 	for (int i = 2; i < KINDS; i++)
 		CHECK((done_of[i] || commands[i] == HADAL_IOC_RESUME ||
-		       commands[i] == HADAL_IOC_SET_REGS) &&
+		       commands[i] == HADAL_IOC_SET_REGS || commands[i] == HADAL_IOC_FIRST) &&
 		      (failed_of[i] || commands[i] == HADAL_IOC_STATE));
 	return 0;
 }

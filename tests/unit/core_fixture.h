@@ -42,7 +42,8 @@
 static struct vcpu *vcpu;
 static uint64_t vcpu_register[REG_CPL + 1];
 static bool code_is_64bit, was_undefined;
-static bool all_left; /* nothing is left of the hypervisor's tables */
+static uint64_t left_by; /* the way out that a CPU has left by */
+static bool all_left;    /* nothing is left of the hypervisor's tables */
 static jmp_buf left;
 
 /* Only their addresses count. */
@@ -104,6 +105,12 @@ void vcpu_leave(struct vcpu *v, bool for_good)
 	all_left = for_good;
 	v->regs.rax = 0; /* as the system finds it */
 	longjmp(left, 1);
+}
+
+void leave_by(struct vcpu *v, uint64_t way)
+{
+	(void)v;
+	left_by = way;
 }
 
 void vcpu_registers(struct vcpu *v, struct hadal_regs *out)

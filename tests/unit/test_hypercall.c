@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Sources: vmm/hypercall/hypercall.c vmm/hypercall/ram.c vmm/hypercall/donate.c vmm/paging/ram.c
 // Sources: vmm/hypercall/transfer.c vmm/hypercall/map.c
-// Sources: vmm/base/page_set.c vmm/hypercall/client.c vmm/hypercall/stop.c vmm/hypercall/window.c vmm/paging/memory.c vmm/paging/machine.c
+// Sources: vmm/base/page_set.c vmm/hypercall/client.c vmm/hypercall/stop.c vmm/hypercall/window.c vmm/paging/memory.c vmm/paging/machine.c vmm/paging/way_out.c
 // Sources: vmm/paging/nested.c vmm/paging/pagetable.c vmm/paging/pt_pool.c vmm/paging/mtrr.c
 // Sources: vmm/paging/guest_walk.c vmm/cpus/lock.c vmm/base/log.c vmm/cpus/pause.c vmm/paging/copy.c
 /* Hypercalls at the bounds of memory and tables, and who may make them. */
@@ -206,6 +206,117 @@ static void who_leaves_leaves_nothing(void **unused)
 		if ((uint64_t)page % PAGE_BYTES) /* the first word links free pages */
 			assert_int_equal(*page, 0);
 	assert_int_equal(machine.pool.free_pages, (OWN_END - POOL_START) / PAGE_BYTES);
+}
+
+/* As if the firmware had started it; the guest maps the way out at 1 GiB steps of its upper half.
+ */
+#define WAY       0xffff800000000000ull
+#define OTHER_WAY 0xffffffffc0000000ull
+
+static void guest_maps(uint64_t table, uint64_t at, uint64_t physical, unsigned int level)
+{
+	uint64_t *entries = memory_direct(table);
+
+	entries[at >> (12 + 9 * (level - 1)) & 511] = physical | 3;
+}
+
+static void start_by_firmware(uint64_t flags)
+{
+	const struct hadal_first first = {.measured = HADAL_MEASURED_NO_TPM};
+	uint64_t root = TABLE, way;
+
+	memset(ram(TABLE), 0, 7 * PAGE_BYTES);
+	assert_int_equal(pt_init(&machine.host, &pt_format_host, &machine.pool, 4, 2), 0);
+	machine.flags |= HADAL_BOOT_FIRST | flags;
+	machine.crossing_physical = DATA + PAGE_BYTES;
+	assert_int_equal(way_out_init(&first), 0);
+	for (int i = 0; i < 2; i++) {
+		way = i ? OTHER_WAY : WAY;
+		guest_maps(root, way, TABLE + (1 + i * 3) * PAGE_BYTES, 4);
+		guest_maps(TABLE + (1 + i * 3) * PAGE_BYTES, way, TABLE + (2 + i * 3) * PAGE_BYTES,
+			   3);
+		guest_maps(TABLE + (2 + i * 3) * PAGE_BYTES, way, TABLE + (3 + i * 3) * PAGE_BYTES,
+			   2);
+		guest_maps(TABLE + (3 + i * 3) * PAGE_BYTES, way, DATA, 1);
+		guest_maps(TABLE + (3 + i * 3) * PAGE_BYTES, way + PAGE_BYTES, DATA + PAGE_BYTES,
+			   1);
+	}
+	vcpu_register[REG_CR3] = root;
+}
+
+static uint64_t image_maps(uint64_t address)
+{
+	uint64_t value;
+	unsigned int level;
+
+	pt_lookup(&machine.host, address, &value, &level);
+	return pt_in_use(&pt_format_host, value) ? pt_leaf_address(value, level) : 0;
+}
+
+static int64_t stop_by(uint64_t way)
+{
+	left_by = 0;
+	return fixture_call(HADAL_CALL_STOP, HADAL_STOP_ALL, way, 0, 0, 0);
+}
+
+static void it_leaves_by_the_way_that_the_system_maps(void **unused)
+{
+	const uint64_t none[] = {0,    1,     WAY + 1,     WAY + PAGE_BYTES,  WAY + (1ull << 30),
+				 DATA, -1ull, -PAGE_BYTES, 0x7ffffffff000ull, 1ull << 47};
+	(void)unused;
+
+	start_by_firmware(HADAL_BOOT_STOPS);
+	for (size_t i = 0; i < ARRAY_LEN(none); i++)
+		assert_int_equal(stop_by(none[i]), -EFAULT);
+	assert_int_equal(fixture_call(HADAL_CALL_STOP, HADAL_STOP_CPU, WAY, 0, 0, 0), -EPERM);
+	assert_int_equal(map(BUFFER, DATA, 0), 0);
+	assert_int_equal(stop_by(WAY), -EBUSY);
+	assert_int_equal(unmap(BUFFER), 0);
+	stop_by(OTHER_WAY);
+	assert_int_equal(left_by, OTHER_WAY);
+	assert_int_equal(image_maps(OTHER_WAY), DATA);
+	assert_int_equal(image_maps(OTHER_WAY + PAGE_BYTES), DATA + PAGE_BYTES);
+}
+
+/* None but the last one tried is in the image's tables, and no try costs memory. */
+static void a_way_out_may_be_another_one_the_next_time(void **unused)
+{
+	size_t pool;
+	(void)unused;
+
+	start_by_firmware(HADAL_BOOT_STOPS);
+	pool = machine.way_out.pool.free_pages;
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(way_out_map(WAY), 0);
+		assert_int_equal(image_maps(WAY), DATA);
+		assert_int_equal(image_maps(OTHER_WAY), 0);
+		assert_int_equal(machine.way_out.pool.free_pages, pool - 3);
+		assert_int_equal(way_out_map(OTHER_WAY), 0);
+		assert_int_equal(image_maps(WAY), 0);
+		assert_int_equal(image_maps(OTHER_WAY + PAGE_BYTES), DATA + PAGE_BYTES);
+	}
+	assert_int_equal(way_out_map(0), -EINVAL);
+	assert_int_equal(way_out_map(1ull << 47), -EINVAL);
+	assert_int_equal(way_out_map(-PAGE_BYTES), -EINVAL);
+	assert_int_equal(way_out_map(WAY + 8), -EINVAL);
+	assert_int_equal(image_maps(OTHER_WAY), DATA);
+}
+
+static void without_the_option_nobody_leaves(void **unused)
+{
+	const struct hadal_first *first = (void *)ram(BUFFER);
+	(void)unused;
+
+	assert_int_equal(fixture_call(HADAL_CALL_FIRST, BUFFER, PAGE_BYTES, 0, 0, 0), -ENOENT);
+	start_by_firmware(0);
+	assert_int_equal(stop_by(WAY), -EPERM);
+	assert_int_equal(fixture_call(HADAL_CALL_STOP, HADAL_STOP_CPU, WAY, 0, 0, 0), -EPERM);
+	assert_int_equal(fixture_call(HADAL_CALL_FIRST, BUFFER, 8, 0, 0, 0), -EINVAL);
+	assert_int_equal(fixture_call(HADAL_CALL_FIRST, OWN_START, PAGE_BYTES, 0, 0, 0), -EFAULT);
+	assert_int_equal(fixture_call(HADAL_CALL_FIRST, BUFFER, PAGE_BYTES, 0, 0, 0), 0);
+	assert_int_equal(first->measured, HADAL_MEASURED_NO_TPM);
+	assert_int_equal(first->way_out, DATA);
+	assert_int_equal(first->way_out_bytes, 2 * PAGE_BYTES);
 }
 
 static void a_full_table_refuses_and_empties_again(void **unused)
@@ -478,6 +589,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_mapped_page_is_used_as_what_it_shows, reset,
 						check),
 		cmocka_unit_test_setup(who_leaves_leaves_nothing, reset),
+		cmocka_unit_test_setup(it_leaves_by_the_way_that_the_system_maps, reset),
+		cmocka_unit_test_setup(a_way_out_may_be_another_one_the_next_time, reset),
+		cmocka_unit_test_setup(without_the_option_nobody_leaves, reset),
 		cmocka_unit_test_setup_teardown(a_full_table_refuses_and_empties_again, reset,
 						check),
 		cmocka_unit_test_setup_teardown(without_memory_nothing_is_mapped, reset, check),

@@ -77,7 +77,15 @@ static void no_program_is_named(void **unused)
 		assert_int_equal(options.program.length, 0);
 		assert_int_equal(options.pool_mib, i == 3 ? 65536 : 0);
 		assert_int_equal(options.off, i == 4);
+		assert_false(options.allow_stop);
 	}
+	read_options("--allow-stop --off \\vmlinuz", &options);
+	assert_true(options.allow_stop && options.off);
+	read_options("\\vmlinuz --allow-stop", &options);
+	assert_false(options.allow_stop);
+	read_options("--allow-stop=1 --allow-sto", &options);
+	assert_false(options.allow_stop);
+	expect_word(&options, options.unknown, "--allow-stop=1");
 	options_read(NULL, 100, &own_name, &options);
 	assert_int_equal(options.program.length, 0);
 }

@@ -131,6 +131,14 @@ static int64_t call_own(struct vcpu *vcpu)
 	return 0;
 }
 
+static int64_t call_first(struct vcpu *vcpu)
+{
+	if (!(machine.flags & HADAL_BOOT_FIRST))
+		return -ENOENT;
+	return hypercall_answer(vcpu->regs.rdi, vcpu->regs.rsi, &machine.first,
+				sizeof(machine.first));
+}
+
 static int64_t (*const call[HADAL_CALL_COUNT])(struct vcpu *vcpu) = {
 	[HADAL_CALL_QUERY] = call_query,
 	[HADAL_CALL_INFO] = call_info,
@@ -161,6 +169,7 @@ static int64_t (*const call[HADAL_CALL_COUNT])(struct vcpu *vcpu) = {
 	[HADAL_CALL_EVENT_ANSWER] = hypercall_event_answer,
 	[HADAL_CALL_RAM] = call_ram,
 	[HADAL_CALL_OWN] = call_own,
+	[HADAL_CALL_FIRST] = call_first,
 };
 
 /* The loader's own, by its key; to others they do not exist. */

@@ -8,8 +8,10 @@
 #include "hypercall/client.h"
 #include "hypercall/map.h"
 #include "hypercall/window.h"
+#include "leave/leave.h"
 #include "leave/stop.h"
 #include "paging/memory.h"
+#include "vcpu/vendor.h"
 #include "x86/cpu.h"
 
 /* TSC ticks that a CPU waits for the others, who stand still already: a tenth of a second. */
@@ -25,9 +27,16 @@ static struct {
 	int decision;
 } meeting;
 
+/* It was there before the system that is to go on without it. */
+static bool is_first(void)
+{
+	return machine.flags & HADAL_BOOT_FIRST;
+}
+
 static int may_leave(void)
 {
-	if (__atomic_load_n(&locked, __ATOMIC_SEQ_CST))
+	if (__atomic_load_n(&locked, __ATOMIC_SEQ_CST) ||
+	    (is_first() && !(machine.flags & HADAL_BOOT_STOPS)))
 		return -EPERM;
 	return (map_count() || window_is_open()) && !lock_any_broken() ? -EBUSY : 0;
 }
@@ -61,16 +70,46 @@ static bool give_up(uint32_t round)
 	return gone;
 }
 
+/* Whether the system maps what this CPU needs of the way out where it says. */
+static bool knows_way_out(struct vcpu *vcpu, uint64_t address)
+{
+	const uint64_t page[] = {0, way_out_crossing(vcpu->index)};
+	struct guest_paging paging;
+	uint64_t gpa;
+
+	vcpu_paging(vcpu, &paging);
+	for (unsigned int i = 0; i < ARRAY_LEN(page); i++)
+		if (memory_walk_root(address + page[i], paging.cr3, paging.cr4, &gpa) ||
+		    gpa != machine.first.way_out + page[i])
+			return false;
+	return true;
+}
+
+/* Those that wait already have another way than this one would make. */
+static int take_way_out(uint64_t address)
+{
+	if (meeting.waiting && machine.way_out.address != address)
+		return -EINVAL;
+	return way_out_map(address);
+}
+
 static int meet(struct vcpu *vcpu)
 {
-	uint64_t start = rdtsc();
+	uint64_t start = rdtsc(), way_out = vcpu->regs.rsi;
 	uint32_t round;
+	int err = 0;
 
+	if (is_first() && !knows_way_out(vcpu, way_out))
+		return -EFAULT;
 	lock_take(&meeting_lock);
 	round = meeting.round;
-	if (++meeting.waiting >= request_running())
+	if (is_first())
+		err = take_way_out(way_out);
+	if (!err && ++meeting.waiting >= request_running())
 		decide();
 	lock_give(&meeting_lock);
+	if (err)
+		return err;
 	while (__atomic_load_n(&meeting.round, __ATOMIC_ACQUIRE) == round) {
 		if (rdtsc() - start > TOGETHER_TICKS && give_up(round)) {
 			log_line("not all CPUs want to leave: none does");
@@ -85,6 +124,8 @@ static int meet(struct vcpu *vcpu)
 static _Noreturn void leave(struct vcpu *vcpu, bool for_good)
 {
 	vcpu->rip += vcpu->exit.length;
+	if (is_first())
+		leave_by(vcpu, machine.way_out.address);
 	vcpu_leave(vcpu, for_good);
 }
 
@@ -99,7 +140,9 @@ int64_t hypercall_stop(struct vcpu *vcpu)
 		if (!err)
 			leave(vcpu, true);
 		return err;
-	case HADAL_STOP_CPU:
+	case HADAL_STOP_CPU: /* of the firmware's start nobody could bring it back */
+		if (!err && is_first())
+			err = -EPERM;
 		if (!err)
 			leave(vcpu, false);
 		return err;

@@ -247,6 +247,27 @@ static void hand_over_nmis(struct vcpu *vcpu)
 	vcpu->host_nmis = 0;
 }
 
+/* The image's IDT is loaded, so that the crossing's may change. */
+static void move_gate(struct crossing *crossing, unsigned vector, uint64_t trampoline)
+{
+	crossing->idt[vector].offset_middle = trampoline >> 16;
+	crossing->idt[vector].offset_high = trampoline >> 32;
+}
+
+void leave_by(struct vcpu *vcpu, uint64_t trampoline)
+{
+	uint64_t at = trampoline + PAGE_BYTES + ((uint64_t)vcpu->index << CROSSING_SHIFT);
+	struct crossing *crossing = (struct crossing *)at;
+
+	write_cr3(memory_root()); /* something else may have been there for an earlier try */
+	crossing->gdtr.base = (uint64_t)crossing->gdt;
+	crossing->idtr.base = (uint64_t)crossing->idt;
+	move_gate(crossing, VECTOR_NMI, trampoline);
+	move_gate(crossing, VECTOR_MC, trampoline);
+	__asm__ volatile("lgdt %0" ::"m"(crossing->gdtr)); /* the same GDT, as it is */
+	vcpu->crossing = crossing;
+}
+
 static void fill_crossing(struct vcpu *vcpu)
 {
 	const struct entry_state *entry = &vcpu->entry;

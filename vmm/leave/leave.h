@@ -19,6 +19,10 @@ _Noreturn void leave_to_system(struct vcpu *vcpu, bool gif_clear);
  */
 int entry_state_save(struct vcpu *vcpu);
 
+/* The system has the trampoline and the crossings at this address, where the image has them too:
+ * that is the way out, for this CPU. */
+void leave_by(struct vcpu *vcpu, uint64_t trampoline);
+
 /* Counts the NMIs that came on the way in with those that came to the image. */
 void collect_crossing_nmis(struct vcpu *vcpu);
 

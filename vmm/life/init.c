@@ -36,7 +36,7 @@ static const struct vendor *find_vendor(void)
 	if ((r.ebx == 0x68747541 && r.edx == 0x69746e65 &&
 	     r.ecx == 0x444d4163) ||                                             /* AuthenticAMD */
 	    (r.ebx == 0x6f677948 && r.edx == 0x6e65476e && r.ecx == 0x656e6975)) /* HygonGenuine */
-		return &svm_vendor;
+		return machine.flags & HADAL_BOOT_FIRST ? svm_vendor_first() : &svm_vendor;
 	return NULL;
 }
 

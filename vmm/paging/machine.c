@@ -80,6 +80,9 @@ static int take_memory(const struct hadal_boot *boot)
 	int err = memory_add_own(boot->image_physical,
 				 boot->image_physical + (image_end - image_start));
 
+	if (!err && (boot->flags & HADAL_BOOT_STOPS))
+		err = memory_add_own(machine.crossing_physical - PAGE_BYTES,
+				     machine.crossing_physical);
 	for (uint32_t i = 0; !err && i < boot->pool_count; i++) {
 		const struct hadal_chunk *chunk = &boot->pool[i];
 		uint64_t skip = i ? 0 : crossing_bytes();
@@ -314,6 +317,8 @@ int memory_init(const struct hadal_boot *boot, uint64_t cr4)
 		err = map_direct();
 	if (!err)
 		err = map_cpus(boot);
+	if (!err)
+		err = way_out_init(&boot->first);
 	return err;
 }
 

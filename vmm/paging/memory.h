@@ -10,6 +10,7 @@
 #include "paging/nested.h"
 #include "paging/ram.h"
 #include "paging/view.h"
+#include "paging/way_out.h"
 
 struct vcpu;
 
@@ -22,6 +23,8 @@ struct machine {
 	uint64_t image_physical;
 	uint64_t trampoline;
 	uint64_t crossing_physical; /* mapped right behind the trampoline */
+	struct hadal_first first;   /* HADAL_BOOT_FIRST: who started it, and the way out */
+	struct way_out way_out;     /* HADAL_BOOT_STOPS */
 	/* One of these is *ram; the other one is for the next change, under nested_lock. */
 	struct ram_map ram_maps[2];
 	const struct ram_map *ram;

@@ -152,6 +152,19 @@ enum verdict svm_read_msr(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 	}
 }
 
+/*
+ * Nobody was before a start by the firmware. Its system reads EFER for the processors that it will
+ * start, and loads it there also when Hadal has left.
+ */
+enum verdict svm_read_msr_first(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
+{
+	enum verdict verdict = svm_read_msr(vcpu, msr, value);
+
+	if (msr == MSR_EFER)
+		*value &= ~EFER_SVME;
+	return verdict;
+}
+
 static enum verdict write_efer(struct vcpu *vcpu, uint64_t value)
 {
 	uint64_t old = svm_get(vcpu, REG_EFER);

@@ -136,6 +136,7 @@ int svm_intercept(struct vcpu *vcpu, enum hadal_exit_kind kind, bool on);
 void svm_intercept_cr_writes(struct vcpu *vcpu, uint32_t registers);
 void svm_intercept_exceptions(struct vcpu *vcpu, uint32_t vectors);
 enum verdict svm_read_msr(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
+enum verdict svm_read_msr_first(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
 enum verdict svm_write_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value);
 
 /* caps.c */

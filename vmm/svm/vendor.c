@@ -203,3 +203,12 @@ const struct vendor svm_vendor = {
 	.flush_nested = svm_flush_nested,
 	.shutdown = machine_reset,
 };
+
+const struct vendor *svm_vendor_first(void)
+{
+	static struct vendor first;
+
+	first = svm_vendor;
+	first.read_msr = svm_read_msr_first;
+	return &first;
+}

@@ -128,6 +128,8 @@ struct vendor {
 
 extern const struct vendor vmx_vendor;
 extern const struct vendor svm_vendor;
+/* The same for a system that it was there before. */
+const struct vendor *svm_vendor_first(void);
 extern const struct vendor *vendor;
 
 #endif

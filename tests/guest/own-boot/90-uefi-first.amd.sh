@@ -59,6 +59,8 @@ image = hashlib.sha256(open(sys.argv[1], "rb").read()).digest()
 print(hashlib.sha256(bytes(32) + image).hexdigest().upper())
 END
 
+sha256sum "${BUILD:-build}/hadal.bin" | cut -d ' ' -f 1 >"$overlay/tests/sha256"
+
 # As the firmware's boot entry before the kernel's: it is measured, is there again after a reset, counts
 # the boots that nobody reported back from, and steps aside after three.
 cat >"$overlay/tests/again.sh" <<'END'
@@ -85,6 +87,8 @@ if [ ! -e $round ]; then
 	printf '\7\0\0\0x' >$round
 	equal "register 8 of the TPM" "$(cat /sys/class/tpm/tpm0/pcr-sha256/8)" "$(cat measured)"
 	there_first || fail "it is not there"
+	equal "what status tells of it" "$(hadal status --json | field 'measured measured_register image_sha256' -)" \
+		"extended 8 $(cat sha256)"
 	[ ! -e $attempts ] || fail "the module has not reported back"
 	again
 elif [ "$(count)" = 1 ]; then

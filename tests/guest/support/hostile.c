@@ -214,7 +214,7 @@ static uint64_t some_number(uint64_t *random)
 		HADAL_CALL_WRITE,     HADAL_CALL_WRITE,     HADAL_CALL_WRITE,
 		HADAL_CALL_WRITE,     HADAL_CALL_LOG,       HADAL_CALL_CLIENT_STATE,
 		HADAL_CALL_WINDOW,    HADAL_CALL_RESUME,    HADAL_CALL_SET_REGS,
-		HADAL_CALL_RAM,       HADAL_CALL_OWN,
+		HADAL_CALL_RAM,       HADAL_CALL_OWN,       HADAL_CALL_FIRST,
 	};
 
 	if (!random_below(random, 64))
@@ -264,6 +264,7 @@ static void seed(const struct model *model, uint64_t *random, struct hadal_test_
 		break;
 	case HADAL_CALL_INFO:
 	case HADAL_CALL_RAM:
+	case HADAL_CALL_FIRST:
 		r->rdi = good_buffer(model, random);
 		r->rsi = PAGE;
 		break;

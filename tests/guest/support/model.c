@@ -425,6 +425,10 @@ struct expected model_predict(const struct model *model, const struct hadal_test
 		return predict_ram(model, r);
 	case HADAL_CALL_OWN:
 		return predict_own(model, r);
+	case HADAL_CALL_FIRST: /* this system has started it */
+		query.errors = error_bit(ENOENT);
+		query.most = -1;
+		return query;
 	}
 	return (struct expected){.trapped = true, .harmless = true};
 }
