@@ -9,10 +9,13 @@
 
 #include <hadal/abi.h>
 
-#define STRINGIFY(x) #x
-#define TEXT(x)      STRINGIFY(x)
+static void print_version(FILE *stream, struct argp_state *state)
+{
+	(void)state;
+	fprintf(stream, "hadal %s (ABI %u)\n", HADAL_VERSION, HADAL_ABI_VERSION);
+}
 
-const char *argp_program_version = "hadal 0.1 (ABI " TEXT(HADAL_ABI_VERSION) ")";
+void (*argp_program_version_hook)(FILE *, struct argp_state *) = print_version;
 
 static const char *const headings[CLI_GROUPS] = {
 	[CLI_GROUP_HYPERVISOR] = "The hypervisor",

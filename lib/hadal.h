@@ -48,6 +48,7 @@
 #include "system/module_types.h"
 #include "system/symbolize.h"
 #include "unwind/unwind.h"
+#include "show/condition.h"
 #include "show/value.h"
 #include "show/walk.h"
 #include "search/pattern.h"

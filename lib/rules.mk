@@ -13,7 +13,7 @@ LIB_LIBS := -Wl,--as-needed -lbpf -lelf -lz -lzstd -llzo2 -lsnappy -lstdc++ -lca
 LIB_SHARED_LIBS := -Wl,--as-needed -lbpf -lelf -lz -lzstd -llzo2 -lsnappy -lcapstone
 
 # All names are of this version, so that a program of another one is refused when it starts.
-LIB_VERSION := $(shell sed -n 's/^\#define HADAL_LIBRARY_VERSION "\(.*\)"/\1/p' lib/version.h)
+LIB_VERSION := $(shell sed -n 's/^\#define HADAL_VERSION "\(.*\)"/\1/p' include/hadal/abi.h)
 LIB_SO := libhadal.so.0
 LIB_PIC_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/pic/%.o)
 
@@ -42,7 +42,7 @@ $(BUILD)/public/names: lib/libhadal.names
 	@mkdir -p $(@D)
 	$(Q)sed -n 's/^\(function\|variable\) \([a-z0-9_]*\) .*/\2/p' $< > $@
 
-$(BUILD)/public/libhadal.map: $(BUILD)/public/names lib/version.h
+$(BUILD)/public/libhadal.map: $(BUILD)/public/names include/hadal/abi.h
 	$(Q)(echo 'HADAL_$(LIB_VERSION) {'; echo 'global:'; sed 's/$$/;/' $<; echo 'local: *;'; echo '};') > $@
 
 $(LIB_PUBLIC): $(LIB_OBJECTS) $(BUILD)/public/names

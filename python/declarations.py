@@ -15,6 +15,7 @@ import sys
 
 FLAGS = ["-Iinclude", "-Ilib", "-D__attribute__(words)="]
 HEADER = "#include <hadal.h>\n"
+INTERFACE = "".join(f"#include <hadal/{name}.h>\n" for name in ("abi", "boot", "events", "ioctl"))
 # Of the C library: types that the headers use and cffi does not know, and functions for what they hand out.
 FOREIGN = """typedef int pid_t; typedef struct re_pattern_buffer regex_t;
 void free(void *); FILE *fopen(const char *, const char *); int fclose(FILE *);
@@ -56,13 +57,13 @@ def without_bodies(text):
     return text
 
 
-def numbers():
-    """{name: value} of the macros that are whole numbers."""
-    names = [line.split()[1] for line in preprocessed(HEADER, "-dM").splitlines()
+def numbers(header=HEADER):
+    """{name: value} of a header's macros that are whole numbers."""
+    names = [line.split()[1] for line in preprocessed(header, "-dM").splitlines()
              if re.match(r"#define HADAL_\w+ ", line)]  # fmt: skip
     asked = "".join(f"\n@{index} {name}" for index, name in enumerate(names))
     found = {}
-    for index, value in re.findall(r"^@(\d+) (.*)$", preprocessed(HEADER + asked, "-P"), re.M):
+    for index, value in re.findall(r"^@(\d+) (.*)$", preprocessed(header + asked, "-P"), re.M):
         if NUMBER.match(value):
             value = re.sub(r"\b(0[xX][0-9a-fA-F]+|\d+)[uUlL]*", r"\1", value).replace("/", "//")
             found[names[int(index)]] = eval(value, {}) & (1 << 64) - 1
@@ -75,6 +76,14 @@ def declarations():
     text = re.sub(r"_Static_assert\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\);", "", text)
     macros = "".join(f"#define {name} {value}\n" for name, value in numbers().items())
     return FOREIGN + macros + text + "\n"
+
+
+def interface():
+    """(version, text) of what the library, the module and the image talk to each other in."""
+    values = numbers(INTERFACE)
+    number = values.pop("HADAL_ABI_VERSION")
+    text = " ".join("\n".join(own_lines(preprocessed(INTERFACE))).split())
+    return number, f"{text} {values}"
 
 
 def version():

@@ -39,6 +39,10 @@ $(BUILD)/vmm/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(VMM_CFLAGS)' | cmp -s - $@ || echo '$(VMM_CFLAGS)' > $@
 
+# The assembler takes no number as C writes it.
+$(BUILD)/vmm/life/trampoline.o: include/hadal/abi.h
+$(BUILD)/vmm/life/trampoline.o: private VMM_CFLAGS += -DIMAGE_ABI_VERSION=$(shell sed -n 's/^\#define HADAL_ABI_VERSION \([0-9]*\)u$$/\1/p' include/hadal/abi.h)
+
 $(VMM_OBJECTS): $(BUILD)/%.o: $$(wildcard %.c %.S) vmm/rules.mk $(BUILD)/vmm/flags
 	$(call say,CC,$@)
 	@mkdir -p $(@D)

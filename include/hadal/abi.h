@@ -17,7 +17,13 @@
 #include <hadal/registers.def>
 #include <hadal/types.h>
 
-#define HADAL_ABI_VERSION 1u
+/*
+ * Rises with every change of what lib/libhadal.names calls the interface: an older module or image
+ * is then refused with a clear word.
+ */
+#define HADAL_ABI_VERSION 2u
+/* Of the command, the library, the module and the image; see lib/version.h. */
+#define HADAL_VERSION "0.5"
 
 /* All hypercall numbers are HADAL_CALL_BASE + n; the base is "HADL" in the upper half. */
 #define HADAL_CALL_BASE 0x4841444c00000000ull

@@ -4,6 +4,8 @@
  * Every call may fail with -EPROTO when `version` is not HADAL_ABI_VERSION, -ENODEV when Hadal is
  * not started (except HADAL_IOC_START, _STATE and _LOG), -EFAULT for a bad user pointer.
  * What a file descriptor mapped is unmapped when it is closed.
+ * HADAL_IOC_STATE and _STOP are the same in all versions, so that a program can ask a module of
+ * another one for its version, and with that stop it.
  */
 #ifndef HADAL_IOCTL_H
 #define HADAL_IOCTL_H

@@ -23,7 +23,8 @@ static int common_error(struct hadal_error *error, int code, const char *what)
 		return hadal_fail_kind(error, code, HADAL_ERROR_NOT_RUNNING,
 				       "Hadal is not running");
 	case EPROTO:
-		return hadal_fail_kind(error, code, HADAL_ERROR_OTHER_VERSION,
+	case ENOTTY: /* what it does not know at all */
+		return hadal_fail_kind(error, EPROTO, HADAL_ERROR_OTHER_VERSION,
 				       "The hadal module in the kernel is of another version than "
 				       "this program");
 	case EINTR:
@@ -131,11 +132,24 @@ int hadal_keep(struct hadal *hadal, struct hadal_error *error)
 	return common_error(error, errno, "The trial cannot be ended");
 }
 
+/* The module's HADAL_ABI_VERSION; 0 when it cannot be asked. */
+static uint32_t module_version(struct hadal *hadal)
+{
+	struct hadal_ioc_state request = {.version = HADAL_ABI_VERSION};
+
+	return ioctl(hadal->fd, HADAL_IOC_STATE, &request) ? 0 : request.version;
+}
+
 int hadal_stop(struct hadal *hadal, struct hadal_error *error)
 {
 	struct hadal_ioc_stop request = {.version = HADAL_ABI_VERSION};
+	int result = ioctl(hadal->fd, HADAL_IOC_STOP, &request);
 
-	if (!ioctl(hadal->fd, HADAL_IOC_STOP, &request))
+	if (result && errno == EPROTO) {
+		request.version = module_version(hadal);
+		result = ioctl(hadal->fd, HADAL_IOC_STOP, &request);
+	}
+	if (!result)
 		return 0;
 	if (!request.reason[0] || errno == ENODEV)
 		return common_error(error, errno, "Hadal could not stop");

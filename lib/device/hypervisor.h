@@ -78,7 +78,10 @@ int hadal_check(struct hadal *hadal, struct hadal_error *error);
 /* Ends a trial: Hadal stays. -ENOENT when there is none. */
 int hadal_keep(struct hadal *hadal, struct hadal_error *error);
 
-/* Takes Hadal from under all CPUs. -EBUSY while anybody has pages mapped, -EPERM when locked. */
+/*
+ * Takes Hadal from under all CPUs, of whatever version the module is. -EBUSY while anybody has pages
+ * mapped, -EPERM when locked.
+ */
 int hadal_stop(struct hadal *hadal, struct hadal_error *error);
 
 /* Looking at the hypervisor */

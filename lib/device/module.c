@@ -11,8 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Where `make install` puts the module, and where it lies when packaged with the kernel. */
+/* Where `make install` and DKMS put the module, and where it lies when packaged with the kernel. */
 static const char *const places[] = {"/lib/modules/%s/updates/hadal.ko",
+				     "/lib/modules/%s/updates/dkms/hadal.ko",
 				     "/lib/modules/%s/hadal.ko"};
 
 static int load_error(struct hadal_error *error, int code, const char *path)
@@ -26,6 +27,12 @@ static int load_error(struct hadal_error *error, int code, const char *path)
 	case ENOEXEC:
 		return hadal_fail_kind(error, code, HADAL_ERROR_NOT_INSTALLED,
 				       "%s was built for another kernel", path);
+	case EPROTO:
+		return hadal_fail_kind(
+			error, code, HADAL_ERROR_NOT_INSTALLED,
+			"The hypervisor in %s is damaged, or of another version than "
+			"the module itself",
+			path);
 	case EKEYREJECTED:
 		return hadal_fail(error, code,
 				  "The kernel accepts only signed modules, and %s is not signed",

@@ -103,6 +103,15 @@ static int fail_leave(struct outcome *outcome, int error)
 	return fail(outcome, error, -1, "not all CPUs leave, so none does (error %d)", error);
 }
 
+#define OTHER_BELOW                                                                             \
+	"a Hadal of another version is below this system since its boot; install hadal.efi of " \
+	"this one and reboot"
+
+static bool other_hadal_below(void)
+{
+	return hadal_call(HADAL_CALL_QUERY, HADAL_ABI_VERSION, 0, 0, 0, 0) == -EPROTO;
+}
+
 /* What can be told without touching anything. */
 static int check_machine(struct outcome *outcome)
 {
@@ -113,6 +122,8 @@ static int check_machine(struct outcome *outcome)
 	if (cpus_running())
 		return fail(outcome, -EIO, cpus_first(),
 			    "CPU %d never left the last time; reboot the machine", cpus_first());
+	if (other_hadal_below())
+		return fail(outcome, -EPROTO, -1, OTHER_BELOW);
 	if (sme_get_me_mask())
 		return fail_entry(outcome, -EOPNOTSUPP, -1);
 	if (nr_cpu_ids > HADAL_MAX_CPUS)
@@ -236,6 +247,8 @@ void hadal_attach(void)
 	bool stops;
 
 	if (!attach_find(&stops)) {
+		if (other_hadal_below())
+			pr_warn("hadal: " OTHER_BELOW "\n");
 		report_missing();
 		return;
 	}

@@ -47,4 +47,5 @@ module_init(hadal_init);
 module_exit(hadal_exit);
 
 MODULE_DESCRIPTION("Loads the Hadal hypervisor under the running system");
+MODULE_VERSION(HADAL_VERSION);
 MODULE_LICENSE("Dual MIT/GPL");

@@ -32,7 +32,7 @@ static const struct hadal_image_header *built_in(void)
 
 int image_check(void)
 {
-	return image_is_sound(built_in(), hadal_image_end - hadal_image) ? 0 : -ENOEXEC;
+	return image_is_sound(built_in(), hadal_image_end - hadal_image) ? 0 : -EPROTO;
 }
 
 static int image_copy(struct hypervisor_memory *memory)

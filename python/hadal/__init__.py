@@ -22,7 +22,7 @@ from __future__ import annotations
 import os
 
 from hadal._call import Error, Incomplete
-from hadal._events import ACTIONS, ANSWERS, CAPTURES, KINDS, METHODS, VALUES, Clause, Event, Events, State
+from hadal._events import ACTIONS, ANSWERS, CAPTURES, KINDS, METHODS, VALUES, Clause, Event, Events, State, condition
 from hadal._kernel import Kernel, Space
 from hadal._library import version as __version__
 from hadal._machine import Machine
@@ -32,7 +32,7 @@ from hadal._value import Value
 
 __all__ = ["ACTIONS", "ANSWERS", "CAPTURES", "KINDS", "METHODS", "VALUES", "Clause", "Error", "Event", "Events",
            "File", "Incomplete", "Kernel", "Machine", "Mapping", "Member", "Module", "Mount", "Process", "Record",
-           "Socket", "Space", "State", "Symbol", "Translation", "Type", "Value", "__version__", "open"]  # fmt: skip
+           "Socket", "Space", "State", "Symbol", "Translation", "Type", "Value", "__version__", "condition", "open"]  # fmt: skip
 
 
 def open(image: str | bytes | os.PathLike | None = None) -> Machine:  # pylint: disable=redefined-builtin

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hadal._call import Error, checked, ffi, lib, text
+from hadal._call import Error, checked, encoded, ffi, lib, text
 
 
 def _names(kind: str, prefix: str) -> dict[str, int]:
@@ -23,9 +23,11 @@ ANSWERS = _names("hadal_answer", "HADAL_ANSWER_")
 METHODS = _names("hadal_break_method", "HADAL_BREAK_")
 VALUES = _names("hadal_filter_value", "HADAL_FILTER_")
 _KIND_NAMES = {value: name for name, value in KINDS.items()}
+_VALUE_NAMES = {value: name for name, value in VALUES.items()}
 _STATES = {value: name for name, value in _names("hadal_notice", "HADAL_NOTICE_").items()}
 ACCESS = {"r": 1, "w": 2, "x": 4}
 OPERATORS = {"==": 0, "!=": 1, "<": 2, "<=": 3, ">": 4, ">=": 5}
+_OPERATOR_NAMES = {value: sign for sign, value in OPERATORS.items()}
 CAPTURES = {"registers": lib.HADAL_CAPTURE_REGISTERS, "code": lib.HADAL_CAPTURE_CODE,
             "stack": lib.HADAL_CAPTURE_STACK, "task": lib.HADAL_CAPTURE_TASK}  # fmt: skip
 # What is meant where nothing is said.
@@ -43,6 +45,7 @@ def _registers() -> dict[str, int]:
 
 
 REGISTERS = _registers()
+_REGISTER_NAMES = tuple(REGISTERS)
 _GENERAL = tuple(REGISTERS)[:16]
 
 
@@ -72,6 +75,26 @@ class Clause:
                 "index": _known("register", self.register, REGISTERS) if self.register else 0,
                 "bytes": self.bytes, "alternative": self.alternative, "offset": self.offset, "mask": self.mask,
                 "operand": self.operand}  # fmt: skip
+
+
+def condition(words: str) -> list[Clause]:
+    """The clauses of a condition such as "rdi == 3 && *(u32 *)(rsi + 8) != 0 || cpu == 1", as `hadal break --if` has it.
+
+    Values are general registers, rip, rflags, cpu, cpl, cr3, and memory at a register and an offset as u8 to u64;
+    each may be masked by &, and is compared with a number, all unsigned. Raises Error with what is wrong in it.
+    """
+    found = ffi.new("struct hadal_clause[]", lib.HADAL_MAX_CLAUSES)
+    number = checked(lib.hadal_condition_parse, encoded(words), found)
+    return [_clause(found[i]) for i in range(number)]
+
+
+_parsed = condition  # where an argument has its name
+
+
+def _clause(raw: Any) -> Clause:
+    value, compare = _VALUE_NAMES[raw.value], _OPERATOR_NAMES[raw.compare]
+    register = _REGISTER_NAMES[raw.index] if value in ("register", "memory") else ""
+    return Clause(value, compare, raw.operand, raw.mask, register, raw.offset, raw.bytes, bool(raw.alternative))
 
 
 @dataclass(frozen=True)
@@ -135,8 +158,9 @@ class Events:
         handle = ffi.new("struct hadal_events **")
         checked(lib.hadal_events_open, handle, ring_bytes)
         self._handle = handle[0]
+        self._process = os.getpid()
         self._asked: dict[int, Any] = {}
-        self._end = weakref.finalize(self, _close, self._handle, os.getpid())
+        self._end = weakref.finalize(self, _close, self._handle, self._process)
 
     def __enter__(self) -> Events:
         return self
@@ -151,6 +175,8 @@ class Events:
     def _open(self) -> Any:
         if not self._end.alive:
             raise Error("The events are closed")
+        if os.getpid() != self._process:
+            raise Error("The events were opened by the parent process; open them again after fork()")
         return self._handle
 
     def fileno(self) -> int:
@@ -158,13 +184,14 @@ class Events:
         return lib.hadal_events_fd(self._open())
 
     def subscribe(self, kind: str, first: int = 0, count: int | None = None, access: str = "", *,
-                  clauses: Iterable[Clause] = (), action: str = "record", method: str = "any",
+                  condition: str = "", clauses: Iterable[Clause] = (), action: str = "record", method: str = "any",
                   capture: Iterable[str] = (), **more: int) -> int:  # fmt: skip
         """Asks for events of a kind; returns the subscription's number.
 
         first and count: where, as struct hadal_subscription tells for each kind. access: of "r", "w" and "x",
-        empty: all that the kind may have, but writes only of memory. clauses: a filter. action: "record", "count", or "hold", which waits for answer().
-        method: of a breakpoint. capture: some of CAPTURES. more: the other members of that struct (root,
+        empty: all that the kind may have, but writes only of memory. condition: a filter, such as "rdi == 3", see
+        hadal.condition(); or clauses, the same in parts. action: "record", "count", or "hold", which waits for
+        answer(). method: of a breakpoint. capture: some of CAPTURES. more: the other members of that struct (root,
         stack_bytes, sample, share, rate, deadline, cookie, task_offset).
         """
         number = _known("kind of event", kind, KINDS)
@@ -176,10 +203,17 @@ class Events:
         asked.capture |= sum(_known("capture", name, CAPTURES) for name in set(capture))
         if asked.capture & CAPTURES["stack"] and not asked.stack_bytes:
             asked.stack_bytes = _STACK_BYTES
-        _filter(asked, list(clauses))
+        clauses = list(clauses)
+        if condition and clauses:
+            raise ValueError("a filter is a condition or clauses, not both")
+        _filter(asked, _parsed(condition) if condition else clauses)
         subscription = checked(lib.hadal_events_subscribe, self._open(), asked)
         self._asked[subscription] = asked
         return subscription
+
+    def breakpoint(self, address: int, condition: str = "", **more: Any) -> int:
+        """Asks for an event each time that an instruction is executed; the rest is as for subscribe()."""
+        return self.subscribe("break", address, condition=condition, **more)
 
     def unsubscribe(self, subscription: int) -> None:
         """Ends one subscription."""

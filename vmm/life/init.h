@@ -8,6 +8,4 @@
 /* Called by the entry assembly with the loader's registers in vcpu->regs; see hadal/boot.h. */
 _Noreturn void image_main(struct vcpu *vcpu);
 
-#define HADAL_VERSION "0.1"
-
 #endif

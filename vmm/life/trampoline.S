@@ -27,7 +27,7 @@
 	.globl image_header
 image_header:
 	.quad 0x4c4144414820494d
-	.long 1
+	.long IMAGE_ABI_VERSION
 	.long image_enter - image_header
 	.quad image_file_bytes
 	.quad image_memory_bytes
