@@ -131,7 +131,9 @@ const struct cli_command command_stop = {
 	.group = CLI_GROUP_HYPERVISOR,
 	.summary = "take Hadal away again",
 	.about = "Take Hadal away from under this system; the system runs on.",
-	.more = "It is no error when Hadal does not run.",
+	.more = "It is no error when Hadal does not run. The module may be of another version than "
+		"the "
+		"command.",
 	.options = stop_options,
 	CLI_OPTIONS_AT(where),
 	.run = stop_run,

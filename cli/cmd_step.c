@@ -144,7 +144,8 @@ static const struct cli_column columns[] = {
 	 "`fault`: it has raised an exception instead of completing, `kernel`: it leads there; "
 	 "else not there"},
 	{"resumed", NULL, 7, CLI_COLUMN_JSON, 0, NULL, json_resumed,
-	 "boolean: the first one behind the kernel, which may have changed registers too"},
+	 "true or false: true for the first one behind the kernel, which may have changed "
+	 "registers too"},
 	{"changed", "CHANGED", 0, CLI_COLUMN_JSON, 0, make_changed, json_changed,
 	 "object of the registers that differ from those behind the instruction printed before, "
 	 "each "

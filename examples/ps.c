@@ -6,6 +6,13 @@
 #include <hadal/hadal.h>
 #include <stdio.h>
 
+/* Names may hold any bytes, and here they go to a terminal. */
+static void print_name(const char *name)
+{
+	for (; *name; name++)
+		putchar(*name < ' ' || *name > '~' ? '?' : *name);
+}
+
 static int list_processes(struct hadal_machine *machine, struct hadal_error *error)
 {
 	struct hadal_kernel *kernel = hadal_machine_kernel(machine, error);
@@ -17,9 +24,11 @@ static int list_processes(struct hadal_machine *machine, struct hadal_error *err
 	result = hadal_processes(kernel, false, &list, error);
 	if (!result)
 		result = hadal_processes_check(kernel, false, &list, error);
-	for (size_t i = 0; i < list.count; i++)
-		printf("%7d %s%s\n", list.items[i].pid, list.items[i].comm,
-		       list.items[i].hidden ? " (hidden)" : "");
+	for (size_t i = 0; i < list.count; i++) {
+		printf("%7d ", list.items[i].pid);
+		print_name(list.items[i].comm);
+		puts(list.items[i].hidden ? " (hidden)" : "");
+	}
 	hadal_processes_free(&list);
 	return result;
 }

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The Python module on a running system: what it tells is held against /proc, events come and end,
-# the examples do what they say, and each line of the command's JSON is as docs/json.md has it. Python
-# and what it loads are taken from this machine.
+# The library on a running system, by Python and by C: what the module tells is held against /proc,
+# events come and end, the examples do what they say, and each line of the command's JSON is as
+# docs/json.md has it. Python and what it loads are taken from this machine.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 build=$(realpath "${BUILD:-build}")
@@ -38,6 +38,11 @@ mkdir -p "$overlay/python/lib/$version/lib-dynload"
 LD_LIBRARY_PATH=$build PYTHONPATH=$build/python "$python" "$work/files.py" "$overlay/python/lib/$version" >"$work/extensions"
 cp "$python" "$overlay/python/bin/python3"
 strip "$overlay/python/bin/python3"
+make -s install-library DESTDIR="$work/installed" PREFIX=/usr >/dev/null
+for example in ps dump; do
+	gcc -I "$work/installed/usr/include" "examples/$example.c" -L "$work/installed/usr/lib" -lhadal -o "$overlay/tests/$example"
+done
+gcc -shared -fPIC -Iinclude tests/guest/own-boot/other_version.c -o "$libraries/other_version.so"
 cp "$build/libhadal.so.0" "$libraries/"
 strip "$libraries/libhadal.so.0"
 # shellcheck disable=SC2046
@@ -50,13 +55,60 @@ ldd "$python" "$build/libhadal.so.0" $(cat "$work/extensions") | sed -n 's/.*=> 
 	esac
 done
 
+# The same module, but the version in the header of the hypervisor's image is another one.
+"$python" - "$build/module/$(cat "$build/kernel/release")/hadal.ko" "$overlay/tests/other.ko" \
+	"$(sed -n 's/^#define HADAL_ABI_VERSION \([0-9]*\)u$/\1/p' include/hadal/abi.h)" <<'END'
+import sys
+module = bytearray(open(sys.argv[1], "rb").read())
+module[module.index((0x4C4144414820494D).to_bytes(8, "little") + bytes([int(sys.argv[3]), 0, 0, 0])) + 8] += 1
+open(sys.argv[2], "wb").write(module)
+END
+
 cat >"$overlay/tests/run.sh" <<'END'
 . /tests/lib.sh
 export PYTHONHOME=/python PYTHONDONTWRITEBYTECODE=1 PATH=/python/bin:$PATH LD_LIBRARY_PATH=/lib/x86_64-linux-gnu
 ip link set lo up 2>/dev/null || ifconfig lo up
 fails python3 /tests/watch.py init_task
+grep -q 'watch.py: Hadal is not running' /tmp/fails.out || fail "without Hadal: $(cat /tmp/fails.out)"
+
+# A module whose image is of another version
+module=/lib/modules/$(uname -r)/hadal.ko
+mv "$module" /tests/good.ko
+mv /tests/other.ko "$module"
+fails hadal start
+grep -q "The hypervisor in .* is damaged, or of another version" /tmp/fails.out || fail "another image: $(cat /tmp/fails.out)"
+mv /tests/good.ko "$module"
+
 hadal start || fail "no start"
 python3 /tests/python.py || fail "the module and /proc do not agree"
+
+# in C
+/tests/ps >/tmp/listed || fail "ps.c failed"
+grep -q "^ *$$ sh$" /tmp/listed || fail "ps.c lists: $(cat /tmp/listed)"
+# All of it has no room here.
+(
+	trap '' XFSZ
+	ulimit -f 65536
+	exec /tests/dump /tmp/dumped
+) >/tmp/out 2>&1 && fail "dump.c says nothing of a limit"
+equal "what dump.c says" "$(cat /tmp/out)" "/tests/dump: Not all of it could be written"
+equal "what dump.c begins with" "$(head -c 4 /tmp/dumped)" EMiL
+equal "size of what dump.c wrote" "$(stat -c %s /tmp/dumped)" 33554432
+rm /tmp/dumped
+
+# Both are refused by a module of another version, which they can still stop.
+words='The hadal module in the kernel is of another version than this program'
+fails env LD_PRELOAD=other_version.so /tests/ps
+equal "what C says of another version" "$(cat /tmp/fails.out)" "/tests/ps: $words"
+fails env LD_PRELOAD=other_version.so python3 -c 'import hadal; hadal.open()'
+equal "what Python says of another version" "$(tail -n 1 /tmp/fails.out)" "hadal.Error: $words"
+LD_PRELOAD=other_version.so python3 -c '
+from hadal._call import checked, ffi, lib
+handle = ffi.new("struct hadal **")
+checked(lib.hadal_open, handle)
+checked(lib.hadal_stop, handle[0])' || fail "a module of another version cannot be stopped"
+equal "running, after the stop" "$(hadal status --json | grep -o '"running": *[a-z]*')" "$(printf '"running":false')"
+hadal start || fail "no start after that"
 
 python3 /tests/watch.py init_uts_ns.name.nodename 1 >/tmp/watched &
 watcher=$!
