@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: MIT
 # hadal: on
-# timeout: 600
+# timeout: 900
 # Random and mutated hypercalls and ioctls, more than 100,000 of them, change nothing that they
-# should not: not the kernel, not Hadal, not memory beside their buffers.
+# should not: not the kernel, not Hadal, not memory beside their buffers. Nor do random subscriptions
+# to events, beside which known ones count exactly.
 . lib.sh
 
 need_module hadal_test
 test_fuzz 50000 || fail "test_fuzz: see above"
 test_fuzz_ioctl 10000 || fail "test_fuzz_ioctl: see above"
+if is_slow; then seconds=75; else seconds=30; fi
+test_fuzz_events $seconds || fail "test_fuzz_events: see above"
 hadal status >/dev/null || fail "Hadal does not run any more"

@@ -391,6 +391,41 @@ static void check_kernel(void)
 	EQUAL(read_all(0), 0);
 }
 
+/* rep stosb; ret */
+static const uint8_t fill[] = {0xf3, 0xaa, 0xc3};
+
+static void run_fill(const uint8_t *code, uint8_t *to, uint64_t count)
+{
+	__asm__ volatile("call *%2" : "+D"(to), "+c"(count) : "r"(code) : "rax", "memory");
+}
+
+/* A repeated instruction is one, however many rounds it has and whoever else is at it meanwhile. */
+static void check_rounds(void)
+{
+	uint8_t *page = page_of_code();
+	uint64_t address = (uintptr_t)page;
+	unsigned int told = 0;
+	int number, child;
+
+	memcpy(page, fill, sizeof(fill));
+	number = subscribe(address, HADAL_BREAK_VIEW);
+	for (uint64_t count = 4; count-- > 0;) /* also without any round */
+		run_fill(page, arena.bytes, count);
+	EQUAL(read_all(address), 4);
+	child = fork();
+	for (unsigned int i = 0; i < TIMES; i++) {
+		run_fill(page, arena.bytes, 400);
+		told += child ? read_all(address) : 0;
+	}
+	if (!child)
+		_exit(0);
+	waitpid(child, NULL, 0);
+	told += read_all(address);
+	EQUAL(told, 2 * TIMES);
+	unsubscribe(number);
+	munmap(page, 2 * PAGE);
+}
+
 /* With all debug registers taken by breakpoints, others are in a view. */
 static void check_any(void)
 {
@@ -548,6 +583,7 @@ int main(void)
 	check_instructions();
 	check_writes();
 	check_two_cpus();
+	check_rounds();
 	check_any();
 	if (!getenv("TEST_SLOW")) /* a Bochs stands still there: docs/status.md */
 		check_moved();

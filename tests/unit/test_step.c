@@ -131,6 +131,20 @@ void events_hold_stepped(struct vcpu *v, enum step_end end)
 	vcpu_events(v)->hold.steps = false;
 }
 
+static unsigned passed, called;
+
+void breakpoint_pass(struct vcpu *v)
+{
+	assert_int_equal(v->rip, RIP);
+	passed++;
+}
+
+void system_call_enter(struct vcpu *v)
+{
+	v->rip += v->exit.length;
+	called++;
+}
+
 static unsigned left_done;
 
 void events_left_done(struct vcpu *v, bool retired, bool faulted)
@@ -181,7 +195,6 @@ ABSENT(nested_flushed);
 ABSENT(nested_lookup);
 ABSENT(ports_set);
 ABSENT(request_flush_all);
-ABSENT(system_call_enter);
 ABSENT(system_call_leave);
 ABSENT(vcpu_debug_take);
 ABSENT(vcpu_inject_gp);
@@ -319,6 +332,38 @@ static void so_does_the_delivery_of_an_event(void **state)
 	}
 }
 
+/* SYSCALL is not executed: begun right before an entry, it has met no breakpoint. */
+static void what_is_done_for_the_processor_meets_breakpoints(void **state)
+{
+	for (unsigned attending = 0; attending < 2; attending++) {
+		reset(state);
+		code[0] = 0x0f;
+		code[1] = 0x05;
+		passed = called = 0;
+		vcpu->attending = attending;
+		events_subscribed[HADAL_EVENT_BREAK] = 1;
+		step_over(vcpu, NULL);
+		events_subscribed[HADAL_EVENT_BREAK] = 0;
+		assert_int_equal(called, 1);
+		assert_int_equal(passed, attending);
+		assert_int_equal(vcpu->rip, RIP + 2);
+	}
+}
+
+/* A step that lets interrupts exit holds them from now on; the guest's flag is as it was. */
+static void a_step_holds_interrupts_later(void **state)
+{
+	(void)state;
+	step_over(vcpu, done);
+	vcpu_events(vcpu)->step.held = RFLAGS_TF;
+	vcpu->rflags |= RFLAGS_IF;
+	step_hold_interrupts(vcpu);
+	assert_int_equal(vcpu->rflags, RFLAGS_TF | RFLAGS_FIXED);
+	vcpu->rip++;
+	exception(VECTOR_DB, DR6_BS);
+	assert_int_equal(vcpu->rflags, RFLAGS_IF | RFLAGS_FIXED);
+}
+
 /* An INIT comes: what was stepped over has not been done, and the flags are as before. */
 static void a_step_ends_with_its_vcpu(void **state)
 {
@@ -422,6 +467,8 @@ int main(void)
 		cmocka_unit_test_setup(so_does_one_that_ends_in_a_fault, reset),
 		cmocka_unit_test_setup(so_does_the_delivery_of_an_event, reset),
 		cmocka_unit_test_setup(a_step_ends_with_its_vcpu, reset),
+		cmocka_unit_test_setup(what_is_done_for_the_processor_meets_breakpoints, reset),
+		cmocka_unit_test_setup(a_step_holds_interrupts_later, reset),
 		cmocka_unit_test_setup(ends_are_told_apart, reset),
 		cmocka_unit_test_setup(a_kind_is_suspended_for_a_step, reset),
 		cmocka_unit_test_setup(a_halt_is_no_end, reset),

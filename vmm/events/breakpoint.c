@@ -150,6 +150,19 @@ bool breakpoint_tell(struct vcpu *vcpu, enum hadal_break_method method, enum ver
 	return false;
 }
 
+void breakpoint_pass(struct vcpu *vcpu)
+{
+	struct happening what = {
+		.kind = HADAL_EVENT_BREAK,
+		.access = HADAL_ACCESS_EXECUTE,
+		.address = vcpu->rip,
+	};
+
+	what.number = vcpu->rflags & RFLAGS_RF ? HADAL_BREAK_VIEW : HADAL_BREAK_DEBUG;
+	for (; what.number <= HADAL_BREAK_VIEW; what.number++)
+		events_record(vcpu, &what, events_match(vcpu, &what, events_of(HADAL_EVENT_BREAK)));
+}
+
 bool breakpoint_hit(struct vcpu *vcpu, enum verdict *verdict)
 {
 	struct exit *e = &vcpu->exit;

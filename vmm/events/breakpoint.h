@@ -37,6 +37,12 @@ bool breakpoint_hit(struct vcpu *vcpu, enum verdict *verdict);
  */
 bool breakpoint_tell(struct vcpu *vcpu, enum hadal_break_method method, enum verdict *verdict);
 
+/*
+ * The instruction at RIP is about to be done without a fetch, right before an entry: all that is
+ * there is told, and nothing is held.
+ */
+void breakpoint_pass(struct vcpu *vcpu);
+
 /* The handler of accesses to debug registers. */
 enum verdict breakpoint_dr_access(struct vcpu *vcpu);
 

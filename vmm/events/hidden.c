@@ -131,25 +131,31 @@ void hidden_remove(struct vcpu *vcpu, struct subscription *s)
 	lock_give(&nested_lock);
 }
 
-/* Each round of a repeated instruction is a step; that it goes on is no news. */
+/*
+ * Each round of a repeated instruction is a step. That it goes on is no news: RF tells so, which
+ * goes with the task wherever an interrupt or a fault leads in between (SDM vol. 3, 18.3.1.1).
+ */
 static bool is_next_round(struct vcpu *vcpu, const uint8_t *code, size_t count)
 {
-	struct string_round *last = &vcpu_events(vcpu)->round;
-	struct string_round now;
-	bool is_next;
+	return (vcpu->rflags & RFLAGS_RF) && step_is_repeated(code, count);
+}
 
-	if (!step_is_repeated(code, count))
-		return false;
-	now = (struct string_round){vcpu->rip, vcpu->regs.rcx, vcpu_get(vcpu, REG_CR3)};
-	is_next = last->rip == now.rip && last->rcx == now.rcx + 1 && last->cr3 == now.cr3;
-	*last = now;
-	return is_next;
+void hidden_stepped(struct vcpu *vcpu)
+{
+	uint8_t code[INSN_MAX_BYTES];
+
+	if (vcpu->rip != vcpu_events(vcpu)->step.rip || !vcpu_events(vcpu)->applied.copies ||
+	    !step_is_repeated(code, vcpu_fetch(vcpu, vcpu->rip, code, sizeof(code))))
+		return;
+	vcpu->rflags |= RFLAGS_RF;
+	vcpu_set(vcpu, REG_RFLAGS, vcpu->rflags);
 }
 
 static void hit_done(struct vcpu *vcpu, bool retired)
 {
 	(void)retired;
 	views_return(vcpu);
+	hidden_stepped(vcpu);
 }
 
 /*
@@ -201,9 +207,13 @@ static bool begins_there(struct vcpu *vcpu, uint64_t gpa)
 bool hidden_fetch(struct vcpu *vcpu, enum verdict *verdict)
 {
 	uint64_t gpa = vcpu->exit.nested.gpa;
+	uint8_t code[INSN_MAX_BYTES];
 
-	return !step_is_away(vcpu) && view_has_copy(&machine.watched, gpa) &&
-	       begins_there(vcpu, gpa) && breakpoint_tell(vcpu, HADAL_BREAK_VIEW, verdict);
+	if (step_is_away(vcpu) || !view_has_copy(&machine.watched, gpa) || !begins_there(vcpu, gpa))
+		return false;
+	if (is_next_round(vcpu, code, vcpu_fetch(vcpu, vcpu->rip, code, sizeof(code))))
+		return false;
+	return breakpoint_tell(vcpu, HADAL_BREAK_VIEW, verdict);
 }
 
 /*
@@ -234,6 +244,7 @@ static void access_done(struct vcpu *vcpu, bool retired)
 {
 	(void)retired;
 	views_return(vcpu);
+	hidden_stepped(vcpu);
 	hidden_written(vcpu, vcpu_events(vcpu)->watch.what.physical);
 }
 

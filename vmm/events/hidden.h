@@ -27,6 +27,9 @@ bool hidden_fetch(struct vcpu *vcpu, enum verdict *verdict);
 /* The guest has perhaps written there, on the map. */
 void hidden_written(struct vcpu *vcpu, uint64_t gpa);
 
+/* A step over what is perhaps a breakpoint has ended; it may be a round of several. */
+void hidden_stepped(struct vcpu *vcpu);
+
 /*
  * plain.c: do the instruction in the processor's place when that is simple: all but the advance of
  * RIP by its length, which is returned. 0: it is not.

@@ -2,6 +2,7 @@
 /* Single steps that the guest does not see. */
 #include "events/step.h"
 #include "base/insn.h"
+#include "events/breakpoint.h"
 #include "events/trace.h"
 #include "events/views.h"
 #include "extension/extension.h"
@@ -94,6 +95,7 @@ static void begin_step(struct vcpu *vcpu, struct step *step)
 {
 	uint64_t debugctl = vcpu_get(vcpu, REG_DEBUGCTL);
 
+	step->rip = vcpu->rip;
 	step->held = RFLAGS_TF;
 	if (!trace_lets_interrupts_exit(vcpu))
 		step->held |= RFLAGS_IF;
@@ -136,6 +138,13 @@ static bool keeps_stack(struct vcpu *vcpu, uint8_t gpr)
 	       (uint16_t)*vcpu_gpr(vcpu, gpr) == ss.selector;
 }
 
+/* Right before an entry the instruction has not been fetched, and met no breakpoint yet. */
+static void pass_breakpoints(struct vcpu *vcpu)
+{
+	if (vcpu->attending && events_of(HADAL_EVENT_BREAK))
+		breakpoint_pass(vcpu);
+}
+
 /* Instructions that are not stepped. False: this one is. */
 static bool emulate(struct vcpu *vcpu, struct step *step, uint8_t detail, enum verdict *verdict)
 {
@@ -143,6 +152,7 @@ static bool emulate(struct vcpu *vcpu, struct step *step, uint8_t detail, enum v
 	case USE_WAITS: /* it may end at once; in ring 3 it faults */
 		if (step->cpl)
 			return false;
+		pass_breakpoints(vcpu);
 		if (step->done)
 			step->done(vcpu, true);
 		/* Behind it the next one is stepped; right before an entry it is left to the guest.
@@ -154,12 +164,14 @@ static bool emulate(struct vcpu *vcpu, struct step *step, uint8_t detail, enum v
 	case USE_INT: /* SVM makes it exit */
 		if (vendor->id != HADAL_VENDOR_INTEL)
 			return false;
+		pass_breakpoints(vcpu);
 		*verdict = emulated(vcpu);
 		vcpu->inject = (struct event){.info = EVENT_VALID | EVENT_SOFT_INT | detail,
 					      .length = vcpu->exit.length};
 		return true;
 	case USE_CALL:
 	case USE_RETURN:
+		pass_breakpoints(vcpu);
 		trace_show_calls(vcpu);
 		if (step->use == USE_CALL)
 			system_call_enter(vcpu);
@@ -170,6 +182,7 @@ static bool emulate(struct vcpu *vcpu, struct step *step, uint8_t detail, enum v
 	case USE_STACK:
 		if (!keeps_stack(vcpu, detail))
 			return false;
+		pass_breakpoints(vcpu);
 		vcpu->rip += vcpu->exit.length;
 		*verdict = emulated(vcpu);
 		return true;
@@ -305,6 +318,12 @@ static void finish(struct vcpu *vcpu, enum step_end end)
 void step_cancel(struct vcpu *vcpu)
 {
 	finish(vcpu, STEP_UNDONE);
+}
+
+void step_hold_interrupts(struct vcpu *vcpu)
+{
+	vcpu_events(vcpu)->step.held |= RFLAGS_IF;
+	set_flags(vcpu, vcpu->rflags & ~(uint64_t)RFLAGS_IF);
 }
 
 /* The guest's own trap flag, or its breakpoints, want this step's #DB too. */

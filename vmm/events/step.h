@@ -42,6 +42,8 @@ enum step_end {
 /* hold.c: a step has ended, which an answer has asked for. */
 void events_hold_stepped(struct vcpu *vcpu, enum step_end end);
 
+/* A step that lets interrupts exit does so no more. */
+void step_hold_interrupts(struct vcpu *vcpu);
 /* Takes a step back that has not been begun. */
 void step_cancel(struct vcpu *vcpu);
 /* At RIP is SYSCALL or SYSRET. */

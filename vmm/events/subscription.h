@@ -82,6 +82,7 @@ struct event_intercepts {
 /* The instruction or event that a vCPU is stepping over, while vcpu->stepping. */
 struct step {
 	void (*done)(struct vcpu *vcpu, bool retired);
+	uint64_t rip;           /* where it began */
 	uint64_t dr6, debugctl; /* the guest's */
 	uint64_t held;          /* the flags that are not the guest's meanwhile */
 	uint8_t use;            /* of these */
@@ -128,11 +129,6 @@ enum cpu_view {
 	CPU_ON_STEP, /* machine.stepped */
 };
 
-/* How far a repeated string instruction under a breakpoint has come. */
-struct string_round {
-	uint64_t rip, rcx, cr3;
-};
-
 /* What this vCPU waits for in an exit's handler, see hold.c. */
 struct hold {
 	uint32_t state;
@@ -163,7 +159,6 @@ struct vcpu_events {
 	struct left left;
 	struct trace trace;
 	struct hold hold;
-	struct string_round round;
 };
 
 _Static_assert(sizeof(struct vcpu_events) <= PERCPU_EVENT_PAGES * 4096, "see layout.h");

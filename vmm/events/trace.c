@@ -171,13 +171,21 @@ void trace_stepped(struct vcpu *vcpu, enum step_end end)
 	events_record(vcpu, &what, events_match(vcpu, &what, events_of(HADAL_EVENT_STEP)));
 }
 
-/* It is delivered with the next entry, which is not one of a step. */
+/*
+ * It is delivered with the next entry, which is not one of a step. When the step is for somebody
+ * else too, who has told of its instruction already, it waits until that is done.
+ */
 bool trace_interrupt(struct vcpu *vcpu)
 {
 	struct trace *trace = &vcpu_events(vcpu)->trace;
 
 	if (!trace->has_interrupts)
 		return false;
+	if (vcpu->stepping && !is_own_step(vcpu)) {
+		set_traps(vcpu, false, trace->has_returns);
+		step_hold_interrupts(vcpu);
+		return true;
+	}
 	trace->interrupt_due = true;
 	if (vcpu->stepping)
 		step_cancel(vcpu);

@@ -169,6 +169,7 @@ static void access_done(struct vcpu *vcpu, bool retired)
 	bool changed;
 
 	views_return(vcpu);
+	hidden_stepped(vcpu);
 	if (!(what->access & HADAL_ACCESS_EXECUTE))
 		hidden_written(vcpu, what->physical);
 	if (!retired) {
