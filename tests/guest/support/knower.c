@@ -94,6 +94,9 @@ static void ask_for(struct knower *k, struct hadal_subscription *asked)
 		asked->kind = HADAL_EVENT_BREAK;
 		asked->method = random_below(&k->random, 4) ? HADAL_BREAK_VIEW : HADAL_BREAK_DEBUG;
 		task->piece = victim_point(point)->piece;
+		/* QEMU clears RF in each round, as it does without Hadal too. */
+		if (task->piece == VICTIM_REPEATS)
+			asked->method = HADAL_BREAK_VIEW;
 		asked->first = victim_address(&k->scene->victim, point);
 		break;
 	case WRITES:

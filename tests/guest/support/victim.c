@@ -172,7 +172,7 @@ bool victim_call(const struct victim *victim, unsigned int piece, uint64_t x, ui
 		       (unsigned long long)got);
 		return false;
 	}
-	return piece != 5 || (scratch[0] == x && scratch[1] == x && scratch[2] == x);
+	return piece != VICTIM_REPEATS || (scratch[0] == x && scratch[1] == x && scratch[2] == x);
 }
 
 /* From a page without breakpoints: where there are no pages for fetches alone, code sees its own.

@@ -13,6 +13,9 @@
 #define VICTIM_PAGES 3u /* two of code, and one of data alone */
 #define VICTIM_WORDS 16u
 
+/* The piece that has a repeated string instruction. */
+#define VICTIM_REPEATS 5u
+
 /* An instruction that a call of its piece executes once. */
 struct victim_point {
 	uint64_t offset; /* from the beginning of the code */
