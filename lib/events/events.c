@@ -13,6 +13,8 @@
 
 #include <hadal/ioctl.h>
 
+#include "events/refusal.h"
+
 struct hadal_events {
 	int fd;
 	uint32_t cpus;
@@ -127,9 +129,12 @@ int hadal_events_subscribe(struct hadal_events *events, const struct hadal_subsc
 	struct hadal_ioc_subscribe request = {
 		.version = HADAL_ABI_VERSION, .buffer = (uintptr_t)asked, .size = sizeof(*asked)};
 
-	if (ioctl(events->fd, HADAL_IOC_SUBSCRIBE, &request))
-		return call_error(error, errno, "Cannot subscribe");
-	return request.subscription;
+	if (!ioctl(events->fd, HADAL_IOC_SUBSCRIBE, &request))
+		return request.subscription;
+	if (errno == EINVAL)
+		return hadal_fail(error, EINVAL, "Cannot subscribe: %s",
+				  hadal_events_refusal(asked));
+	return call_error(error, errno, "Cannot subscribe");
 }
 
 int hadal_events_unsubscribe(struct hadal_events *events, uint32_t subscription,

@@ -4,6 +4,7 @@
  * guest as root, with Hadal started and /dev/hadal_test.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "support/check.h"
 #include "support/reader.h"
@@ -54,6 +55,49 @@ static void check_filters(void)
 static void refused(struct hadal_subscription asked, int code)
 {
 	EQUAL(hadal_events_subscribe(reader.events, &asked, NULL), code);
+}
+
+/* Why, in words. */
+static void refused_with(struct hadal_subscription asked, const char *words)
+{
+	struct hadal_error error;
+
+	EQUAL(hadal_events_subscribe(reader.events, &asked, &error), -EINVAL);
+	if (!strstr(error.text, words)) {
+		printf("%s: expected '%s' in it\n", error.text, words);
+		exit(1);
+	}
+}
+
+static void check_reasons(void)
+{
+	const struct hadal_subscription msrs = {.kind = HADAL_EVENT_MSR,
+						.access = HADAL_ACCESS_READ,
+						.first = 0xc0000080,
+						.count = 65};
+	const struct hadal_subscription vector = {.kind = HADAL_EVENT_EXCEPTION,
+						  .access = HADAL_ACCESS_EXECUTE,
+						  .first = 1,
+						  .count = 2};
+	struct hadal_subscription asked = msrs;
+
+	refused_with(msrs, "at most 64 MSRs");
+	refused_with(vector, "vector 2 is the NMI's");
+	asked = vector;
+	asked.first = 31;
+	refused_with(asked, "vectors 0 to 31");
+	asked = msrs;
+	asked.count = 1;
+	asked.clause_count = 1;
+	asked.clause[0].value = HADAL_FILTER_NEW;
+	refused_with(asked, "what is going to be read");
+	asked.kind = HADAL_EVENT_CR;
+	asked.access = HADAL_ACCESS_WRITE;
+	asked.first = 4;
+	asked.count = 0;
+	refused_with(asked, "CR0, CR3, CR4 and XCR0");
+	asked = to_memory(reader.arena.physical, 0, HADAL_ACCESS_WRITE);
+	refused_with(asked, "no bytes of memory");
 }
 
 static void check_refusals(void)
@@ -124,6 +168,7 @@ int main(void)
 	reader_open(&reader, RING_BYTES);
 	check_filters();
 	check_refusals();
+	check_reasons();
 	hadal_events_close(reader.events);
 	return 0;
 }
