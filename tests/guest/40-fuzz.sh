@@ -9,6 +9,7 @@
 need_module hadal_test
 test_fuzz 50000 || fail "test_fuzz: see above"
 test_fuzz_ioctl 10000 || fail "test_fuzz_ioctl: see above"
-if is_slow; then seconds=75; else seconds=30; fi
+if is_slow; then calls=300 seconds=75; else calls=3000 seconds=30; fi
+test_fuzz_event_calls $calls || fail "test_fuzz_event_calls: see above"
 test_fuzz_events $seconds || fail "test_fuzz_events: see above"
 hadal status >/dev/null || fail "Hadal does not run any more"
