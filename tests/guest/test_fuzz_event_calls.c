@@ -146,7 +146,7 @@ static int do_unsubscribe(void)
 
 static int do_state(void)
 {
-	struct hadal_subscription_state state;
+	struct hadal_subscription_state state = {0};
 	struct hadal_ioc_subscribe request = {
 		.version = version(),
 		.subscription = kept_count && below(2) ? kept[below(kept_count)] : !below(4),
