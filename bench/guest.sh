@@ -56,6 +56,13 @@ part_others() {
 	without_image
 }
 
+# On a machine of several CPUs, all but one with nothing to do.
+part_idle() {
+	with_image "$module"
+	section hadal hadal exec -- $here/bench_libvmi idle
+	without_image
+}
+
 # Medians of the setup, and of the time that the CPU stands still.
 part_start() {
 	insmod "$module"

@@ -2,7 +2,7 @@
 /*
  * The requests of LibVMI's Bareflank driver, from ring 3 and back: run it with hadal exec. "new" is
  * a page that has not been mapped before. With the argument "others", what one costs on CPU 0 while
- * CPU 1 idles, and while it runs a program.
+ * CPU 1 idles, and while it runs a program; with "idle", while all others idle.
  */
 #include <fcntl.h>
 #include <sched.h>
@@ -146,21 +146,37 @@ static void run_on(int cpu)
 	}
 }
 
-/* Returns when it runs. */
-static pid_t start_spinning(int cpu)
+/* Counts in ring 3; returns when it does. */
+static pid_t start_spinning(int cpu, volatile uint64_t *count)
 {
-	volatile bool *runs =
-		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t child = fork();
 
 	if (!child) {
 		run_on(cpu);
 		for (;;)
-			*runs = true;
+			++*count;
 	}
-	while (!*runs)
+	while (!*count)
 		usleep(1000);
 	return child;
+}
+
+static void bench_busy(void)
+{
+	volatile uint64_t *count =
+		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t child = start_spinning(1, count);
+	uint64_t counted = *count;
+
+	take_map_known();
+	counted = *count - counted;
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	if (counted < COUNT) {
+		printf("CPU 1 was not busy meanwhile\n");
+		exit(1);
+	}
+	samples_print_median("libvmi_map_busy", ticks, COUNT);
 }
 
 static void set_online(const char *value)
@@ -177,8 +193,6 @@ static void set_online(const char *value)
 
 static void bench_others(void)
 {
-	pid_t child;
-
 	run_on(0);
 	set_online("0");
 	take_map_known();
@@ -186,17 +200,24 @@ static void bench_others(void)
 	set_online("1");
 	take_map_known();
 	samples_print_median("libvmi_map_idle", ticks, COUNT);
-	child = start_spinning(1);
+	bench_busy();
+}
+
+static void bench_idle(void)
+{
+	run_on(0);
 	take_map_known();
-	samples_print_median("libvmi_map_busy", ticks, COUNT);
-	kill(child, SIGKILL);
-	waitpid(child, NULL, 0);
+	samples_print_median("libvmi_map_idle", ticks, COUNT);
 }
 
 int main(int argc, char **argv)
 {
 	if (argc == 2 && !strcmp(argv[1], "others")) {
 		bench_others();
+		return 0;
+	}
+	if (argc == 2 && !strcmp(argv[1], "idle")) {
+		bench_idle();
 		return 0;
 	}
 	bench_registers();
