@@ -35,7 +35,7 @@ $(BUILD)/tests/guest/module/hadal_test.ko: $(GUEST_TEST_MODULE) $(MODULE_HEADERS
 # A build of its own below this one, as make RETPOLINE=1 BARRIER=1 EXT= would do it.
 $(GUEST_EXAMPLES): FORCE
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/tests/guest/examples GUEST_RELEASE=$(GUEST_RELEASE) \
-		RETPOLINE=1 BARRIER=1 KDIR=$(GUEST_KDIR) EXT='vmm/ext/cpuid_count vmm/ext/hello tests/guest/ext/fault tests/guest/ext/trial' $@
+		RETPOLINE=1 BARRIER=1 KDIR=$(GUEST_KDIR) EXT='vmm/ext/cpuid_count vmm/ext/hello tests/guest/ext/fault tests/guest/ext/single_step tests/guest/ext/trial' $@
 
 $(BUILD)/guest-bin/hadal_test.ko: $(BUILD)/tests/guest/module/hadal_test.ko
 $(BUILD)/guest-bin/hadal_examples.ko: $(GUEST_EXAMPLES)

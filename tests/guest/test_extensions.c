@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 /* The example extensions, on each CPU. Wants an image with them. */
 #include <cpuid.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "ext/cpuid_count/cpuid_count.h"
 #include "ext/hello/hello.h"
+#include "ext/single_step/single_step.h"
 #include "support/check.h"
 #include "support/ring0.h"
 #include "support/ring3.h"
@@ -106,15 +109,64 @@ static void not_answered(void)
 		CHECK(ring3_is_illegal(HADAL_CALL_BASE + answered[i / 2], i % 2));
 }
 
+#define VMX_PRIMARY_CONTROLS 0x482 /* what they may be is in the upper half */
+#define MONITOR_TRAP_FLAG    (1ull << 27 << 32)
+
+static bool has_single_steps(int module)
+{
+	struct hadal_test_act act = {
+		.action = HADAL_TEST_RDMSR, .count = 1, .number = VMX_PRIMARY_CONTROLS};
+	uint32_t a, b, c, d;
+
+	__cpuid(0, a, b, c, d);
+	if (b != signature_INTEL_ebx)
+		return false;
+	EQUAL(ioctl(module, HADAL_TEST_ACT, &act), 0);
+	return act.value & MONITOR_TRAP_FLAG;
+}
+
+/* PUSH, a JMP over another PUSH, PUSH, two MOVs: what follows the hypercall in module/execute.S. */
+static bool steps_are_right(void)
+{
+	static const int64_t places[] = {2, 6, 7, 12, 15};
+	const size_t steps = sizeof(places) / sizeof(places[0]);
+	bool right = true;
+
+	EQUAL(ring0_call(STEP_CALL, steps, 0, 0, 0, 0), 0);
+	for (size_t i = 0; i < steps; i++)
+		right &= ring0_call(STEP_PLACE_CALL, i, 0, 0, 0, 0) == places[i];
+	EQUAL(ring0_call(STEP_PLACE_CALL, steps, 0, 0, 0, 0), -ENOENT);
+	return right;
+}
+
+/* An interrupt may come in between, and is stepped through. */
+static void single_steps(int module)
+{
+	if (!has_single_steps(module)) {
+		EQUAL(ring0_call(STEP_CALL, 1, 0, 0, 0, 0), -EOPNOTSUPP);
+		return;
+	}
+	for (unsigned int cpu = 0; cpu < 2; cpu++) {
+		bool right = false;
+
+		pin_to_cpu(cpu);
+		for (int i = 0; i < 10 && !right; i++)
+			right = steps_are_right();
+		CHECK(right);
+	}
+}
+
 int main(void)
 {
 	struct arena arena;
+	int module;
 
 	setvbuf(stdout, NULL, _IONBF, 0);
-	ring0_open(&arena);
+	module = ring0_open(&arena);
 	cpuid_count();
 	cpuid_is_answered();
 	hello();
 	not_answered();
+	single_steps(module);
 	return 0;
 }
