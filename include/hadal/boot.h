@@ -98,7 +98,9 @@ struct hadal_chunk {
 /* So it is, and may leave all the same: HADAL_CALL_STOP. A copy of the image's first page lies
    right before the start of the pool, and the image hides it too. */
 #define HADAL_BOOT_STOPS 4ull
-#define HADAL_BOOT_ALL   7ull
+/* HADAL_STOP_NEVER will be called: what would take a CPU away is watched. */
+#define HADAL_BOOT_LOCK 8ull
+#define HADAL_BOOT_ALL  15ull
 
 /*
  * Variables of the firmware's (GUID f0beb471-5ed2-4d5d-b6f4-3c2f1b1d7c5a), by which hadal.efi and

@@ -216,6 +216,8 @@ static int prepare(u64 flags, struct outcome *outcome)
 			    "not enough contiguous free memory; free some and try again");
 	if (flags & HADAL_START_DIALECT_2018)
 		hadal.memory.boot->flags |= HADAL_BOOT_DIALECT_2018;
+	if (flags & HADAL_START_LOCK)
+		hadal.memory.boot->flags |= HADAL_BOOT_LOCK;
 	error = image_init(outcome);
 	if (error)
 		release_memory();

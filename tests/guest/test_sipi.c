@@ -41,6 +41,7 @@ static struct hadal *hadal;
 static struct hadal_events *events;
 static struct hadal_error error;
 static int module;
+static bool is_amd;
 
 static void send(uint32_t what)
 {
@@ -167,11 +168,19 @@ static uint64_t exits_of_cpu_1(enum hadal_exit_kind kind)
 	return stats.exits[kind];
 }
 
-/* Bochs forgets one that comes while the image runs, which a step makes likely. */
+/*
+ * Bochs forgets one that comes while the image runs, which a step makes likely. On AMD it is a
+ * message between vCPUs, which gets nowhere else.
+ */
 static void send_init(void)
 {
 	uint64_t before = exits_of_cpu_1(HADAL_EXIT_INIT);
 
+	if (is_amd) {
+		send(HADAL_TEST_INIT);
+		wait_ms(10);
+		return;
+	}
 	for (int i = 0; i < 100 && exits_of_cpu_1(HADAL_EXIT_INIT) == before; i++) {
 		send(HADAL_TEST_INIT);
 		wait_ms(10);
@@ -196,6 +205,8 @@ int main(void)
 	setbuf(stdout, NULL);
 	pin_to_cpu(0);
 	hadal = open_hadal();
+	EQUAL(hadal_info(hadal, &info, &error), 0);
+	is_amd = info.vendor == HADAL_VENDOR_AMD;
 	module = open("/dev/hadal_test", O_RDWR);
 	CHECK(module >= 0);
 	place(FIRST);
@@ -207,7 +218,9 @@ int main(void)
 	EQUAL(mark_at(FIRST).starts, 0);
 
 	EQUAL(hadal_events_open(&events, RING_BYTES, &error), 0);
-	break_at(SECOND);
+	/* QEMU compares it with EIP, without the base of CS, and ends itself. */
+	if (!is_amd)
+		break_at(SECOND);
 	step_on_cpu_1();
 	send_init();
 	send(HADAL_TEST_SIPI(FIRST));
@@ -226,7 +239,8 @@ int main(void)
 		send(HADAL_TEST_SIPI(SECOND));
 		wait_for_starts(SECOND, round);
 		check_registers(SECOND, family);
-		EQUAL(exits_of_cpu_1(HADAL_EXIT_EXCEPTION) - exceptions, round);
+		if (!is_amd)
+			EQUAL(exits_of_cpu_1(HADAL_EXIT_EXCEPTION) - exceptions, round);
 	}
 	EQUAL(mark_at(FIRST).starts, 1);
 

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include "events/subscription.h"
+#include "exit/apic.h"
 #include "exit/base.h"
 #include "hypercall/client.h"
 #include "hypercall/hypercall.h"
@@ -53,6 +54,14 @@ static void fixture_check(bool condition)
 {
 	if (!condition)
 		abort();
+}
+
+/* Its page is where no RAM is, so that touching it crashes. */
+#define WATCHED_APIC 0xfee00000ull
+
+bool apic_is_watched(uint64_t gpa)
+{
+	return gpa - WATCHED_APIC < PAGE_BYTES;
 }
 
 uint64_t vcpu_get(struct vcpu *v, enum vcpu_reg reg)

@@ -56,6 +56,17 @@ static uint8_t *ram(uint64_t physical)
 	return memory_direct(physical);
 }
 
+static void no_write_to_an_apic_that_is_watched(void **unused)
+{
+	(void)unused;
+	assert_int_equal(
+		fixture_call(HADAL_CALL_WRITE, WATCHED_APIC + 0x300, 4, BUFFER, HADAL_MEM_MMIO, 0),
+		-EACCES);
+	assert_int_equal(
+		fixture_call(HADAL_CALL_WRITE, WATCHED_APIC + 0xffc, 8, BUFFER, HADAL_MEM_MMIO, 0),
+		-EACCES);
+}
+
 static void ring_0_of_64_bit_mode_only(void **unused)
 {
 	(void)unused;
@@ -582,6 +593,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(ring_0_of_64_bit_mode_only, reset, check),
+		cmocka_unit_test_setup_teardown(no_write_to_an_apic_that_is_watched, reset, check),
 		cmocka_unit_test_setup_teardown(own_memory_is_told_by_index, reset, check),
 		cmocka_unit_test_setup_teardown(transfers_end_where_ram_does, reset, check),
 		cmocka_unit_test_setup_teardown(every_split_of_a_transfer_is_exact, reset, check),

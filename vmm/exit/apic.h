@@ -9,7 +9,7 @@
 
 #include "vcpu/vcpu.h"
 
-/* Once, when Hadal is there first: from now on they exit. 0, -ENOMEM, -ENOSPC. */
+/* Once, when no CPU is to leave by an INIT: from now on they exit. 0, -ENOMEM, -ENOSPC. */
 int apic_watch(void);
 /* On each CPU, before it enters the guest. */
 void apic_watch_cpu(struct vcpu *vcpu);

@@ -54,7 +54,7 @@ int msr_init(void)
 {
 	int err = msr_intercept(MSR_APIC_BASE, MSR_WRITE);
 
-	if (!err && (machine.flags & HADAL_BOOT_FIRST) && !vendor->init_exits)
+	if (!err && machine_keeps_cpus() && !vendor->init_exits)
 		err = apic_watch();
 	return err || !vendor->nested_is_ept ? err : intercept_mtrrs();
 }

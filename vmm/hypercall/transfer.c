@@ -2,6 +2,7 @@
 /* Reading, writing and translating memory on a client's behalf; no argument is trusted. */
 #include "hypercall/hypercall.h"
 #include "cpus/lock.h"
+#include "exit/apic.h"
 #include "paging/memory.h"
 #include "base/string.h"
 #include "vcpu/vendor.h"
@@ -59,6 +60,8 @@ static int copy_device_piece(const struct transfer *t, uint64_t hpa, void *buffe
 {
 	if (!(t->flags & HADAL_MEM_MMIO))
 		return -ENXIO;
+	if (t->write && apic_is_watched(hpa))
+		return -EACCES;
 	return memory_copy_device(t->vcpu, hpa, buffer, bytes, t->write);
 }
 

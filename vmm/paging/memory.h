@@ -49,6 +49,12 @@ struct machine {
 
 extern struct machine machine;
 
+/* A CPU leaves as Hadal allows it, if at all: nobody may take one away by an INIT. */
+static inline bool machine_keeps_cpus(void)
+{
+	return machine.flags & (HADAL_BOOT_FIRST | HADAL_BOOT_LOCK);
+}
+
 /*
  * Take over the boot data and build the image's own tables, which are to be loaded then (CR3:
  * memory_root()). -EINVAL, -ENOMEM, -ERANGE (RAM beyond what they reach).
