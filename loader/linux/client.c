@@ -87,7 +87,8 @@ static void client_deactivate(struct client *client)
 	if (!client->active)
 		return;
 	client->active = false;
-	result = hadal_call(HADAL_CALL_CLIENT_REMOVE, client->root, 0, 0, 0, 0);
+	while ((result = hadal_call(HADAL_CALL_CLIENT_REMOVE, client->root, 0, 0, 0, 0)) > 0)
+		cond_resched();
 	if (!WARN_ONCE(result && result != -ENODEV,
 		       "hadal: a program that has ended stays a client, and its pages are lost: "
 		       "error %ld\n",

@@ -20,6 +20,9 @@
 
 #define NOBODY      65534
 #define ENDING_WITH 100 /* pages mapped */
+/* As many instances of LibVMI at a time as there may be, and the pages that each keeps. */
+#define INSTANCES 64
+#define CACHE     512
 
 enum ending { END_KILL, END_EXIT, END_EXEC, END_CRASH, END_COUNT };
 
@@ -242,7 +245,7 @@ static void test_other_cpu(void)
 /* As many pages as there is room for, then one more, which fails and changes nothing. */
 static void fill_table(int unused)
 {
-	int room = PAGE_SET_MAX - known_pages();
+	int others = mapped_pages(), room = PAGE_SET_MAX - known_pages();
 	volatile uint8_t *pages = vmi_pages(room + 1), *last = pages + room * PAGE;
 	uint64_t own = vmi_physical(pages);
 
@@ -251,7 +254,7 @@ static void fill_table(int unused)
 		*(volatile int *)(pages + i * PAGE) = i;
 		vmi_map(pages + i * PAGE, target_physical);
 	}
-	EQUAL(mapped_pages(), room);
+	EQUAL(mapped_pages(), others + room);
 	for (int again = 0; again < 2; again++) {
 		EQUAL(map(last, target_physical), 1);
 		for (unsigned int i = 0; i < PAGE; i++)
@@ -264,21 +267,58 @@ static void fill_table(int unused)
 	EQUAL(*(volatile int *)pages, 0);
 	vmi_map(last, target_physical);
 	target_check(last);
-	EQUAL(mapped_pages(), room);
+	EQUAL(mapped_pages(), others + room);
 	for (int i = 1; i < room; i++) {
 		vmi_restore(pages + i * PAGE, vmi_physical(pages + i * PAGE));
 		EQUAL(*(volatile int *)(pages + i * PAGE), i);
 	}
-	EQUAL(mapped_pages(), 1);
+	EQUAL(mapped_pages(), others + 1);
 }
 
+static int filled[2], go_on[2];
+
+/* Has as many pages show the target, and tells so; then some of them are restored. */
+static void fill_cache(int number)
+{
+	volatile uint8_t *pages = vmi_pages(CACHE);
+	char byte;
+
+	close(go_on[1]);
+	for (int i = 0; i < CACHE; i++) {
+		*(volatile int *)(pages + i * PAGE) = number + i;
+		vmi_map(pages + i * PAGE, target_physical);
+	}
+	CHECK(write(filled[1], "", 1) == 1);
+	CHECK(!read(go_on[0], &byte, 1));
+	for (int i = 0; i < CACHE; i++)
+		EQUAL(((volatile uint64_t *)(pages + i * PAGE))[1], TARGET_WORD(1));
+	for (int i = number % 2; i < CACHE; i += 2) {
+		vmi_restore(pages + i * PAGE, vmi_physical(pages + i * PAGE));
+		EQUAL(*(volatile int *)(pages + i * PAGE), number + i);
+	}
+}
+
+/* All instances find room, and beside them one more client fills the table; then all of them go. */
 static void test_full_table(void)
 {
+	pid_t instance[INSTANCES];
+	char byte;
+
+	CHECK(!pipe(filled) && !pipe(go_on));
+	for (int i = 0; i < INSTANCES; i++)
+		instance[i] = start(fill_cache, i);
+	for (int i = 0; i < INSTANCES; i++)
+		CHECK(read(filled[0], &byte, 1) == 1);
+	EQUAL(mapped_pages(), INSTANCES * CACHE);
 	for (int again = 0; again < 2; again++) {
 		EQUAL(end_of(start(fill_table, 0)), 0);
-		EQUAL(mapped_pages(), 0);
-		churn();
+		EQUAL(mapped_pages(), INSTANCES * CACHE);
 	}
+	close(go_on[1]);
+	for (int i = 0; i < INSTANCES; i++)
+		EQUAL(end_of(instance[i]), 0);
+	EQUAL(mapped_pages(), 0);
+	churn();
 }
 
 static void be_outsider(int is_root)

@@ -33,7 +33,7 @@
 #define PHYSICAL_BITS 40
 #define LOW_RAM_END   0x9f000ull
 #define RAM_START     0x100000ull
-#define RAM_END       0x1a00000ull
+#define RAM_END       0xc000000ull
 #define OWN_START     0x200000ull
 #define HIDDEN_PAGE   0x20f000ull /* what others see of the hypervisor's pages */
 #define POOL_START    0x210000ull

@@ -7,7 +7,9 @@
 /* Hypercalls at the bounds of memory and tables, and who may make them. */
 #include "unit.h"
 #include "core_fixture.h"
+#include "base/page_set.h"
 
+#define KEY    0x1234567
 #define BUFFER 0x300000ull
 #define DATA   0x320000ull
 #define TABLE  0x340000ull
@@ -19,6 +21,17 @@ static int reset(void **unused)
 {
 	(void)unused;
 	fixture_start();
+	pool_free = machine.pool.free_pages;
+	return 0;
+}
+
+/* The same, and the loader may give memory. */
+static int reset_to_feed(void **unused)
+{
+	reset(unused);
+	machine.image_physical += HIDDEN_PAGE - memory_hidden_page();
+	fixture_check(!pt_init(&machine.host, &pt_format_host, &machine.pool, 4, 3));
+	machine.key = KEY;
 	pool_free = machine.pool.free_pages;
 	return 0;
 }
@@ -330,20 +343,50 @@ static void without_the_option_nobody_leaves(void **unused)
 	assert_int_equal(first->way_out_bytes, 2 * PAGE_BYTES);
 }
 
+/* From the end of RAM downwards, as the loader gives it: when a call finds the pool empty. */
+static uint64_t fed;
+
+static void feed(void)
+{
+	fed += SIZE_2M;
+	assert_int_equal(
+		fixture_call(HADAL_CALL_DONATE, RAM_END - fed, RAM_END - fed + SIZE_2M, 0, 0, KEY),
+		0);
+}
+
+static void take_back(void)
+{
+	for (; fed; fed -= SIZE_2M)
+		assert_int_equal(fixture_call(HADAL_CALL_RECLAIM, RAM_END - fed,
+					      RAM_END - fed + SIZE_2M, 0, 0, KEY),
+				 0);
+}
+
+static int64_t map_fed(uint64_t gpa)
+{
+	int64_t result;
+
+	while ((result = map(gpa, DATA, 0)) == -ENOMEM)
+		feed();
+	return result;
+}
+
 static void a_full_table_refuses_and_empties_again(void **unused)
 {
 	uint64_t count = 0;
 	(void)unused;
 
-	while (!map(BUFFER + count * PAGE_BYTES, DATA, 0))
+	while (!map_fed(BUFFER + (count + 1) * PAGE_BYTES))
 		count++;
-	assert_int_equal(count, 4096);
-	assert_int_equal(map(BUFFER + count * PAGE_BYTES, DATA, 0), -ENOSPC);
-	assert_int_equal(map_count(), 4096);
-	while (count--)
+	assert_int_equal(count, PAGE_SET_MAX);
+	assert_int_equal(map(BUFFER, DATA, 0), -ENOSPC);
+	assert_int_equal(map_count(), PAGE_SET_MAX);
+	assert_in_range(fed, SIZE_2M, 2 * SIZE_2M);
+	for (; count; count--)
 		assert_int_equal(unmap(BUFFER + count * PAGE_BYTES), 0);
 	assert_int_equal(map_count(), 0);
 	assert_int_equal(unmap(BUFFER), -ENOENT);
+	take_back();
 	assert_int_equal(machine.pool.free_pages, pool_free);
 }
 
@@ -520,33 +563,88 @@ static void pauses_and_registers(void **unused)
 	assert_int_equal(set_regs(0, BUFFER + PAGE_BYTES - 8, sizeof(*set)), 0);
 }
 
-#define MANY 4096ull
-
-/* Every flush waits for all CPUs while the guest's interrupts wait: it must not take one a page. */
-static void a_client_of_many_pages_costs_few_flushes(void **unused)
+static void add_fed(uint64_t gpa)
 {
-	const uint64_t regions = MANY * PAGE_BYTES / SIZE_2M + 1;
+	int64_t result;
+
+	while ((result = add_page(TABLE, gpa)) == -ENOMEM)
+		feed();
+	assert_int_equal(result, 0);
+}
+
+/* The pages that one call may take out. */
+#define PIECE 768
+
+/* Every flush waits for all CPUs while the guest's interrupts wait: it must not take one a page;
+ * nor may they wait for all pages. */
+static void end_with(uint64_t pages, uint64_t flushes)
+{
+	const uint64_t regions = pages * PAGE_BYTES / SIZE_2M + 1;
+	uint64_t before = vcpu->stats.flushes, calls = 1;
 	struct client *client;
-	(void)unused;
 
 	assert_int_equal(add_client(TABLE, TABLE, 0x1000), 0);
-	for (uint64_t i = 0; i < MANY; i++)
-		assert_int_equal(add_page(TABLE, BUFFER + i * PAGE_BYTES), 0);
-	assert_in_range(vcpu->stats.flushes, 1, regions);
-	assert_int_equal(add_page(TABLE, BUFFER + MANY * PAGE_BYTES), -ENOSPC);
+	for (uint64_t i = 1; i <= pages; i++)
+		add_fed(BUFFER + i * PAGE_BYTES);
+	assert_in_range(vcpu->stats.flushes - before, pages / 1024, regions + fed / SIZE_2M * 2);
+	if (pages == PAGE_SET_MAX)
+		assert_int_equal(add_page(TABLE, BUFFER), -ENOSPC);
 
 	client = client_of(TABLE);
-	for (uint64_t i = 0; i < MANY; i++)
+	for (uint64_t i = 1; i <= pages; i++)
 		assert_int_equal(map_client_page(vcpu, client, BUFFER + i * PAGE_BYTES, RAM_START),
 				 0);
-	assert_int_equal(map_count(), MANY);
-	vcpu->stats.flushes = 0;
-	assert_int_equal(remove_client(TABLE), 0);
-	assert_in_range(vcpu->stats.flushes, 1, 1);
-	for (uint64_t i = 0; i < MANY; i++)
+	assert_int_equal(map_count(), pages);
+	before = vcpu->stats.flushes;
+	for (uint64_t has = pages; remove_client(TABLE) == 1; calls++) {
+		vcpu_register[REG_CPL] = 3;
+		assert_null(client_current(vcpu));
+		vcpu_register[REG_CPL] = 0;
+		assert_in_range(has - client->state.pages, 0, PIECE);
+		has = client->state.pages;
+	}
+	assert_in_range(calls, pages / PIECE, pages / (PIECE / 4) + 1);
+	assert_in_range(vcpu->stats.flushes - before, 1, flushes);
+	for (uint64_t i = 1; i <= pages; i++)
 		assert_int_equal(nested_gpa_to_hpa(&machine.nested, BUFFER + i * PAGE_BYTES),
 				 BUFFER + i * PAGE_BYTES);
 	assert_int_equal(map_count(), 0);
+	assert_int_equal(remove_client(TABLE), -ENOENT);
+	take_back();
+	assert_int_equal(machine.pool.free_pages, pool_free);
+}
+
+static void a_client_of_many_pages_costs_few_flushes(void **unused)
+{
+	(void)unused;
+	end_with(100, 1);
+	end_with(4096, 1);
+	/* Tables that were made for the pages fill the list of those that wait for a flush. */
+	end_with(PAGE_SET_MAX, 6);
+}
+
+/* A page that is added to a client that ends is taken out too. */
+static void what_is_added_at_an_end_goes(void **unused)
+{
+	const uint64_t pages = 2000;
+	(void)unused;
+
+	assert_int_equal(add_client(TABLE, TABLE, 0x1000), 0);
+	for (uint64_t i = 1; i <= pages; i++)
+		add_fed(BUFFER + i * PAGE_BYTES);
+	assert_int_equal(remove_client(TABLE), 1);
+	for (uint64_t i = 1; i <= pages; i++) {
+		int64_t result = add_page(TABLE, BUFFER + i * PAGE_BYTES);
+
+		assert_true(result == -EEXIST || result == 0);
+	}
+	while (remove_client(TABLE) == 1)
+		;
+	for (uint64_t i = 1; i <= pages; i++)
+		assert_int_equal(map(BUFFER + i * PAGE_BYTES, DATA, 0), 0);
+	for (uint64_t i = 1; i <= pages; i++)
+		assert_int_equal(unmap(BUFFER + i * PAGE_BYTES), 0);
+	take_back();
 	assert_int_equal(machine.pool.free_pages, pool_free);
 }
 
@@ -604,15 +702,16 @@ int main(void)
 		cmocka_unit_test_setup(it_leaves_by_the_way_that_the_system_maps, reset),
 		cmocka_unit_test_setup(a_way_out_may_be_another_one_the_next_time, reset),
 		cmocka_unit_test_setup(without_the_option_nobody_leaves, reset),
-		cmocka_unit_test_setup_teardown(a_full_table_refuses_and_empties_again, reset,
-						check),
+		cmocka_unit_test_setup_teardown(a_full_table_refuses_and_empties_again,
+						reset_to_feed, check),
 		cmocka_unit_test_setup_teardown(without_memory_nothing_is_mapped, reset, check),
 		cmocka_unit_test_setup_teardown(client_arguments, reset, check),
 		cmocka_unit_test_setup_teardown(client_pages, reset, check),
 		cmocka_unit_test_setup_teardown(a_client_sees_zeros_for_own_memory, reset, check),
 		cmocka_unit_test_setup_teardown(pauses_and_registers, reset, check),
-		cmocka_unit_test_setup_teardown(a_client_of_many_pages_costs_few_flushes, reset,
-						check),
+		cmocka_unit_test_setup_teardown(a_client_of_many_pages_costs_few_flushes,
+						reset_to_feed, check),
+		cmocka_unit_test_setup_teardown(what_is_added_at_an_end_goes, reset_to_feed, check),
 		cmocka_unit_test_setup_teardown(writes_reach_copies, reset, check),
 		cmocka_unit_test_setup_teardown(a_looping_table_may_change_under_the_walk, reset,
 						check),

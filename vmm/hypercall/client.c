@@ -65,7 +65,7 @@ static int add_locked(struct vcpu *vcpu, uint64_t kernel_root, uint64_t user_roo
 		client++;
 	if (client == clients + HADAL_MAX_CLIENTS)
 		return -ENOSPC;
-	memset(&client->state, 0, sizeof(client->state));
+	memset(client, 0, sizeof(*client));
 	client->door = door;
 	client->kernel_root = kernel_root;
 	entry_write(&client->user_root, user_root);
@@ -79,10 +79,12 @@ static int add_locked(struct vcpu *vcpu, uint64_t kernel_root, uint64_t user_roo
 	return 0;
 }
 
-static void remove_locked(struct vcpu *vcpu, struct client *client)
+/* From now on nobody is answered for it. True: not all of its pages are out yet. */
+static bool remove_locked(struct vcpu *vcpu, struct client *client)
 {
 	entry_write(&client->user_root, 0);
-	map_remove_client_pages(vcpu, client);
+	if (map_remove_client_pages(vcpu, client))
+		return true;
 	client->kernel_root = 0;
 	while (client_end && !clients[client_end - 1].kernel_root)
 		__atomic_store_n(&client_end, client_end - 1, __ATOMIC_RELEASE);
@@ -91,6 +93,7 @@ static void remove_locked(struct vcpu *vcpu, struct client *client)
 		request_follow(vcpu);
 		extensions_listen(false);
 	}
+	return false;
 }
 
 static bool is_root(uint64_t root)
@@ -127,8 +130,7 @@ static int64_t with_client(struct vcpu *vcpu, int64_t (*act)(struct vcpu *, stru
 
 static int64_t remove(struct vcpu *vcpu, struct client *client)
 {
-	remove_locked(vcpu, client);
-	return 0;
+	return remove_locked(vcpu, client);
 }
 
 int64_t hypercall_client_remove(struct vcpu *vcpu)

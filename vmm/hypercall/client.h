@@ -11,6 +11,10 @@ struct client {
 	uint64_t user_root;
 	uint64_t door;
 	struct hadal_client state; /* under nested_lock */
+	/* While it ends: how far its pages have been taken out, and whether CPUs are to flush yet.
+	 */
+	uint32_t position;
+	bool is_stale;
 };
 
 /* 1 to HADAL_MAX_CLIENTS. */

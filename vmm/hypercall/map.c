@@ -10,6 +10,13 @@
 #include "cpus/request.h"
 #include "vcpu/vendor.h"
 
+/* At the end of a client: so many parts of the table are looked through in one call, each of which
+ * may have as many pages as this, so that no interrupt waits for long. */
+#define PIECE_PARTS 64u
+#define PIECE_PAGES 256u
+
+_Static_assert(PAGE_SET_DEPTH_MAX >= PT_MAX_LEVELS, "make_room() is for both");
+
 static uint64_t mapped_count;
 
 uint64_t map_count(void)
@@ -33,21 +40,54 @@ static void flush(struct vcpu *vcpu)
 	nested_flushed(&machine.nested);
 }
 
+/* Into its free place in the table. 0, -ENOSPC, -ENOMEM. */
+static int put(uint64_t gpa, unsigned owner)
+{
+	while (page_set_wants_memory(gpa)) {
+		uint64_t *memory = pt_pool_alloc(&machine.pool);
+
+		if (!memory)
+			return -ENOMEM;
+		page_set_grow(gpa, memory);
+	}
+	return page_set_put(page_set_find(gpa), gpa, owner);
+}
+
+/* What the table needs no more is free when all CPUs have flushed, as page tables are: they read in
+ * it without the lock. */
+static void shrink(uint64_t gpa)
+{
+	struct pt_garbage *garbage = &machine.nested.garbage;
+	uint64_t *memory;
+
+	while (garbage->count < PT_GARBAGE_MAX && (memory = page_set_shrink(gpa)))
+		garbage->table[garbage->count++] = memory;
+}
+
+static void take_out(uint64_t *entry)
+{
+	uint64_t gpa = page_address_of(*entry);
+
+	page_set_erase(entry);
+	shrink(gpa);
+}
+
 static int map_locked(struct vcpu *vcpu, uint64_t gpa, uint64_t hpa, uint32_t rights)
 {
-	uint64_t *entry = page_set_find(gpa);
+	uint64_t *entry;
 	int err;
 
-	if (*entry)
+	if (*page_set_find(gpa))
 		return -EEXIST;
-	err = page_set_put(entry, gpa, 0);
+	err = put(gpa, 0);
 	if (err)
 		return err;
 	err = nested_set(&machine.nested, gpa, hpa, rights);
 	if (err) {
-		page_set_erase(entry);
+		take_out(page_set_find(gpa));
 		return err;
 	}
+	entry = page_set_find(gpa);
 	entry_write(entry, *entry | PAGE_SHOWS_OTHER);
 	mapped_count++;
 	flush(vcpu);
@@ -73,18 +113,26 @@ int64_t hypercall_map(struct vcpu *vcpu)
 }
 
 /*
- * Takes a page out of the table; it shows itself again, for everybody after the next flush. It has
- * an entry of its own in the nested tables, so that this cannot fail. True when a flush is needed:
- * the page showed another one, or tables were taken out.
+ * A page shows itself again, for everybody after the next flush. It has an entry of its own in the
+ * nested tables, so that this cannot fail. True when a flush is needed: it showed another one, or
+ * tables were taken out.
  */
+static bool show_no_other(uint64_t entry)
+{
+	bool showed_other = entry & PAGE_SHOWS_OTHER;
+
+	nested_reset(&machine.nested, page_address_of(entry));
+	mapped_count -= showed_other;
+	return showed_other || machine.nested.garbage.count;
+}
+
+/* Takes it out of the table, too. */
 static bool forget(uint64_t *entry)
 {
-	bool showed_other = *entry & PAGE_SHOWS_OTHER;
+	bool is_stale = show_no_other(*entry);
 
-	nested_reset(&machine.nested, page_address_of(*entry));
-	mapped_count -= showed_other;
-	page_set_erase(entry);
-	return showed_other || machine.nested.garbage.count;
+	take_out(entry);
+	return is_stale || machine.nested.garbage.count;
 }
 
 int64_t hypercall_unmap(struct vcpu *vcpu)
@@ -123,19 +171,18 @@ bool map_is_client_page(const struct client *client, uint64_t gpa)
 /* The page gets an entry of its own in the nested tables now, so that showing another is fast. */
 static int add_locked(struct vcpu *vcpu, struct client *client, uint64_t gpa)
 {
-	uint64_t *entry = page_set_find(gpa);
 	struct nested_page before;
 	int err;
 
-	if (*entry)
+	if (*page_set_find(gpa))
 		return -EEXIST;
 	nested_lookup(&machine.nested, gpa, &before);
-	err = page_set_put(entry, gpa, client_number(client));
+	err = put(gpa, client_number(client));
 	if (err)
 		return err;
 	err = nested_set(&machine.nested, gpa, gpa, PT_RIGHTS);
 	if (err) {
-		page_set_erase(entry);
+		take_out(page_set_find(gpa));
 		return err;
 	}
 	client->state.pages++;
@@ -157,14 +204,12 @@ int map_add_client_page(struct vcpu *vcpu, struct client *client, uint64_t gpa)
 	return err;
 }
 
-/* True as forget() says. */
-static bool forget_client_page(struct client *client, uint64_t *entry)
+static void uncount(struct client *client, uint64_t entry)
 {
 	client->state.pages--;
-	client->state.idle -= is_idle(*entry);
-	if (*entry & PAGE_SHOWS_OTHER)
+	client->state.idle -= is_idle(entry);
+	if (entry & PAGE_SHOWS_OTHER)
 		client->state.mapped--;
-	return forget(entry);
 }
 
 int map_remove_client_page(struct vcpu *vcpu, struct client *client, uint64_t gpa, uint64_t flags)
@@ -180,35 +225,67 @@ int map_remove_client_page(struct vcpu *vcpu, struct client *client, uint64_t gp
 		err = -ENOENT;
 	else if ((flags & HADAL_PAGE_IDLE) && !is_idle(*entry))
 		err = -EBUSY;
-	else if (forget_client_page(client, entry))
+	else
+		uncount(client, *entry);
+	if (!err && forget(entry))
 		flush(vcpu);
 	lock_give(&nested_lock);
 	return err;
 }
 
+/* For what the next page, or part of the table, may free. */
+static void make_room(struct vcpu *vcpu)
+{
+	if (machine.nested.garbage.count > PT_GARBAGE_MAX - PAGE_SET_DEPTH_MAX)
+		flush(vcpu);
+}
+
+/* Of the part of the table that is next. It shrinks when all of them are out, for then entries
+ * move. */
+static unsigned remove_in_part(struct vcpu *vcpu, struct client *client)
+{
+	unsigned removed = 0;
+	uint64_t *entry, gpa;
+
+	/* Erasing may move an entry that comes after to here. */
+	while ((entry = page_set_next(&client->position, client_number(client)))) {
+		gpa = page_address_of(*entry);
+		uncount(client, *entry);
+		client->is_stale |= show_no_other(*entry);
+		page_set_erase(entry);
+		client->position--;
+		removed++;
+		make_room(vcpu);
+	}
+	if (removed)
+		shrink(gpa);
+	make_room(vcpu);
+	client->is_stale |= machine.nested.garbage.count > 0;
+	return removed;
+}
+
 /*
  * Until the last flush other CPUs may use old translations, which harms nobody: the frames are the
  * client's until the caller goes on. A flush waits for all CPUs, and the guest's interrupts wait
- * meanwhile, so there is not one for each page but only when the tables taken out fill their list.
+ * meanwhile, so there is one behind the last piece, and others only when the tables taken out fill
+ * their list.
  */
-void map_remove_client_pages(struct vcpu *vcpu, struct client *client)
+bool map_remove_client_pages(struct vcpu *vcpu, struct client *client)
 {
-	const struct pt_garbage *garbage = &machine.nested.garbage;
-	bool is_stale = false;
-	uint32_t position = 0;
-	uint64_t *entry;
+	unsigned removed = 0;
+	bool is_done;
 
 	lock_take(&nested_lock);
-	/* Erasing may move an entry that comes after to here. */
-	while ((entry = page_set_next(&position, client_number(client)))) {
-		is_stale |= forget_client_page(client, entry);
-		position--;
-		if (garbage->count > PT_GARBAGE_MAX - PT_MAX_LEVELS)
-			flush(vcpu);
+	for (unsigned parts = 0;
+	     client->state.pages && parts < PIECE_PARTS && removed < PIECE_PAGES; parts++) {
+		client->position = page_set_resume(client->position) % PAGE_SET_END;
+		removed += remove_in_part(vcpu, client);
 	}
-	if (is_stale)
+	is_done = !client->state.pages;
+	if (is_done && client->is_stale)
 		flush(vcpu);
 	lock_give(&nested_lock);
+	return !is_done;
 }
 
 /* The page has an entry of its own since it was added, so that this cannot fail. */

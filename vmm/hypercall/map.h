@@ -16,8 +16,9 @@ int map_check_page(uint64_t page);
 /* The hypercalls CLIENT_PAGE_ADD and CLIENT_PAGE_REMOVE; errors as there. */
 int map_add_client_page(struct vcpu *vcpu, struct client *client, uint64_t gpa);
 int map_remove_client_page(struct vcpu *vcpu, struct client *client, uint64_t gpa, uint64_t flags);
-/* Takes all pages of a client out. */
-void map_remove_client_pages(struct vcpu *vcpu, struct client *client);
+/* Takes pages of a client out that is to end, as many as take no long time. True: there are more.
+ */
+bool map_remove_client_pages(struct vcpu *vcpu, struct client *client);
 
 /* True when a client's page is known. The answer may be outdated at once. */
 bool map_is_client_page(const struct client *client, uint64_t gpa);

@@ -11,7 +11,6 @@
 #include "support/open.h"
 #include "support/libvmi.h"
 
-#define CLIENTS_MAX 8
 #define CHURN_PAGES 2048
 
 volatile uint64_t *target;
@@ -34,14 +33,14 @@ void target_check(const volatile void *page)
 /* Asking lets go of pages that are in no address space any more. */
 static struct hadal_client total(void)
 {
-	struct hadal_client_info clients[CLIENTS_MAX];
+	static struct hadal_client_info clients[HADAL_MAX_CLIENTS];
 	struct hadal_client sum = {0};
 	struct hadal *hadal;
 	struct hadal_info info;
 	int count;
 
 	hadal = open_hadal();
-	count = hadal_clients(hadal, clients, CLIENTS_MAX, NULL);
+	count = hadal_clients(hadal, clients, HADAL_MAX_CLIENTS, NULL);
 	CHECK(count > 0);
 	for (int i = 0; i < count; i++) {
 		sum.pages += clients[i].state.pages;
