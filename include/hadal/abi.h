@@ -94,7 +94,10 @@ enum hadal_call {
 	 * door, see enum hadal_door. 0, -EINVAL, -EEXIST, -ENOSPC.
 	 */
 	HADAL_CALL_CLIENT_ADD,
-	/* RDI: its kernel's CR3. Its pages show themselves again and are forgotten. 0, -ENOENT. */
+	/*
+	 * RDI: its kernel's CR3. Its pages show themselves again and are forgotten. 0, -ENOENT; 1:
+	 * a part is done, and its programs are answered no more; call again.
+	 */
 	HADAL_CALL_CLIENT_REMOVE,
 	/*
 	 * A page that the client may let show others: its frame must be the client's alone and must
@@ -152,8 +155,9 @@ enum hadal_call {
 	 * RDI: an owner's number, RSI: buffer, RDX: its size, of struct hadal_subscription. Returns
 	 * the subscription's number, 1 or more, when all CPUs tell of it. -ENOENT (no such owner),
 	 * -EINVAL (a member means nothing, or contradicts another), -EOPNOTSUPP (this processor
-	 * cannot), -EFAULT, -ENXIO (not RAM, or not mapped), -EACCES (the hypervisor's own),
-	 * -ENOSPC (a limit of hadal/events.h), -ENOMEM.
+	 * cannot), -EFAULT, -ENXIO (not RAM, not mapped, or no such vCPU), -EACCES (the
+	 * hypervisor's own), -EDEADLK (the caller's own vCPU), -ENOSPC (a limit of hadal/events.h),
+	 * -ENOMEM.
 	 */
 	HADAL_CALL_SUBSCRIBE,
 	/* RDI: an owner's number, RSI: a subscription's. 0, -ENOENT. */

@@ -57,6 +57,11 @@ enum hadal_event_kind {
 	 * HADAL_CAPTURE_CODE. One that enters the kernel is told there. With
 	 * HADAL_RECORD_FAULTED it has raised an exception, and is told again if it is executed
 	 * again. A repeated string instruction is one. EXECUTE.
+	 *
+	 * With root 0 and HADAL_ACTION_HOLD it is the next instruction of the vCPU `first`, in
+	 * whatever it executes: it is held behind it, and with an answer that steps behind the one
+	 * after, and so on; with another one that is all. Interrupts wait meanwhile, and address is
+	 * RIP behind the instruction. What halts the vCPU ends it too.
 	 */
 	HADAL_EVENT_STEP,
 	/* The guest's kernel has asked for a record by HADAL_CALL_EVENT_REQUEST. number, address,
@@ -164,7 +169,7 @@ enum hadal_event_action {
 	 * until it is answered. Where the reader might starve for it the record is written without
 	 * the flag, and nothing is held: events of the reader's own address space, on the CPU that
 	 * it called on last, and on a machine with one CPU. The first subscription of an event
-	 * holds. Not for HADAL_EVENT_REQUEST and HADAL_EVENT_STEP.
+	 * holds. Not for HADAL_EVENT_REQUEST, nor for HADAL_EVENT_STEP of a task.
 	 */
 	HADAL_ACTION_HOLD,
 };
@@ -176,7 +181,8 @@ enum hadal_event_action {
  * descriptor tables: first is a mask, bit n for number n, count 0. Memory: guest-physical bytes
  * [first, first + count), all in RAM and none of them the hypervisor's. Break: the linear address,
  * count 1, in the address space whose CR3 is root, or in all with root 0 (then it is looked up in
- * the caller's). Step: first and count 0, root: the CR3 of the task, PCID bits not counted.
+ * the caller's). Step: first and count 0, root: the CR3 of the task, PCID bits not counted; or of a
+ * whole vCPU, which is not the caller's (-EDEADLK): root 0, first its index, count 1.
  */
 struct hadal_subscription {
 	uint32_t kind;   /* enum hadal_event_kind */

@@ -117,7 +117,8 @@ int kvmi_subscribe(struct server *server, struct hadal_subscription *asked)
 	case -EACCES:
 		return -EPERM;
 	case -EOPNOTSUPP:
-		return -EOPNOTSUPP;
+	case -EDEADLK:
+		return result;
 	default:
 		return result > 0 ? result : -ENOMEM;
 	}
@@ -161,6 +162,9 @@ bool kvmi_has(const struct server *server, int subscription)
 	for (size_t i = 0; i < server->pages.run_count; i++)
 		if (server->pages.run[i].subscription == subscription)
 			return true;
+	for (size_t i = 0; i < server->cpu_count; i++)
+		if (server->vcpu[i].whole_step == subscription)
+			return true;
 	return false;
 }
 
@@ -182,17 +186,6 @@ void kvmi_end_leaving(struct server *server)
 		server->leaving[i] = 0;
 		kvmi_unsubscribe(server, &number);
 	}
-}
-
-/* From the answer on to the event that it is held for. */
-int kvmi_control_singlestep(struct server *server)
-{
-	const struct kvmi_request *request = &server->request;
-
-	if (request->enable && !kvmi_held_for(server, request->vcpu))
-		return -EAGAIN;
-	server->vcpu[request->vcpu].steps = request->enable;
-	return 0;
 }
 
 bool kvmi_is_asked(const struct server *server, unsigned int event)

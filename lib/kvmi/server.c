@@ -162,7 +162,7 @@ static int serve(struct server *server, struct hadal_error *error)
 
 	if (server->events)
 		files[1] = (struct pollfd){hadal_events_fd(server->events), POLLIN, 0};
-	if (poll(files, 2, -1) < 0 && errno != EINTR)
+	if (poll(files, 2, kvmi_step_wait(server)) < 0 && errno != EINTR)
 		return hadal_fail(error, errno, "Cannot wait for the introspector: %s",
 				  strerror(errno));
 	if (files[1].revents & ~POLLIN)
@@ -172,6 +172,7 @@ static int serve(struct server *server, struct hadal_error *error)
 		if (result)
 			return result;
 	}
+	kvmi_step_again(server);
 	return files[0].revents ? serve_one(server, error) : 1;
 }
 

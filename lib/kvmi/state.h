@@ -50,6 +50,9 @@ struct vcpu_state {
 	uint64_t told;           /* time of the last record that was told */
 	bool steps;              /* each answer is to lead to a single step */
 	int step_for;            /* the subscription by which one is under way; 0: none is */
+	int whole_step;          /* the one by which they have begun without an event; 0: none */
+	unsigned int step_count; /* by that, since step_since; when to begin anew, 0: never */
+	uint64_t step_since, step_again;
 	struct paused paused;
 };
 
@@ -164,16 +167,26 @@ bool kvmi_has(const struct server *server, int subscription);
 bool kvmi_is_leaving(const struct server *server, uint32_t subscription);
 /* A vCPU has gone on: ends those that it was the last one of. */
 void kvmi_end_leaving(struct server *server);
-int kvmi_control_singlestep(struct server *server);
 /* Whether a vCPU's introspector wants to know. */
 bool kvmi_is_wanted(const struct server *server, const struct hadal_event *event);
 bool kvmi_is_asked(const struct server *server, unsigned int event);
+
+/* step.c: the same. */
+int kvmi_control_singlestep(struct server *server);
+/* Whether the answer to an event leads to a step. */
+bool kvmi_steps_on(struct server *server, unsigned int cpu, const struct waiting *waiting);
+/* Begins anew what has rested; and milliseconds until that is due, -1: never. */
+void kvmi_step_again(struct server *server);
+int kvmi_step_wait(const struct server *server);
 
 /* pages.c: the same. */
 int kvmi_set_page_access(struct server *server);
 void kvmi_get_page_access(struct server *server, struct answer *answer);
 /* Watches what is restricted, while anybody is to be told of it. */
 int kvmi_watch_pages(struct server *server);
+
+/* Nanoseconds, of a clock that only goes on. */
+uint64_t kvmi_now(void);
 
 /* tell.c: records to events. 0, or what ends the connection. */
 int kvmi_tell_all(struct server *server, struct hadal_error *error);

@@ -11,7 +11,7 @@
 /* Records between two looks at the socket. */
 #define RECORDS 64u
 
-static uint64_t nanoseconds(void)
+uint64_t kvmi_now(void)
 {
 	struct timespec now;
 
@@ -23,7 +23,7 @@ struct waiting *kvmi_held_for(const struct server *server, unsigned int vcpu)
 {
 	struct waiting *current = server->vcpu[vcpu].current;
 
-	return current && nanoseconds() < current->until ? current : NULL;
+	return current && kvmi_now() < current->until ? current : NULL;
 }
 
 /* A place for one more, NULL when the introspector has answered none of many. */
@@ -191,7 +191,7 @@ static int tell(struct server *server, const struct hadal_event *event, struct h
 	kvmi_event_of(&regs, event->cpu, waiting->event, &server->reply.event.common);
 	waiting->before = server->reply.event.common.regs;
 	if (held) {
-		waiting->until = nanoseconds() + server->options.hold_ms * 1000000ull;
+		waiting->until = kvmi_now() + server->options.hold_ms * 1000000ull;
 		vcpu->current = waiting;
 	}
 	vcpu->told = event->time;
@@ -266,7 +266,7 @@ static int give(struct server *server, const struct waiting *waiting, struct had
 	struct hadal_event_answer answer = answer_to(waiting, request->vcpu);
 
 	fill_answer(request, waiting, &answer);
-	answer.step = server->vcpu[request->vcpu].steps;
+	answer.step = kvmi_steps_on(server, request->vcpu, waiting);
 	switch (hadal_events_answer(server->events, &answer, NULL)) {
 	case -ERANGE:
 		return hadal_fail(error, EPROTO,

@@ -8,6 +8,7 @@
 test_kvmi || fail "test_kvmi: see above"
 test_kvmi_events || fail "test_kvmi_events: see above"
 test_kvmi_holds || fail "test_kvmi_holds: see above"
+test_kvmi_steps || fail "test_kvmi_steps: see above"
 fails hadal kvmi
 fails hadal kvmi --socket /tmp/no-such-socket
 fails hadal kvmi --deadline 1001 --socket /tmp/no-such-socket

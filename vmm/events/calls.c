@@ -181,7 +181,7 @@ struct msrs {
 
 static struct msrs msrs_of(const struct hadal_subscription *asked)
 {
-	if (asked->kind == HADAL_EVENT_STEP) /* see trace.c */
+	if (asked->kind == HADAL_EVENT_STEP && asked->root) /* see trace.c */
 		return (struct msrs){MSR_EFER, 1, MSR_READ | MSR_WRITE};
 	if (asked->kind != HADAL_EVENT_MSR)
 		return (struct msrs){0};

@@ -96,7 +96,7 @@ int subscription_check(struct vcpu *vcpu, const struct hadal_subscription *asked
 	if (asked->kind == HADAL_EVENT_MEMORY)
 		return watch_check(asked);
 	if (asked->kind == HADAL_EVENT_STEP)
-		return trace_check(asked);
+		return trace_check(vcpu, asked);
 	if (asked->kind == HADAL_EVENT_BREAK)
 		return breakpoint_check(vcpu, asked);
 	return events_can_intercept(vcpu, asked);

@@ -61,7 +61,7 @@ static uint64_t handlers_of(const struct subscription *s)
 			return BIT(HADAL_EXIT_NESTED_FAULT) | STEP_HANDLERS;
 		return BIT(HADAL_EXIT_DR_ACCESS) | BIT(HADAL_EXIT_EXCEPTION);
 	case HADAL_EVENT_STEP:
-		return TRACE_HANDLERS;
+		return asked->root ? TRACE_HANDLERS : STEP_HANDLERS;
 	case HADAL_EVENT_DESCRIPTOR:
 	case HADAL_EVENT_IO:
 		return kinds_of(asked) | STEP_HANDLERS;
@@ -92,7 +92,7 @@ static void add(const struct subscription *s, struct event_intercepts *to)
 		to->cr_writes |= asked->first & 0xffff;
 	if (asked->kind == HADAL_EVENT_BREAK)
 		add_breakpoint(s, to);
-	if (asked->kind == HADAL_EVENT_STEP) {
+	if (asked->kind == HADAL_EVENT_STEP && asked->root) {
 		to->cr_writes |= BIT(3);
 		to->vectors |= 1u << VECTOR_UD;
 	}

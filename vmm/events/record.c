@@ -35,7 +35,7 @@ static bool place_matches(struct vcpu *vcpu, const struct subscription *s,
 		return what->address == asked->first && (what->number == s->method || s->moving) &&
 		       (!asked->root || is_address_space(vcpu, asked->root));
 	case HADAL_EVENT_STEP:
-		return is_address_space(vcpu, asked->root);
+		return asked->root && is_address_space(vcpu, asked->root);
 	case HADAL_EVENT_MEMORY:
 		return what->physical < asked->first + asked->count &&
 		       what->physical + (what->number ? what->number : 1) > asked->first;

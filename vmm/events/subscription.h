@@ -53,6 +53,7 @@ struct subscription {
 	uint64_t place;
 	bool moving;    /* into a view: a hit counts by whichever way it comes */
 	bool displaced; /* it cannot move, and a CPU's guest has its debug register */
+	bool begun;     /* a whole vCPU is stepped for it, or was */
 	struct event_owner *owner;
 	uint64_t since; /* TSC */
 	/* The budget: what a tick and a record use up of the time that passes. */

@@ -14,10 +14,22 @@
  * without EFER.SCE. Other address spaces are reached by a write of CR3.
  */
 
-int trace_check(const struct hadal_subscription *asked)
+/* A whole vCPU, whatever it executes. */
+static int check_cpu(const struct vcpu *vcpu, const struct hadal_subscription *asked)
+{
+	if (asked->count != 1 || asked->action != HADAL_ACTION_HOLD)
+		return -EINVAL;
+	if (asked->first >= machine.cpu_count || !vcpu_at(asked->first)->running)
+		return -ENXIO;
+	return asked->first == vcpu->index ? -EDEADLK : 0;
+}
+
+int trace_check(const struct vcpu *vcpu, const struct hadal_subscription *asked)
 {
 	uint64_t root = asked->root & PT_ADDRESS;
 
+	if (!asked->root && asked->count)
+		return check_cpu(vcpu, asked);
 	if (asked->first || asked->count || asked->action == HADAL_ACTION_HOLD)
 		return -EINVAL;
 	return root && !(root >> machine.physical_bits) && memory_is_ram(root) ? 0 : -EINVAL;
@@ -33,10 +45,44 @@ static bool is_traced(struct vcpu *vcpu)
 	for (uint64_t mask = events_of(HADAL_EVENT_STEP); mask; mask &= mask - 1) {
 		const struct subscription *s = events_at(__builtin_ctzll(mask));
 
-		if (s && is_address_space(vcpu, s->asked.root))
+		if (s && s->asked.root && is_address_space(vcpu, s->asked.root))
 			return true;
 	}
 	return false;
+}
+
+/* One that steps this vCPU, and has not begun to: from now on it is as if an event had been
+ * answered with a step. */
+static void begin_asked(struct vcpu *vcpu)
+{
+	struct hold *hold = &vcpu_events(vcpu)->hold;
+	const struct subscription *for_whom = events_at(hold->index);
+
+	if (hold->steps && for_whom && for_whom->number == hold->subscription)
+		return;
+	for (uint64_t mask = events_of(HADAL_EVENT_STEP); mask; mask &= mask - 1) {
+		struct subscription *s = events_at(__builtin_ctzll(mask));
+
+		if (!s || s->asked.root || s->asked.first != vcpu->index || s->begun)
+			continue;
+		s->begun = true;
+		hold->index = s->index;
+		hold->subscription = s->number;
+		hold->steps = true;
+		return;
+	}
+}
+
+/* What an answer, or a subscription, wants to be stepped: now, or when what is queued is on its
+ * way. */
+static void step_held(struct vcpu *vcpu, bool leaves)
+{
+	if (leaves) {
+		trace_look_again(vcpu);
+		return;
+	}
+	events_begin(vcpu);
+	step_over(vcpu, NULL);
 }
 
 static void set_traps(struct vcpu *vcpu, bool interrupts, bool returns)
@@ -126,10 +172,10 @@ void vcpu_attend_trace(struct vcpu *vcpu)
 
 	__atomic_fetch_and(&vcpu->requests, ~REQUEST_TRACE, __ATOMIC_RELAXED);
 	trace->interrupt_due = false;
-	if (vcpu_events(vcpu)->hold.steps && !vcpu->stepping && !leaves) {
-		events_begin(vcpu);
-		step_over(vcpu, NULL);
-	}
+	if (events_of(HADAL_EVENT_STEP) && !vcpu->stepping)
+		begin_asked(vcpu);
+	if (vcpu_events(vcpu)->hold.steps && !vcpu->stepping)
+		step_held(vcpu, leaves);
 	if (!is_traced(vcpu))
 		vcpu_trace_end(vcpu);
 	else if (leaves || vcpu_get(vcpu, REG_CPL) != 3)

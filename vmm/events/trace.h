@@ -8,8 +8,8 @@
 
 #include "events/step.h"
 
-/* 0 or -EINVAL. */
-int trace_check(const struct hadal_subscription *asked);
+/* 0, -EINVAL, -ENXIO, -EDEADLK. */
+int trace_check(const struct vcpu *vcpu, const struct hadal_subscription *asked);
 
 /* Before the next entry see again to what the vCPU is at. */
 void trace_look_again(struct vcpu *vcpu);
