@@ -23,7 +23,9 @@ static unsigned int parts; /* that the table has been given */
 
 static int put(uint64_t gpa, unsigned int owner)
 {
-	while (page_set_wants_memory(gpa)) {
+	int result;
+
+	while ((result = page_set_put(page_set_find(gpa), gpa, owner)) == -EAGAIN) {
 		uint64_t *memory = aligned_alloc(PAGE_BYTES, PAGE_BYTES);
 
 		for (uint64_t i = 0; i < PLACES; i++)
@@ -31,7 +33,7 @@ static int put(uint64_t gpa, unsigned int owner)
 		page_set_grow(gpa, memory);
 		parts++;
 	}
-	return page_set_put(page_set_find(gpa), gpa, owner);
+	return result;
 }
 
 static void shrink(uint64_t gpa)

@@ -90,13 +90,6 @@ static void erase_in(uint64_t *part, uint64_t hole)
 	}
 }
 
-bool page_set_wants_memory(uint64_t gpa)
-{
-	uint32_t begin = begin_for(gpa);
-
-	return count[begin] >= FULL && depth[begin] < PAGE_SET_DEPTH_MAX;
-}
-
 void page_set_grow(uint64_t gpa, uint64_t *memory)
 {
 	uint32_t begin = begin_for(gpa), half = width(begin) / 2, upper = begin + half;
@@ -122,7 +115,11 @@ int page_set_put(uint64_t *entry, uint64_t gpa, unsigned owner)
 {
 	uint32_t begin = begin_for(gpa);
 
-	if (set_count == PAGE_SET_MAX || count[begin] == FULL_AT_END)
+	if (set_count == PAGE_SET_MAX)
+		return -ENOSPC;
+	if (count[begin] >= FULL && depth[begin] < PAGE_SET_DEPTH_MAX)
+		return -EAGAIN;
+	if (count[begin] == FULL_AT_END)
 		return -ENOSPC;
 	entry_write(entry, gpa | PAGE_IN_USE | (uint64_t)owner << PAGE_OWNER_SHIFT);
 	count[begin]++;

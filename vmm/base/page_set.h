@@ -6,7 +6,6 @@
 #ifndef HADAL_BASE_PAGE_SET_H
 #define HADAL_BASE_PAGE_SET_H
 
-#include <stdbool.h>
 #include <stdint.h>
 #include "base/bits.h"
 
@@ -61,13 +60,11 @@ static inline uint64_t *page_set_find(uint64_t gpa)
 	return &part[i];
 }
 
-/* Whether a page's part of the table is so full that page_set_grow() is to come before it is put.
- */
-bool page_set_wants_memory(uint64_t gpa);
+/* *entry: a free place for gpa. -ENOSPC when the table is full; -EAGAIN: page_set_grow() is to come
+ * first. */
+int page_set_put(uint64_t *entry, uint64_t gpa, unsigned owner);
 /* A page of zeros becomes a part of the table; entries move. */
 void page_set_grow(uint64_t gpa, uint64_t *memory);
-/* -ENOSPC when the table is full. *entry: a free place for gpa. */
-int page_set_put(uint64_t *entry, uint64_t gpa, unsigned owner);
 /* Takes an entry out; others move. */
 void page_set_erase(uint64_t *entry);
 /*

@@ -40,17 +40,22 @@ static void flush(struct vcpu *vcpu)
 	nested_flushed(&machine.nested);
 }
 
-/* Into its free place in the table. 0, -ENOSPC, -ENOMEM. */
-static int put(uint64_t gpa, unsigned owner)
+/* Into *place, or where it is when the table has grown. 0, -EEXIST, -ENOSPC, -ENOMEM. */
+static int put(uint64_t **place, uint64_t gpa, unsigned owner)
 {
-	while (page_set_wants_memory(gpa)) {
+	int err;
+
+	if (**place)
+		return -EEXIST;
+	while ((err = page_set_put(*place, gpa, owner)) == -EAGAIN) {
 		uint64_t *memory = pt_pool_alloc(&machine.pool);
 
 		if (!memory)
 			return -ENOMEM;
 		page_set_grow(gpa, memory);
+		*place = page_set_find(gpa);
 	}
-	return page_set_put(page_set_find(gpa), gpa, owner);
+	return err;
 }
 
 /* What the table needs no more is free when all CPUs have flushed, as page tables are: they read in
@@ -74,20 +79,16 @@ static void take_out(uint64_t *entry)
 
 static int map_locked(struct vcpu *vcpu, uint64_t gpa, uint64_t hpa, uint32_t rights)
 {
-	uint64_t *entry;
-	int err;
+	uint64_t *entry = page_set_find(gpa);
+	int err = put(&entry, gpa, 0);
 
-	if (*page_set_find(gpa))
-		return -EEXIST;
-	err = put(gpa, 0);
 	if (err)
 		return err;
 	err = nested_set(&machine.nested, gpa, hpa, rights);
 	if (err) {
-		take_out(page_set_find(gpa));
+		take_out(entry);
 		return err;
 	}
-	entry = page_set_find(gpa);
 	entry_write(entry, *entry | PAGE_SHOWS_OTHER);
 	mapped_count++;
 	flush(vcpu);
@@ -171,18 +172,16 @@ bool map_is_client_page(const struct client *client, uint64_t gpa)
 /* The page gets an entry of its own in the nested tables now, so that showing another is fast. */
 static int add_locked(struct vcpu *vcpu, struct client *client, uint64_t gpa)
 {
+	uint64_t *entry = page_set_find(gpa);
+	int err = put(&entry, gpa, client_number(client));
 	struct nested_page before;
-	int err;
 
-	if (*page_set_find(gpa))
-		return -EEXIST;
-	nested_lookup(&machine.nested, gpa, &before);
-	err = put(gpa, client_number(client));
 	if (err)
 		return err;
+	nested_lookup(&machine.nested, gpa, &before);
 	err = nested_set(&machine.nested, gpa, gpa, PT_RIGHTS);
 	if (err) {
-		take_out(page_set_find(gpa));
+		take_out(entry);
 		return err;
 	}
 	client->state.pages++;
