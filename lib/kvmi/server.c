@@ -39,6 +39,8 @@ static int send_all(const struct server *server, struct iovec *parts, size_t cou
 
 		if (sent < 0 && errno == EINTR)
 			continue;
+		if (sent < 0 && (errno == EPIPE || errno == ECONNRESET))
+			return 0; /* it has hung up, which the next read tells */
 		if (sent < 0)
 			return hadal_fail(error, errno, "Cannot write to the introspector: %s",
 					  strerror(errno));
