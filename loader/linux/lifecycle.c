@@ -8,6 +8,7 @@
 #include <asm/io.h>
 
 #include "attach.h"
+#include "call.h"
 #include "client.h"
 #include "loader.h"
 
