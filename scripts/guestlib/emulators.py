@@ -48,14 +48,16 @@ def memory_size(options):
     return f"{options.mem},slots=4,maxmem={options.max_mem}M"
 
 
-def firmware(tmp):
-    """QEMU's arguments for OVMF, with variables of this guest's own."""
-    code, variables = OVMF / "OVMF_CODE_4M.fd", OVMF / "OVMF_VARS_4M.fd"
+def firmware(tmp, smm):
+    """QEMU's arguments for OVMF, with variables of this guest's own, which it may keep by SMM."""
+    code = OVMF / ("OVMF_CODE_4M.secboot.fd" if smm else "OVMF_CODE_4M.fd")
+    variables = OVMF / "OVMF_VARS_4M.fd"
     if not code.is_file():
         raise SetupError("OVMF is missing; run scripts/setup")
     shutil.copyfile(variables, tmp / "variables.fd")
     flash = "if=pflash,format=raw,unit="
-    return ["-drive", f"{flash}0,readonly=on,file={code}", "-drive", f"{flash}1,file={tmp}/variables.fd"]
+    machine = ["-machine", "q35,smm=on", "-global", "driver=cfi.pflash01,property=secure,value=on"]
+    return [*(machine if smm else []), "-drive", f"{flash}0,readonly=on,file={code}", "-drive", f"{flash}1,file={tmp}/variables.fd"]
 
 
 def damaged_copy(program, path):
@@ -140,7 +142,8 @@ def boot_disk(path, kernel, initramfs, arguments, how, own=""):
         "named": f"\\hadal.efi {own} {boot}",
         "grub": f"\\hadal.efi {own} \\grub.efi",
         "next": boot,
-        "refused": f"\\damaged.efi\n\\hadal.efi --pool=60000 --none \\no.efi\n{boot}",
+        "refused": f"\\damaged.efi\n\\hadal.efi --pool=60000 --none \\no.efi\n"
+        f"\\hadal.efi --off \\damaged.efi\n{boot}",
     }
     if how == "grub":
         files["grub.efi"] = grub_program(path.with_suffix(".grub"), arguments)
@@ -174,7 +177,9 @@ def qemu(options, model, kernel, initramfs, console, output, tmp):
     else:
         command += ["-kernel", kernel, "-initrd", initramfs, "-append", arguments]
     if options.uefi:
-        command += firmware(tmp)
+        command += firmware(tmp, options.smm)
+    if options.low_mem:
+        command += ["-machine", f"max-ram-below-4g={options.low_mem}M"]
     if not options.reboots:
         command += ["-no-reboot"]
     if options.icount:
@@ -254,9 +259,9 @@ def run_tool(command):
 
 def bochs(options, model, kernel, initramfs, console, output, tmp):
     """The command that boots the guest in Bochs; RDTSC counts instructions in it."""
-    for_qemu = options.mem_file, options.disk, options.monitor, options.gdb, options.icount, options.uefi, options.tpm
+    for_qemu = options.mem_file, options.disk, options.monitor, options.gdb, options.icount, options.uefi, options.tpm, options.low_mem
     if options.accel != "tcg" or any(for_qemu):
-        raise SetupError("--accel kvm, --icount, --mem-file, --disk, --monitor, --gdb, --uefi and --tpm are for --cpu amd only")
+        raise SetupError("--accel kvm, --icount, --mem-file, --disk, --monitor, --gdb, --uefi, --tpm and --low-mem are for --cpu amd only")
     program, share = bochs_program()
     # A triple fault resets the machine; 2.7 has to be told so.
     cpu_options = ", reset_on_triple_fault=1" if bochs_version() == "2.7" else ""

@@ -165,8 +165,9 @@ static void decode_descriptor(struct exit *e, unsigned code)
 	e->descriptor.load = code - SVM_EXIT_IDTR_READ >= 4;
 }
 
-/* GIF is clear: let the NMI that waits come to the image's own handler, which counts it. */
-static void take_nmi(void)
+/* GIF is clear: let the NMI that waits come to the image's own handler, which counts it, or an SMI
+ * to the firmware's. */
+static void take_what_waits(void)
 {
 	__asm__ volatile("stgi\n nop\n nop\n clgi" ::: "memory");
 }
@@ -193,7 +194,8 @@ static bool decode_kind(struct vcpu *vcpu, struct vmcb *vmcb, struct exit *e, un
 		decode_descriptor(e, code);
 		break;
 	case HADAL_EXIT_NMI:
-		take_nmi();
+	case HADAL_EXIT_SMI:
+		take_what_waits();
 		break;
 	case HADAL_EXIT_NMI_WINDOW:
 		svm_end_nmi_window(vcpu);

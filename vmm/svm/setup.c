@@ -6,6 +6,7 @@
 #include "svm/svm.h"
 
 #define GUEST_ASID 1
+#define EMULATED   BIT(31) /* of CPUID 1, ECX: not a processor itself, or somebody below */
 
 static void setup_control(struct vcpu *vcpu)
 {
@@ -19,6 +20,11 @@ static void setup_control(struct vcpu *vcpu)
 
 	for (size_t i = 0; i < sizeof(always); i++)
 		svm_set_intercept(vcpu, always[i], true);
+	/*
+	 * Processors leave the guest for SMM and come back. QEMU goes there as the guest, with its
+	 * nested tables and intercepts, and not back; so there the SMI is let in between two exits.
+	 */
+	svm_set_intercept(vcpu, SVM_INTERCEPT_SMI, cpuid(1, 0).ecx & EMULATED);
 	svm_intercept_exceptions(vcpu, 0);
 	vmcb->msrpm = svm_msr_bitmap_physical();
 	vmcb->iopm = ports_physical();
