@@ -105,13 +105,18 @@ part_images() {
 	done
 }
 
+# Before anything else is loaded.
+part_boot() {
+	section first $here/bench_boot
+}
+
 part_kvm() {
 	section kvm $here/bench_kvm "$vendor"
 }
 
 vendor=$1
 shift
-insmod $here/hadal_bench.ko
+[ "$1" = boot ] || insmod $here/hadal_bench.ko
 for part in "$@"; do
 	part_"$part"
 done
