@@ -6,7 +6,7 @@
 
 #define MAP_SLACK   16u        /* descriptors more than there were: to allocate makes some */
 #define UNFED_BYTES (3u << 20) /* of pool, which nobody gives more while it runs */
-#define TABLES_MAX  256u       /* pages of first page tables */
+#define TABLES_MORE 64u        /* pages of first page tables beside those for each 2 MiB of pool */
 #define CR4_LA57    (1ull << 12)
 
 static uint64_t pages_of(uint64_t bytes)
@@ -92,6 +92,30 @@ static uint8_t *get_map(struct efi_boot_services *services, uint64_t *bytes, uin
 	return NULL;
 }
 
+/* What the firmware keeps for itself and others, before Hadal has taken any. */
+static void say_map(struct efi_boot_services *services, const struct hadal_boot *boot)
+{
+	uint64_t bytes, stride, pages[EFI_TYPES] = {0}, ram = 0;
+	uint8_t *map = get_map(services, &bytes, &stride);
+
+	for (uint64_t at = 0; map && at + sizeof(struct efi_memory_descriptor) <= bytes;
+	     at += stride) {
+		const struct efi_memory_descriptor *descriptor = (void *)(map + at);
+
+		if (descriptor->type < EFI_TYPES)
+			pages[descriptor->type] += descriptor->pages;
+	}
+	if (map)
+		services->free_pool(map);
+	for (uint32_t i = 0; i < boot->ram_count; i++)
+		ram += boot->ram[i].end - boot->ram[i].start;
+	say("memory map: %u MiB of RAM in %u ranges, and in KiB %u of runtime services, %u of "
+	    "ACPI's, %u reserved",
+	    ram >> 20, (uint64_t)boot->ram_count,
+	    (pages[EFI_RUNTIME_CODE] + pages[EFI_RUNTIME_DATA]) * 4,
+	    (pages[EFI_ACPI] + pages[EFI_ACPI_NVS]) * 4, pages[EFI_RESERVED] * 4);
+}
+
 static bool read_ram(struct efi_boot_services *services, struct hypervisor_memory *memory)
 {
 	uint64_t bytes, stride, at;
@@ -140,6 +164,7 @@ static bool fill(struct efi_boot_services *services, struct hypervisor_memory *m
 		    (uint64_t)HADAL_MAX_RAM_RANGES);
 		return false;
 	}
+	say_map(services, boot);
 	pool = pool_bytes(header, end_of_ram(boot), cpus) + ((uint64_t)pool_mib << 20);
 	memory->image = allocate(services, EFI_RESERVED, header->memory_bytes);
 	memory->trampoline = allocate(services, EFI_RESERVED, EFI_PAGE + pool);
@@ -201,12 +226,12 @@ void memory_free(struct efi_boot_services *services, struct hypervisor_memory *m
 
 /* One block for all tables, of which it takes few: the pool is in one piece. */
 static uint8_t *tables_memory;
-static uint64_t tables_used;
+static uint64_t tables_used, tables_most;
 
 static uint64_t *new_table(struct first_tables *tables, uint64_t *physical)
 {
 	(void)tables;
-	if (tables_used == TABLES_MAX)
+	if (tables_used == tables_most)
 		return NULL;
 	*physical = (uint64_t)tables_memory + tables_used++ * EFI_PAGE;
 	return (uint64_t *)*physical;
@@ -223,7 +248,8 @@ bool tables_build(struct efi_boot_services *services, const struct hypervisor_me
 	uint64_t cr4;
 
 	__asm__("mov %%cr4, %0" : "=r"(cr4));
-	tables_memory = allocate(services, EFI_LOADER_DATA, TABLES_MAX * EFI_PAGE);
+	tables_most = memory->trampoline_pages / 512 + TABLES_MORE;
+	tables_memory = allocate(services, EFI_LOADER_DATA, tables_most * EFI_PAGE);
 	tables_used = 0;
 	tables->levels = cr4 & CR4_LA57 ? 5 : 4;
 	tables->new_table = new_table;
@@ -237,6 +263,6 @@ bool tables_build(struct efi_boot_services *services, const struct hypervisor_me
 
 void tables_free(struct efi_boot_services *services)
 {
-	release(services, tables_memory, TABLES_MAX * EFI_PAGE);
+	release(services, tables_memory, tables_most * EFI_PAGE);
 	tables_memory = NULL;
 }

@@ -23,7 +23,12 @@ enum {
 	EFI_LOADER_DATA = 2,
 	EFI_BOOT_CODE = 3,
 	EFI_BOOT_DATA = 4,
+	EFI_RUNTIME_CODE = 5,
+	EFI_RUNTIME_DATA = 6,
 	EFI_CONVENTIONAL = 7,
+	EFI_ACPI = 9,
+	EFI_ACPI_NVS = 10,
+	EFI_TYPES = 11, /* that are told apart here */
 };
 enum { EFI_ALLOCATE_ANY, EFI_ALLOCATE_MAX };
 
