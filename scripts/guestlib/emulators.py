@@ -142,8 +142,7 @@ def boot_disk(path, kernel, initramfs, arguments, how, own=""):
         "named": f"\\hadal.efi {own} {boot}",
         "grub": f"\\hadal.efi {own} \\grub.efi",
         "next": boot,
-        "refused": f"\\damaged.efi\n\\hadal.efi --pool=60000 --none \\no.efi\n"
-        f"\\hadal.efi --off \\damaged.efi\n{boot}",
+        "refused": f"\\damaged.efi\n\\hadal.efi --pool=60000 --none \\no.efi\n{boot}",
     }
     if how == "grub":
         files["grub.efi"] = grub_program(path.with_suffix(".grub"), arguments)
