@@ -5,6 +5,7 @@
 #include <string.h>
 #include "unit.h"
 #include "events/subscription.h"
+#include "events/brief.h"
 #include "paging/memory.h"
 #include "vcpu/vendor.h"
 
@@ -13,6 +14,7 @@
 struct machine machine;
 struct subscription *events_table[HADAL_MAX_SUBSCRIPTIONS];
 uint64_t events_subscribed[HADAL_EVENT_KINDS];
+struct subscription *events_brief[HADAL_EVENT_KINDS];
 
 static uint8_t area[PERCPU_EVENTS + PERCPU_EVENT_PAGES * 4096] __attribute__((aligned(4096)));
 static struct vcpu *const vcpu = (struct vcpu *)(area + PERCPU_VCPU);
@@ -70,7 +72,7 @@ static int reset(void **state)
 	owner = (struct event_owner){
 		.number = 1, .ring_bytes = RING_BYTES, .heads = &head, .tails = &tail};
 	owner.ticks_per_ms = 1000000;
-	vcpu_events(vcpu)->ring[0] = ring;
+	vcpu_events(vcpu)->ring[0] = event_ring(ring, RING_BYTES, &head, &tail);
 	subscription.owner = &owner;
 	subscription.record_bytes = sizeof(struct hadal_event);
 	subscription.number = 9;
@@ -347,6 +349,77 @@ static void the_short_way_is_the_same(void **state)
 	assert_int_equal(events->counts[0].filtered, 3);
 }
 
+static const struct subscription *find(uint8_t access, uint64_t number)
+{
+	return brief_find(HADAL_EVENT_MSR, access, number);
+}
+
+static void tell_briefly(void)
+{
+	const struct subscription *s = find(HADAL_ACCESS_READ, msr_read.number);
+	bool passes;
+
+	assert_ptr_equal(s, &subscription);
+	passes = brief_begin(vcpu, s);
+	brief_end(vcpu, s, &msr_read, passes);
+}
+
+/* What handlers have inlined counts and records the same as what they do otherwise. */
+static void brief_records_are_the_same(void **state)
+{
+	struct vcpu_events *events = vcpu_events(vcpu);
+	struct hadal_event way[2];
+	unsigned told = 0;
+
+	(void)state;
+	subscription.plain_first = 0x10;
+	subscription.plain_count = 2;
+	assert_null(find(HADAL_ACCESS_READ, 0x11));
+	events_brief[HADAL_EVENT_MSR] = &subscription;
+	assert_null(find(HADAL_ACCESS_WRITE, 0x11));
+	assert_null(find(HADAL_ACCESS_READ, 0x12));
+	assert_null(find(HADAL_ACCESS_READ, 0xf));
+	tell_briefly();
+	tell();
+	memcpy(way, ring, sizeof(way));
+	way[0].time = way[1].time = 0;
+	assert_memory_equal(&way[0], &way[1], sizeof(way[0]));
+	assert_int_equal(events->counts[0].hits, 2);
+	assert_int_equal(read_all(), 2);
+	add(HADAL_FILTER_REGISTER, HADAL_FILTER_EQUAL, 0, 1); /* RAX, false */
+	tell_briefly();
+	assert_int_equal(events->counts[0].filtered, 1);
+	assert_int_equal(read_all(), 0);
+	vcpu->regs.rax = 1;
+	while (!events->counts[0].lost && told++ < 1000)
+		tell_briefly();
+	assert_int_equal(events->counts[0].hits, 3 + told);
+	assert_int_equal(head.lost, 1);
+	assert_int_equal(read_all(), told - 1);
+	for (unsigned i = 0; i < 2 * RING_BYTES / sizeof(way[0]); i++) {
+		tell_briefly();
+		assert_int_equal(read_all(), 1);
+	}
+	/* It has gone while the instruction was done. */
+	assert_true(brief_begin(vcpu, &subscription));
+	events_brief[HADAL_EVENT_MSR] = NULL;
+	brief_end(vcpu, &subscription, &msr_read, true);
+	assert_int_equal(read_all(), 0);
+}
+
+static void only_a_filter_over_the_vcpu_is_asked_without_an_event(void **state)
+{
+	(void)state;
+	add(HADAL_FILTER_REGISTER, HADAL_FILTER_EQUAL, 0, 0);
+	add(HADAL_FILTER_CPU, HADAL_FILTER_EQUAL, 0, 0);
+	add(HADAL_FILTER_MEMORY, HADAL_FILTER_EQUAL, 0, 0);
+	assert_true(filter_is_of_vcpu(&subscription.asked));
+	for (unsigned value = HADAL_FILTER_ACCESS; value <= HADAL_FILTER_NEW; value++) {
+		subscription.asked.clause[2].value = value;
+		assert_false(filter_is_of_vcpu(&subscription.asked));
+	}
+}
+
 /* Those that hold are known from those that have matched. */
 static void who_holds_is_told_apart(void **state)
 {
@@ -475,6 +548,9 @@ int main(void)
 		cmocka_unit_test_setup(who_waits_is_woken, reset),
 		cmocka_unit_test_setup(the_short_way_is_the_same, reset),
 		cmocka_unit_test_setup(who_holds_is_told_apart, reset),
+		cmocka_unit_test_setup(brief_records_are_the_same, reset),
+		cmocka_unit_test_setup(only_a_filter_over_the_vcpu_is_asked_without_an_event,
+				       reset),
 		cmocka_unit_test_setup(over_its_rate_it_is_sampled, reset),
 		cmocka_unit_test_setup(over_its_share_for_good_it_is_to_be_turned_off, reset),
 		cmocka_unit_test_setup(what_is_beside_costs_too, reset),

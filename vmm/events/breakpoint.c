@@ -91,6 +91,7 @@ static bool has_lost_register(const struct vcpu *vcpu, const struct subscription
  */
 static void move(struct vcpu *vcpu, struct subscription *s)
 {
+	__atomic_store_n(&s->plain, false, __ATOMIC_SEQ_CST); /* both ways count */
 	__atomic_store_n(&s->moving, true, __ATOMIC_SEQ_CST);
 	debug_remove(s);
 	__atomic_store_n(&s->method, HADAL_BREAK_VIEW, __ATOMIC_SEQ_CST);

@@ -127,15 +127,11 @@ static __attribute__((noinline)) void charge_all(struct vcpu *vcpu, uint64_t now
 void events_charge(struct vcpu *vcpu)
 {
 	struct vcpu_events *events = vcpu_events(vcpu);
-	uint64_t mask = events->charged, now = rdtsc();
+	uint64_t mask = events->charged;
 	const struct subscription *s = mask ? events_at(__builtin_ctzll(mask)) : NULL;
 
-	if (!s || (mask & (mask - 1)) || s->limited) {
-		charge_all(vcpu, now);
-		return;
-	}
-	events->counts[s->index].ticks += now - events->started + s->owner->exit_ticks;
-	events->counts[s->index].steps += events->stepped;
-	events->charged = 0;
-	events->stepped = false;
+	if (!s || (mask & (mask - 1)) || s->limited)
+		charge_all(vcpu, rdtsc());
+	else
+		events_charge_one(vcpu, s);
 }

@@ -86,17 +86,16 @@ static int owner_take_rings(const struct event_owner *owner, uint64_t rings, uin
 	if (!memory_guest_range(rings, owner->cpu_count * sizeof(uint64_t), MEMORY_READ))
 		return -EFAULT;
 	for (uint32_t i = 0; i < owner->cpu_count; i++) {
-		struct vcpu_events *events = vcpu_events(vcpu_at(i));
+		struct event_ring *ring = &vcpu_events(vcpu_at(i))->ring[index];
 		uint64_t gpa;
 
 		if (memory_copy_from_guest(rings + i * sizeof(gpa), &gpa, sizeof(gpa)) !=
 		    sizeof(gpa))
 			return -EFAULT;
-		events->ring[index] = owner_memory(gpa, owner->ring_bytes);
-		if (!events->ring[index])
+		*ring = event_ring(owner_memory(gpa, owner->ring_bytes), owner->ring_bytes,
+				   &owner->heads[i], &owner->tails[i]);
+		if (!ring->base)
 			return -EFAULT;
-		events->ring_position[index] = 0;
-		events->ring_lost[index] = 0;
 	}
 	return 0;
 }
@@ -115,8 +114,8 @@ static bool owner_uses(const struct event_owner *owner, uint64_t start, uint64_t
 	if (overlaps(owner->heads, ends, start, end) || overlaps(owner->tails, ends, start, end))
 		return true;
 	for (uint32_t i = 0; i < owner->cpu_count; i++)
-		if (overlaps(vcpu_events(vcpu_at(i))->ring[owner->number - 1], owner->ring_bytes,
-			     start, end))
+		if (overlaps(vcpu_events(vcpu_at(i))->ring[owner->number - 1].base,
+			     owner->ring_bytes, start, end))
 			return true;
 	return false;
 }
@@ -295,11 +294,12 @@ void vcpu_attend_events(struct vcpu *vcpu)
 	lock_give(&events_lock);
 }
 
-/* For the short way in record.c. */
+/* For the short ways in record.c and brief.h. */
 static void find_plain(struct subscription *s)
 {
 	const struct hadal_subscription *asked = &s->asked;
 
+	s->brief = !s->limited && s->record_bytes == sizeof(struct hadal_event);
 	s->plain_first = asked->first;
 	s->plain_count = asked->count;
 	switch (asked->kind) {
@@ -307,6 +307,12 @@ static void find_plain(struct subscription *s)
 		s->plain_first = __builtin_ctzll(asked->first);
 		s->plain_count = 1;
 		s->plain = !(asked->first & (asked->first - 1));
+		break;
+	case HADAL_EVENT_BREAK:
+		s->plain_first = s->method;
+		s->plain_count = 1;
+		s->plain_address = asked->first;
+		s->plain = !asked->root;
 		break;
 	case HADAL_EVENT_MSR:
 	case HADAL_EVENT_CPUID:
@@ -318,6 +324,8 @@ static void find_plain(struct subscription *s)
 		break;
 	}
 	s->plain &= asked->sample < 2 && asked->action != HADAL_ACTION_HOLD;
+	s->handled_briefly = s->plain && s->brief && asked->action == HADAL_ACTION_RECORD &&
+			     filter_is_of_vcpu(asked);
 }
 
 static int64_t subscribe_locked(struct vcpu *vcpu, struct subscription *s, uint64_t owner)
@@ -328,6 +336,7 @@ static int64_t subscribe_locked(struct vcpu *vcpu, struct subscription *s, uint6
 	s->owner = find_owner(owner);
 	if (!s->owner)
 		return -ENOENT;
+	s->ring = s->owner->number - 1;
 	s->record_bytes = record_bytes(&s->asked);
 	if (s->record_bytes > s->owner->ring_bytes / 2)
 		return -EINVAL;

@@ -5,6 +5,7 @@
  */
 #include "events/subscription.h"
 #include "events/breakpoint.h"
+#include "events/brief.h"
 #include "events/hidden.h"
 #include "events/step.h"
 #include "events/trace.h"
@@ -30,7 +31,25 @@ static inline bool complete(struct vcpu *vcpu, struct happening *what, enum verd
 	return false;
 }
 
-static enum verdict on_rdmsr(struct vcpu *vcpu)
+static enum verdict rdmsr_brief(struct vcpu *vcpu, const struct subscription *s)
+{
+	struct happening what = {
+		.kind = HADAL_EVENT_MSR,
+		.access = HADAL_ACCESS_READ,
+		.number = (uint32_t)vcpu->regs.rcx,
+	};
+	bool passes = brief_begin(vcpu, s);
+	enum verdict verdict;
+
+	if (what.number == MSR_EFER)
+		trace_show_calls(vcpu);
+	if (complete(vcpu, &what, &verdict))
+		what.new_value = edx_eax(vcpu);
+	brief_end(vcpu, s, &what, passes);
+	return verdict;
+}
+
+static enum verdict read_msr(struct vcpu *vcpu)
 {
 	struct happening what = {
 		.kind = HADAL_EVENT_MSR,
@@ -52,7 +71,33 @@ static enum verdict on_rdmsr(struct vcpu *vcpu)
 	return verdict;
 }
 
-static enum verdict on_wrmsr(struct vcpu *vcpu)
+static enum verdict on_rdmsr(struct vcpu *vcpu)
+{
+	const struct subscription *s =
+		brief_find(HADAL_EVENT_MSR, HADAL_ACCESS_READ, (uint32_t)vcpu->regs.rcx);
+
+	return s ? rdmsr_brief(vcpu, s) : read_msr(vcpu);
+}
+
+static enum verdict wrmsr_brief(struct vcpu *vcpu, const struct subscription *s)
+{
+	struct happening what = {
+		.kind = HADAL_EVENT_MSR,
+		.access = HADAL_ACCESS_WRITE,
+		.number = (uint32_t)vcpu->regs.rcx,
+		.new_value = edx_eax(vcpu),
+	};
+	bool passes = brief_begin(vcpu, s);
+	enum verdict verdict;
+
+	if (what.number == MSR_EFER)
+		trace_show_calls(vcpu);
+	complete(vcpu, &what, &verdict);
+	brief_end(vcpu, s, &what, passes);
+	return verdict;
+}
+
+static enum verdict write_msr(struct vcpu *vcpu)
 {
 	struct happening what = {
 		.kind = HADAL_EVENT_MSR,
@@ -76,7 +121,36 @@ static enum verdict on_wrmsr(struct vcpu *vcpu)
 	return verdict;
 }
 
-static enum verdict on_cr_write(struct vcpu *vcpu)
+static enum verdict on_wrmsr(struct vcpu *vcpu)
+{
+	const struct subscription *s =
+		brief_find(HADAL_EVENT_MSR, HADAL_ACCESS_WRITE, (uint32_t)vcpu->regs.rcx);
+
+	return s ? wrmsr_brief(vcpu, s) : write_msr(vcpu);
+}
+
+/* The address space changes. */
+static enum verdict cr3_brief(struct vcpu *vcpu, const struct subscription *s)
+{
+	uint8_t cpl;
+	struct happening what = {
+		.kind = HADAL_EVENT_CR,
+		.access = HADAL_ACCESS_WRITE,
+		.number = 3,
+		.old_value = vendor->place(vcpu, &cpl),
+		.new_value = vcpu->exit.cr.value,
+	};
+	bool passes = brief_begin(vcpu, s);
+	enum verdict verdict;
+
+	complete(vcpu, &what, &verdict);
+	brief_end(vcpu, s, &what, passes);
+	if (events_of(HADAL_EVENT_STEP))
+		trace_look_again(vcpu);
+	return verdict;
+}
+
+static enum verdict write_cr(struct vcpu *vcpu)
 {
 	static const uint8_t reg[] = {[0] = REG_CR0, [3] = REG_CR3, [4] = REG_CR4};
 	unsigned cr = vcpu->exit.cr.cr;
@@ -102,6 +176,15 @@ static enum verdict on_cr_write(struct vcpu *vcpu)
 	if (cr == 3 && events_of(HADAL_EVENT_STEP))
 		trace_look_again(vcpu);
 	return verdict;
+}
+
+static enum verdict on_cr_write(struct vcpu *vcpu)
+{
+	const struct subscription *s = NULL;
+
+	if (vcpu->exit.cr.cr == 3)
+		s = brief_find(HADAL_EVENT_CR, HADAL_ACCESS_WRITE, 3);
+	return s ? cr3_brief(vcpu, s) : write_cr(vcpu);
 }
 
 static enum verdict on_xsetbv(struct vcpu *vcpu)

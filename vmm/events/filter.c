@@ -3,6 +3,15 @@
 #include "events/subscription.h"
 #include "paging/memory.h"
 
+bool filter_is_of_vcpu(const struct hadal_subscription *asked)
+{
+	for (unsigned i = 0; i < asked->clause_count; i++)
+		if (asked->clause[i].value >= HADAL_FILTER_ACCESS &&
+		    asked->clause[i].value <= HADAL_FILTER_NEW)
+			return false;
+	return true;
+}
+
 static bool clause_is_valid(const struct hadal_clause *c, bool is_first)
 {
 	bool is_memory = c->value == HADAL_FILTER_MEMORY;
@@ -41,6 +50,12 @@ bool filter_is_valid(const struct hadal_subscription *asked)
 	return true;
 }
 
+/* One that the exit has stored with the others. */
+static inline bool is_general(unsigned index)
+{
+	return index < 16 && index != HADAL_REG_RSP;
+}
+
 static uint64_t register_value(struct vcpu *vcpu, unsigned index)
 {
 	if (index == HADAL_REG_RIP)
@@ -51,8 +66,8 @@ static uint64_t register_value(struct vcpu *vcpu, unsigned index)
 }
 
 /* False when there is no such value. */
-static bool clause_value(struct vcpu *vcpu, const struct hadal_clause *c,
-			 const struct happening *what, uint64_t *value)
+static __attribute__((noinline)) bool other_value(struct vcpu *vcpu, const struct hadal_clause *c,
+						  const struct happening *what, uint64_t *value)
 {
 	*value = 0;
 	switch (c->value) {
@@ -93,32 +108,32 @@ static bool clause_value(struct vcpu *vcpu, const struct hadal_clause *c,
 	}
 }
 
-static bool clause_holds(struct vcpu *vcpu, const struct hadal_clause *c,
-			 const struct happening *what)
+/* What a comparison may come to. */
+enum { BELOW = 1, SAME = 2, ABOVE = 4 };
+
+static inline bool clause_holds(struct vcpu *vcpu, const struct hadal_clause *c,
+				const struct happening *what)
 {
+	static const uint8_t accepts[HADAL_FILTER_OPERATORS] = {
+		[HADAL_FILTER_EQUAL] = SAME,    [HADAL_FILTER_NOT_EQUAL] = BELOW | ABOVE,
+		[HADAL_FILTER_LESS] = BELOW,    [HADAL_FILTER_LESS_EQUAL] = BELOW | SAME,
+		[HADAL_FILTER_GREATER] = ABOVE, [HADAL_FILTER_GREATER_EQUAL] = ABOVE | SAME,
+	};
 	uint64_t value;
 
-	if (!clause_value(vcpu, c, what, &value))
+	if (c->value == HADAL_FILTER_REGISTER && is_general(c->index))
+		value = *vcpu_gpr(vcpu, c->index);
+	else if (!other_value(vcpu, c, what, &value))
 		return false;
 	value &= c->mask;
-	switch (c->compare) {
-	case HADAL_FILTER_EQUAL:
-		return value == c->operand;
-	case HADAL_FILTER_NOT_EQUAL:
-		return value != c->operand;
-	case HADAL_FILTER_LESS:
-		return value < c->operand;
-	case HADAL_FILTER_LESS_EQUAL:
-		return value <= c->operand;
-	case HADAL_FILTER_GREATER:
-		return value > c->operand;
-	default:
-		return value >= c->operand;
-	}
+	return accepts[c->compare] & (value == c->operand  ? SAME
+				      : value < c->operand ? BELOW
+							   : ABOVE);
 }
 
-bool filter_passes(struct vcpu *vcpu, const struct hadal_subscription *asked,
-		   const struct happening *what)
+static __attribute__((noinline)) bool clauses_hold(struct vcpu *vcpu,
+						   const struct hadal_subscription *asked,
+						   const struct happening *what)
 {
 	bool holds = true;
 
@@ -134,4 +149,13 @@ bool filter_passes(struct vcpu *vcpu, const struct hadal_subscription *asked,
 			holds = clause_holds(vcpu, c, what);
 	}
 	return holds;
+}
+
+/* The commonest has one. */
+bool filter_passes(struct vcpu *vcpu, const struct hadal_subscription *asked,
+		   const struct happening *what)
+{
+	if (asked->clause_count == 1)
+		return clause_holds(vcpu, &asked->clause[0], what);
+	return clauses_hold(vcpu, asked, what);
 }

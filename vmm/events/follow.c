@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* From subscriptions to what exits: a bit is set only while somebody subscribes. */
 #include "events/subscription.h"
+#include "events/brief.h"
 #include "base/errno.h"
 #include "base/string.h"
 #include "cpus/request.h"
@@ -24,6 +25,7 @@
 /* Written under events_lock; who reads an old word is told to read again. */
 static struct event_intercepts wanted;
 static uint64_t routed; /* exit kinds that are handled here first */
+struct subscription *events_brief[HADAL_EVENT_KINDS];
 
 /* The exit kinds that an intercept is needed for. */
 static uint64_t kinds_of(const struct hadal_subscription *asked)
@@ -125,6 +127,18 @@ static void set_ports(void)
 	}
 }
 
+/* A kind's one subscription, when its records go the short way. */
+static struct subscription *find_brief(enum hadal_event_kind kind)
+{
+	uint64_t mask = events_of(kind);
+	struct subscription *s;
+
+	if (!mask || (mask & (mask - 1)))
+		return NULL;
+	s = events_at(__builtin_ctzll(mask));
+	return s && s->handled_briefly ? s : NULL;
+}
+
 void events_route(struct vcpu *vcpu)
 {
 	struct event_intercepts now = {0};
@@ -138,6 +152,8 @@ void events_route(struct vcpu *vcpu)
 		add(s, &now);
 		handlers |= handlers_of(s);
 	}
+	for (unsigned kind = 0; kind < HADAL_EVENT_KINDS; kind++)
+		__atomic_store_n(&events_brief[kind], find_brief(kind), __ATOMIC_SEQ_CST);
 	if (had_ports || (now.kinds & BIT(HADAL_EXIT_IO)))
 		set_ports();
 	__atomic_store_n(&wanted.kinds, now.kinds, __ATOMIC_SEQ_CST);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Records of events in the rings of their owners; a writer never waits. */
 #include "events/subscription.h"
+#include "events/brief.h"
 #include "base/string.h"
 #include "paging/memory.h"
 #include "vcpu/vendor.h"
@@ -134,51 +135,46 @@ static inline bool is_plain_hit(const struct subscription *s, const struct event
 				const struct happening *what)
 {
 	return s && s->plain && (s->asked.access & what->access) &&
-	       what->number - s->plain_first < s->plain_count && !counts->to_skip &&
+	       what->number - s->plain_first < s->plain_count &&
+	       (!s->plain_address || what->address == s->plain_address) && !counts->to_skip &&
 	       !counts->divisor;
 }
 
-/* The commonest is one subscription to some numbers. */
-uint64_t events_match(struct vcpu *vcpu, const struct happening *what, uint64_t mask)
+static __attribute__((noinline)) uint64_t match_filter(struct vcpu *vcpu,
+						       const struct happening *what,
+						       const struct subscription *s, uint64_t mask)
 {
 	struct vcpu_events *events = vcpu_events(vcpu);
-	unsigned index = mask ? __builtin_ctzll(mask) : 0;
-	const struct subscription *s = events_at(index);
-	struct event_counts *counts = &events->counts[index];
 
-	if (!mask || (mask & (mask - 1)) || !is_plain_hit(s, counts, what))
-		return match_all(vcpu, what, mask);
-	counts->hits++;
-	events->charged = mask;
-	events->passed = 0;
-	events->holds = 0;
-	if (s->asked.clause_count && !filter_passes(vcpu, &s->asked, what)) {
-		counts->filtered++;
+	if (!filter_passes(vcpu, &s->asked, what)) {
+		events->passed = 0;
+		events->counts[s->index].filtered++;
 		return 0;
 	}
 	events->passed = mask;
 	return s->asked.action == HADAL_ACTION_COUNT ? 0 : mask;
 }
 
-/* What a record has before its captures. */
-static inline void fill(struct vcpu *vcpu, struct hadal_event *event, const struct subscription *s,
-			const struct happening *what, uint32_t bytes)
+/* The commonest is one subscription to some numbers. */
+uint64_t events_match(struct vcpu *vcpu, const struct happening *what, uint64_t mask)
 {
-	event->bytes = bytes;
-	event->kind = what->kind;
-	event->flags = what->flags;
-	event->subscription = s->number;
-	event->cpu = vcpu->index;
-	event->access = what->access;
-	event->time = vcpu_events(vcpu)->started;
-	event->cookie = s->asked.cookie;
-	event->rip = vcpu->rip;
-	event->cr3 = vendor->place(vcpu, &event->cpl);
-	event->number = what->number;
-	event->address = what->address;
-	event->physical = what->physical;
-	event->old_value = what->old_value;
-	event->new_value = what->new_value;
+	struct vcpu_events *events = vcpu_events(vcpu);
+	const struct subscription *s;
+	unsigned index;
+
+	if (!mask || (mask & (mask - 1)))
+		return match_all(vcpu, what, mask);
+	index = __builtin_ctzll(mask);
+	s = events_at(index);
+	if (!is_plain_hit(s, &events->counts[index], what))
+		return match_all(vcpu, what, mask);
+	events->counts[index].hits++;
+	events->charged = mask;
+	events->holds = 0;
+	if (s->asked.clause_count)
+		return match_filter(vcpu, what, s, mask);
+	events->passed = mask;
+	return s->asked.action == HADAL_ACTION_COUNT ? 0 : mask;
 }
 
 static void capture_registers(struct vcpu *vcpu, struct hadal_event_registers *out)
@@ -273,56 +269,56 @@ static void pad(uint8_t *at, uint32_t bytes)
 		event->subscription = HADAL_NO_SUBSCRIPTION;
 }
 
-/*
- * Room for a record at *position, which is moved to it, and `spare` bytes more; NULL when there is
- * none. The tail is the reader's, who may have written anything there.
- */
-static struct hadal_event *reserve(const struct event_owner *owner, uint8_t *ring, unsigned cpu,
-				   uint64_t *position, uint32_t bytes, uint32_t spare)
+/* Makes room for a record, and `spare` bytes more. False: there is none. */
+static bool make_room(struct event_ring *ring, uint32_t bytes, uint32_t spare)
 {
-	uint32_t size = owner->ring_bytes, at = *position & (size - 1);
-	uint64_t used = *position - __atomic_load_n(&owner->tails[cpu].tail, __ATOMIC_ACQUIRE);
+	uint32_t size = ring->mask + 1, at = ring->position & ring->mask;
+	uint64_t used = ring->position - __atomic_load_n(&ring->tail->tail, __ATOMIC_ACQUIRE);
 	uint32_t padding = size - at < bytes ? size - at : 0;
 
 	if (used > size || size - used < (uint64_t)bytes + padding + spare)
-		return NULL;
-	if (padding) {
-		pad(ring + at, padding);
-		*position += padding;
-		at = 0;
-	}
-	return (struct hadal_event *)(ring + at);
-}
-
-/* A record with its captures, or for a notice without. False: it is lost. */
-static bool record(struct vcpu *vcpu, const struct subscription *s, const struct happening *what,
-		   uint32_t bytes, uint32_t spare)
-{
-	struct vcpu_events *events = vcpu_events(vcpu);
-	const struct event_owner *owner = s->owner;
-	uint64_t position = events->ring_position[owner->number - 1];
-	struct hadal_ring_head *head = &owner->heads[vcpu->index];
-	struct hadal_event *event = reserve(owner, events->ring[owner->number - 1], vcpu->index,
-					    &position, bytes, spare);
-
-	if (!event) {
-		events->counts[s->index].lost++;
-		head->lost = ++events->ring_lost[owner->number - 1];
 		return false;
+	if (padding) {
+		pad(ring->base + at, padding);
+		ring->position += padding;
 	}
-	fill(vcpu, event, s, what, bytes);
-	if (bytes > sizeof(*event))
-		capture(vcpu, &s->asked, what, (uint8_t *)(event + 1));
-	position += bytes;
-	events->ring_position[owner->number - 1] = position;
-	/* The loader first says that the reader waits and then looks at the head. */
-	__atomic_store_n(&head->head, position, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&owner->heads[0].waits, __ATOMIC_SEQ_CST))
-		events_wake(vcpu, owner, what->flags & HADAL_RECORD_HELD);
 	return true;
 }
 
-void events_record(struct vcpu *vcpu, const struct happening *what, uint64_t mask)
+static inline struct event_ring *ring_of(struct vcpu *vcpu, const struct subscription *s)
+{
+	return &vcpu_events(vcpu)->ring[s->ring];
+}
+
+static bool lose(struct vcpu *vcpu, const struct subscription *s)
+{
+	struct event_ring *ring = ring_of(vcpu, s);
+
+	vcpu_events(vcpu)->counts[s->index].lost++;
+	ring->head->lost = ++ring->lost;
+	return false;
+}
+
+/* A record with its captures, or for a notice without. False: it is lost. */
+static __attribute__((noinline)) bool record(struct vcpu *vcpu, const struct subscription *s,
+					     const struct happening *what, uint32_t bytes,
+					     uint32_t spare)
+{
+	struct event_ring *ring = ring_of(vcpu, s);
+	struct hadal_event *event;
+
+	if (!make_room(ring, bytes, spare))
+		return lose(vcpu, s);
+	event = ring_next(ring);
+	record_fill(vcpu, event, s, what, bytes);
+	if (bytes > sizeof(*event))
+		capture(vcpu, &s->asked, what, (uint8_t *)(event + 1));
+	ring_show(vcpu, s, ring, bytes, what->flags & HADAL_RECORD_HELD);
+	return true;
+}
+
+static __attribute__((noinline)) void record_all(struct vcpu *vcpu, const struct happening *what,
+						 uint64_t mask)
 {
 	for (; mask; mask &= mask - 1) {
 		const struct subscription *s = events_at(__builtin_ctzll(mask));
@@ -331,6 +327,31 @@ void events_record(struct vcpu *vcpu, const struct happening *what, uint64_t mas
 			record(vcpu, s, what, s->record_bytes, HADAL_RING_NOTICES);
 	}
 	events_charge(vcpu);
+}
+
+/* The commonest is one record without captures, of a subscription without a budget. */
+void events_record(struct vcpu *vcpu, const struct happening *what, uint64_t mask)
+{
+	const struct subscription *s;
+	struct event_ring *ring;
+
+	if (!mask)
+		return events_charge(vcpu);
+	if (mask != vcpu_events(vcpu)->charged || (mask & (mask - 1)))
+		return record_all(vcpu, what, mask);
+	s = events_at(__builtin_ctzll(mask));
+	if (!s || !s->brief)
+		return record_all(vcpu, what, mask);
+	ring = ring_of(vcpu, s);
+	if (!ring_has_room(ring))
+		return record_all(vcpu, what, mask);
+	record_brief(vcpu, s, ring, what);
+}
+
+void brief_record_slowly(struct vcpu *vcpu, const struct subscription *s, struct happening what)
+{
+	record(vcpu, s, &what, sizeof(struct hadal_event), HADAL_RING_NOTICES);
+	events_charge_one(vcpu, s);
 }
 
 bool events_tell(struct vcpu *vcpu, const struct subscription *s, const struct happening *what)

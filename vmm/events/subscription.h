@@ -38,12 +38,17 @@ struct subscription {
 	struct hadal_subscription asked;
 	uint32_t number; /* never used again */
 	uint8_t index;   /* in the table */
+	uint8_t ring;    /* of its owner, on each vCPU */
 	uint32_t record_bytes;
-	bool limited; /* has a budget */
-	/* Numbers alone say what it is told of, in this range, and only its filter leaves out any.
+	bool limited;         /* has a budget */
+	bool brief;           /* has none, and its records no captures */
+	bool handled_briefly; /* see brief.h, as long as it is the only one of its kind */
+	/*
+	 * Numbers in this range, at an address unless that is 0, say alone what it is told of; and
+	 * only its filter leaves out any.
 	 */
 	bool plain;
-	uint64_t plain_first, plain_count;
+	uint64_t plain_first, plain_count, plain_address;
 	bool over;       /* its budget for good: it is to be turned off */
 	bool off;        /* nothing is intercepted for it */
 	bool degraded;   /* holds no more */
@@ -70,6 +75,32 @@ struct event_counts {
 	uint64_t share_due, rate_due; /* TSC until which the budget is used up */
 	uint64_t changed;             /* TSC of the last change of divisor */
 };
+
+/* What one vCPU writes for an owner. */
+struct event_ring {
+	uint8_t *base;
+	uint64_t position; /* bytes written, for ever */
+	uint64_t lost;
+	uint32_t mask; /* its bytes - 1 */
+	/* Of the place of a record without captures, and of what is not read yet: the most. */
+	uint32_t last_brief, most_unread;
+	struct hadal_ring_head *head;
+	const struct hadal_ring_tail *tail; /* the reader's, who may have written anything there */
+};
+
+static inline struct event_ring event_ring(uint8_t *base, uint32_t bytes,
+					   struct hadal_ring_head *head,
+					   const struct hadal_ring_tail *tail)
+{
+	uint32_t last = bytes - sizeof(struct hadal_event);
+
+	return (struct event_ring){.base = base,
+				   .mask = bytes - 1,
+				   .last_brief = last,
+				   .most_unread = last - HADAL_RING_NOTICES,
+				   .head = head,
+				   .tail = tail};
+}
 
 /* What one vCPU has intercepted for subscriptions. */
 struct event_intercepts {
@@ -143,9 +174,7 @@ struct hold {
 
 struct vcpu_events {
 	struct event_counts counts[HADAL_MAX_SUBSCRIPTIONS];
-	uint8_t *ring[HADAL_MAX_OWNERS];
-	uint64_t ring_position[HADAL_MAX_OWNERS]; /* bytes written */
-	uint64_t ring_lost[HADAL_MAX_OWNERS];
+	struct event_ring ring[HADAL_MAX_OWNERS];
 	struct event_intercepts applied;
 	uint8_t suspended; /* enum hadal_exit_kind of `left`; 0: none */
 	uint8_t view;      /* enum cpu_view */
@@ -197,6 +226,8 @@ int subscription_check(struct vcpu *vcpu, const struct hadal_subscription *asked
 /* filter.c: whether an event that has matched kind and place passes. */
 bool filter_passes(struct vcpu *vcpu, const struct hadal_subscription *asked,
 		   const struct happening *what);
+/* Whether what has happened decides nothing in it: it may be NULL then. */
+bool filter_is_of_vcpu(const struct hadal_subscription *asked);
 /* Whether the filter can be evaluated at all. */
 bool filter_is_valid(const struct hadal_subscription *asked);
 
@@ -222,6 +253,19 @@ void events_notice(struct vcpu *vcpu, const struct subscription *s, enum hadal_n
 /* An exit that nobody has matched is charged to those out of a mask whose place made it. */
 void events_charge_cause(struct vcpu *vcpu, const struct happening *what, uint64_t mask);
 
+/* What it has cost by now goes to the one without a budget that it is charged to. */
+static inline void events_charge_one(struct vcpu *vcpu, const struct subscription *s)
+{
+	struct vcpu_events *events = vcpu_events(vcpu);
+	struct event_counts *counts = &events->counts[s->index];
+
+	counts->ticks += rdtsc() - events->started + s->owner->exit_ticks;
+	events->charged = 0;
+	if (events->stepped) {
+		counts->steps++;
+		events->stepped = false;
+	}
+}
 /* budget.c: what the exit has cost until now, to those that it is charged to. */
 void events_charge(struct vcpu *vcpu);
 /* What a subscription's budget comes to. */
