@@ -75,22 +75,27 @@ static bool cr4_allowed(struct vcpu *vcpu, uint64_t value)
 	return !(value & CR4_CET) || (vcpu_get(vcpu, REG_CR0) & CR0_WP);
 }
 
+static inline enum verdict cr3_write(struct vcpu *vcpu, uint64_t value)
+{
+	if (value >> 63 && (vcpu_get(vcpu, REG_CR4) & CR4_PCIDE))
+		value &= ~BIT(63);
+	if ((value & ~(3ull << 61)) >> machine.physical_bits) /* those are of linear masking */
+		return fail(vcpu);
+	vcpu_set(vcpu, REG_CR3, value);
+	return VERDICT_DONE;
+}
+
 enum verdict base_cr_write(struct vcpu *vcpu)
 {
 	uint64_t value = vcpu->exit.cr.value;
 
+	if (vcpu->exit.cr.cr == 3) /* the commonest */
+		return cr3_write(vcpu, value);
 	switch (vcpu->exit.cr.cr) {
 	case 0:
 		if (!cr0_allowed(vcpu, value))
 			return fail(vcpu);
 		cr0_set(vcpu, value);
-		break;
-	case 3:
-		if (vcpu_get(vcpu, REG_CR4) & CR4_PCIDE)
-			value &= ~(1ull << 63);
-		if (value >> machine.physical_bits & ~(3ull << (61 - machine.physical_bits)))
-			return fail(vcpu);
-		vcpu_set(vcpu, REG_CR3, value);
 		break;
 	case 4:
 		if (!cr4_allowed(vcpu, value))

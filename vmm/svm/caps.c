@@ -27,7 +27,7 @@ const char *svm_caps_read(void)
 	svm_caps = (struct svm_caps){
 		.next_rip = edx & CPUID_NEXT_RIP,
 		.decode_assists = edx & CPUID_DECODE_ASSISTS,
-		.flush_by_asid = edx & CPUID_FLUSH_BY_ASID,
+		.flush = edx & CPUID_FLUSH_BY_ASID ? SVM_TLB_FLUSH_ASID : SVM_TLB_FLUSH_ALL,
 		.invlpgb = cpuid(0x80000008, 0).ebx & CPUID_INVLPGB,
 		.spec_ctrl = edx & CPUID_SPEC_CTRL,
 		.shadow_stack = cpuid(0, 0).eax >= 7 && (cpuid(7, 0).ecx & CPUID_SHADOW_STACK),

@@ -4,12 +4,13 @@
 #define HADAL_SVM_CAPS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* What of it Hadal makes use of. */
 struct svm_caps {
 	bool next_rip;
 	bool decode_assists;
-	bool flush_by_asid;
+	uint8_t flush;     /* SVM_TLB_FLUSH_ASID if it can */
 	bool invlpgb;      /* and TLBSYNC */
 	bool spec_ctrl;    /* the VMCB holds the guest's SPEC_CTRL */
 	bool shadow_stack; /* the VMCB holds the guest's S_CET, SSP and ISST */

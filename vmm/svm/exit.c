@@ -15,11 +15,9 @@ _Static_assert(PERCPU_ARCH - PERCPU_VCPU + offsetof(struct vmcb, rax) == VCPU_VM
 	       "see offsets.h");
 
 #define VECTOR_OF 4
-/* The kinds whose instruction the base handlers complete: its length is needed. */
-#define COMPLETED                                                                                 \
-	(1ull << HADAL_EXIT_RDMSR | 1ull << HADAL_EXIT_WRMSR | 1ull << HADAL_EXIT_CR_READ |       \
-	 1ull << HADAL_EXIT_CR_WRITE | 1ull << HADAL_EXIT_DR_ACCESS | 1ull << HADAL_EXIT_XSETBV | \
-	 1ull << HADAL_EXIT_INVLPG)
+/* Other kinds whose instruction the base handlers complete: its length is needed. */
+#define COMPLETED \
+	(1ull << HADAL_EXIT_DR_ACCESS | 1ull << HADAL_EXIT_XSETBV | 1ull << HADAL_EXIT_INVLPG)
 
 /*
  * An event whose delivery exited is delivered again. INT n, INT3 and INTO are executed again
@@ -176,13 +174,6 @@ static void take_what_waits(void)
 static bool decode_kind(struct vcpu *vcpu, struct vmcb *vmcb, struct exit *e, unsigned code)
 {
 	switch (e->kind) {
-	case HADAL_EXIT_RDMSR:
-		if (vmcb->exit_info1 & 1)
-			e->kind = HADAL_EXIT_WRMSR;
-		break;
-	case HADAL_EXIT_CR_READ:
-	case HADAL_EXIT_CR_WRITE:
-		return decode_cr(vcpu, e, code);
 	case HADAL_EXIT_DR_ACCESS:
 		return decode_dr(vcpu, e, code);
 	case HADAL_EXIT_EXCEPTION:
@@ -232,6 +223,15 @@ static bool decode(struct vcpu *vcpu, struct vmcb *vmcb)
 
 	e->kind = svm_plain_kind[(uint8_t)code];
 	if (e->kind) {
+		e->length = exit_length(vcpu);
+		return e->length;
+	}
+	if (code < SVM_EXIT_DR_READ) {
+		e->kind = code < SVM_EXIT_CR_WRITE ? HADAL_EXIT_CR_READ : HADAL_EXIT_CR_WRITE;
+		return decode_cr(vcpu, e, code);
+	}
+	if (code == SVM_EXIT_MSR) {
+		e->kind = vmcb->exit_info1 & 1 ? HADAL_EXIT_WRMSR : HADAL_EXIT_RDMSR;
 		e->length = exit_length(vcpu);
 		return e->length;
 	}

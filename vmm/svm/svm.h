@@ -99,6 +99,7 @@ bool svm_decode_mov_cr(struct vcpu *vcpu, struct insn *insn);
 
 /* vcpu.c */
 uint64_t svm_get(struct vcpu *vcpu, enum vcpu_reg reg);
+bool svm_long_mode(struct vcpu *vcpu);
 bool svm_in_kernel(struct vcpu *vcpu);
 void svm_set(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value);
 void svm_get_segment(struct vcpu *vcpu, enum vcpu_segment segment, struct hadal_segment *out);

@@ -8,42 +8,28 @@
 #define SYSTEM_TYPE_TSS  0x01u
 #define TSS_BUSY         0x02u
 
-#define CASE_REG(NAME, member) \
-	case REG_##NAME:       \
-		return &vmcb->member;
+#define OFFSET_REG(NAME, member) [REG_##NAME] = offsetof(struct vmcb, member),
+
+/* Of the registers that the VMCB has; 0 for others. */
+static const uint16_t vmcb_offset[REG_CPL + 1] = {
+	SVM_SWAPPED(OFFSET_REG)[REG_RSP] = offsetof(struct vmcb, rsp),
+	[REG_CR0] = offsetof(struct vmcb, cr0),
+	[REG_CR2] = offsetof(struct vmcb, cr2),
+	[REG_CR3] = offsetof(struct vmcb, cr3),
+	[REG_CR4] = offsetof(struct vmcb, cr4),
+	[REG_DR6] = offsetof(struct vmcb, dr6),
+	[REG_DR7] = offsetof(struct vmcb, dr7),
+	[REG_GDTR_BASE] = offsetof(struct vmcb, gdtr.base),
+	[REG_IDTR_BASE] = offsetof(struct vmcb, idtr.base),
+};
 
 static uint64_t *vmcb_field(struct vmcb *vmcb, enum vcpu_reg reg)
 {
-	switch (reg) {
-		SVM_SWAPPED(CASE_REG)
-	case REG_RSP:
-		return &vmcb->rsp;
-	case REG_CR0:
-		return &vmcb->cr0;
-	case REG_CR2:
-		return &vmcb->cr2;
-	case REG_CR3:
-		return &vmcb->cr3;
-	case REG_CR4:
-		return &vmcb->cr4;
-	case REG_DR6:
-		return &vmcb->dr6;
-	case REG_DR7:
-		return &vmcb->dr7;
-	case REG_GDTR_BASE:
-		return &vmcb->gdtr.base;
-	case REG_IDTR_BASE:
-		return &vmcb->idtr.base;
-	default:
-		return NULL;
-	}
+	return (uint64_t *)((uint8_t *)vmcb + vmcb_offset[reg]);
 }
 
-uint64_t svm_get(struct vcpu *vcpu, enum vcpu_reg reg)
+static __attribute__((noinline)) uint64_t get_other(const struct vmcb *vmcb, enum vcpu_reg reg)
 {
-	struct vmcb *vmcb = svm_vmcb(vcpu);
-	uint64_t *field;
-
 	switch (reg) {
 	case REG_EFER:
 		return vmcb->efer & ~EFER_SVME;
@@ -56,9 +42,20 @@ uint64_t svm_get(struct vcpu *vcpu, enum vcpu_reg reg)
 	case REG_DEBUGCTL: /* not swapped without LBR virtualization */
 		return rdmsr(MSR_DEBUGCTL);
 	default:
-		field = vmcb_field(vmcb, reg);
-		return field ? *field : 0;
+		return 0;
 	}
+}
+
+uint64_t svm_get(struct vcpu *vcpu, enum vcpu_reg reg)
+{
+	struct vmcb *vmcb = svm_vmcb(vcpu);
+
+	return vmcb_offset[reg] ? *vmcb_field(vmcb, reg) : get_other(vmcb, reg);
+}
+
+bool svm_long_mode(struct vcpu *vcpu)
+{
+	return svm_in_64bit_code(svm_vmcb(vcpu));
 }
 
 bool svm_in_kernel(struct vcpu *vcpu)
@@ -71,9 +68,17 @@ bool svm_in_kernel(struct vcpu *vcpu)
 void svm_set(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value)
 {
 	struct vmcb *vmcb = svm_vmcb(vcpu);
-	uint64_t *field;
 
 	vmcb->clean = 0;
+	if (vmcb_offset[reg]) {
+		*vmcb_field(vmcb, reg) = value;
+		/* Bochs 3.0 does not load CR2 from the VMCB, but leaves the image's. */
+		if (reg == REG_CR2)
+			write_cr2(value);
+		if (reg == REG_CR3 || reg == REG_CR4)
+			svm_flush_nested(vcpu);
+		return;
+	}
 	switch (reg) {
 	case REG_EFER:
 		vmcb->efer = value | EFER_SVME;
@@ -90,21 +95,8 @@ void svm_set(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value)
 	case REG_RFLAGS:
 		vmcb->rflags = value;
 		break;
-	case REG_CPL:
-		break;
-	case REG_CR2: /* Bochs 3.0 does not load it from the VMCB, but leaves the image's */
-		vmcb->cr2 = value;
-		write_cr2(value);
-		break;
-	case REG_CR3:
-	case REG_CR4:
-		svm_flush_nested(vcpu);
-		*vmcb_field(vmcb, reg) = value;
-		break;
 	default:
-		field = vmcb_field(vmcb, reg);
-		if (field)
-			*field = value;
+		break;
 	}
 }
 
@@ -154,8 +146,7 @@ void svm_set_segment(struct vcpu *vcpu, enum vcpu_segment segment,
 
 void svm_flush_nested(struct vcpu *vcpu)
 {
-	svm_vmcb(vcpu)->tlb_control =
-		svm_caps.flush_by_asid ? SVM_TLB_FLUSH_ASID : SVM_TLB_FLUSH_ALL;
+	svm_vmcb(vcpu)->tlb_control = svm_caps.flush;
 }
 
 void svm_use_root(struct vcpu *vcpu, uint64_t root)

@@ -25,7 +25,8 @@ static int svm_probe(void)
 		return -ENODEV;
 	}
 	log_line("SVM has nested paging; next RIP: %s, decode assists: %s, flush by ASID: %s",
-		 yes(svm_caps.next_rip), yes(svm_caps.decode_assists), yes(svm_caps.flush_by_asid));
+		 yes(svm_caps.next_rip), yes(svm_caps.decode_assists),
+		 yes(svm_caps.flush == SVM_TLB_FLUSH_ASID));
 	return 0;
 }
 
@@ -170,6 +171,7 @@ const struct vendor svm_vendor = {
 	.resume = svm_resume,
 	.stop = svm_stop,
 	.get = svm_get,
+	.long_mode = svm_long_mode,
 	.in_kernel = svm_in_kernel,
 	.set = svm_set,
 	.get_segment = svm_get_segment,

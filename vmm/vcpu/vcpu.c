@@ -48,12 +48,7 @@ void vcpu_drop_caches(struct vcpu *vcpu)
 
 bool vcpu_long_mode(struct vcpu *vcpu)
 {
-	struct hadal_segment cs;
-
-	if (!(vcpu_get(vcpu, REG_EFER) & EFER_LMA))
-		return false;
-	vendor->get_segment(vcpu, SEG_CS, &cs);
-	return cs.attributes & SEGMENT_LONG;
+	return vendor->long_mode(vcpu);
 }
 
 void vcpu_paging(struct vcpu *vcpu, struct guest_paging *paging)

@@ -52,6 +52,8 @@ struct vendor {
 	bool stop_clears_gif;
 
 	uint64_t (*get)(struct vcpu *vcpu, enum vcpu_reg reg);
+	/* In 64-bit mode: EFER.LMA and CS.L. */
+	bool (*long_mode)(struct vcpu *vcpu);
 	/* In ring 0 of 64-bit mode, where hypercalls are made from. */
 	bool (*in_kernel)(struct vcpu *vcpu);
 	void (*set)(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value);

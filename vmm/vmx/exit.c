@@ -93,7 +93,7 @@ static uint64_t gpr_value(struct vcpu *vcpu, unsigned gpr)
 {
 	uint64_t value = gpr == HADAL_REG_RSP ? vmread(VMCS_RSP) : *vcpu_gpr(vcpu, gpr);
 
-	return vcpu_long_mode(vcpu) ? value : (uint32_t)value;
+	return vmx_long_mode(vcpu) ? value : (uint32_t)value;
 }
 
 static void decode_cr(struct vcpu *vcpu, uint64_t qualification)

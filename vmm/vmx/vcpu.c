@@ -78,12 +78,16 @@ uint64_t vmx_get(struct vcpu *vcpu, enum vcpu_reg reg)
 	}
 }
 
+bool vmx_long_mode(struct vcpu *vcpu)
+{
+	(void)vcpu;
+	return (vmread(VMCS_RIGHTS(SEG_CS)) & RIGHTS_LONG) && (vmread(VMCS_GUEST_EFER) & EFER_LMA);
+}
+
 /* In 64-bit mode the CPL is that of CS's selector. */
 bool vmx_in_kernel(struct vcpu *vcpu)
 {
-	(void)vcpu;
-	return !(vmread(VMCS_SELECTOR(SEG_CS)) & 3) &&
-	       (vmread(VMCS_RIGHTS(SEG_CS)) & RIGHTS_LONG) && (vmread(VMCS_GUEST_EFER) & EFER_LMA);
+	return !(vmread(VMCS_SELECTOR(SEG_CS)) & 3) && vmx_long_mode(vcpu);
 }
 
 /* CD and NW are neither loaded by entries nor changed by exits (SDM 27.3.2.1): the live ones count.

@@ -290,6 +290,7 @@ const struct vendor vmx_vendor = {
 	.resume = vmx_resume,
 	.stop = vmx_stop,
 	.get = vmx_get,
+	.long_mode = vmx_long_mode,
 	.in_kernel = vmx_in_kernel,
 	.set = vmx_set,
 	.get_segment = vmx_get_segment,

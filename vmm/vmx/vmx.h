@@ -88,6 +88,7 @@ void vmx_log_entry_failure(struct vcpu *vcpu);
 
 /* vcpu.c */
 uint64_t vmx_get(struct vcpu *vcpu, enum vcpu_reg reg);
+bool vmx_long_mode(struct vcpu *vcpu);
 bool vmx_in_kernel(struct vcpu *vcpu);
 void vmx_set(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value);
 void vmx_get_segment(struct vcpu *vcpu, enum vcpu_segment segment, struct hadal_segment *out);
