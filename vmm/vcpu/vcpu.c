@@ -89,12 +89,14 @@ size_t vcpu_fetch(struct vcpu *vcpu, uint64_t linear, uint8_t *bytes, size_t cou
 
 	while (done < count) {
 		const uint8_t *host = code_at(vcpu, linear + done);
+		size_t rest = PAGE_BYTES - ((uint64_t)host & (PAGE_BYTES - 1));
 
 		if (!host)
 			break;
-		do
-			bytes[done++] = *host++;
-		while (done < count && ((uint64_t)host & (PAGE_BYTES - 1)));
+		if (rest > count - done)
+			rest = count - done;
+		memcpy(bytes + done, host, rest);
+		done += rest;
 	}
 	return done;
 }
