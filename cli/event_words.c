@@ -38,10 +38,9 @@ static const struct {
 const char *event_kind_name(unsigned kind)
 {
 	static const char *const others[HADAL_EVENT_KINDS] = {
-		[HADAL_EVENT_NOTICE] = "notice",
-		[HADAL_EVENT_MEMORY] = "memory",
-		[HADAL_EVENT_BREAK] = "break",
-		[HADAL_EVENT_STEP] = "step",
+		[HADAL_EVENT_NOTICE] = "notice", [HADAL_EVENT_MEMORY] = "memory",
+		[HADAL_EVENT_BREAK] = "break",   [HADAL_EVENT_STEP] = "step",
+		[HADAL_EVENT_VIEW] = "view",
 	};
 
 	for (size_t i = 0; i < KINDS; i++)

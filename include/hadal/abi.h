@@ -157,7 +157,7 @@ enum hadal_call {
 	 * -EINVAL (a member means nothing, or contradicts another), -EOPNOTSUPP (this processor
 	 * cannot), -EFAULT, -ENXIO (not RAM, not mapped, or no such vCPU), -EACCES (the
 	 * hypervisor's own), -EDEADLK (the caller's own vCPU), -ENOSPC (a limit of hadal/events.h),
-	 * -ENOMEM.
+	 * -EBUSY (HADAL_BREAK_VIEW beside a view), -ENOMEM.
 	 */
 	HADAL_CALL_SUBSCRIBE,
 	/* RDI: an owner's number, RSI: a subscription's. 0, -ENOENT. */
@@ -197,6 +197,12 @@ enum hadal_call {
 	 * hadal_first. 0, -ENOENT (this or an earlier system started it), -EINVAL, -EFAULT.
 	 */
 	HADAL_CALL_FIRST,
+	/*
+	 * RDI: an owner's number, RSI: buffer, RDX: its size, of struct hadal_view_request. Returns
+	 * 0, or the number of a new view; -ENOENT (no such owner, or view of it), -EINVAL, -EFAULT,
+	 * and what enum hadal_view_action tells.
+	 */
+	HADAL_CALL_VIEW,
 	HADAL_CALL_COUNT,
 	/* Numbers from here to HADAL_CALL_EXTENSION_LAST are left to extensions. */
 	HADAL_CALL_EXTENSION = 0x100,

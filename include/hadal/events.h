@@ -21,6 +21,10 @@
 #define HADAL_MAX_CLAUSES       16u
 #define HADAL_MAX_WATCHED_PAGES 4096u
 #define HADAL_MAX_BREAKPOINTS   1024u
+#define HADAL_MAX_VIEWS         8u    /* of all owners together */
+#define HADAL_MAX_OWNER_VIEWS   4u    /* of one owner */
+#define HADAL_MAX_VIEW_SHOWS    256u  /* pages of a view that show others */
+#define HADAL_MAX_VIEW_RANGE    4096u /* pages that one call is about */
 
 /* What happened. The comments tell what `number` is, and what `access` may have. */
 enum hadal_event_kind {
@@ -67,6 +71,13 @@ enum hadal_event_kind {
 	/* The guest's kernel has asked for a record by HADAL_CALL_EVENT_REQUEST. number, address,
 	   physical: its arguments; EXECUTE. */
 	HADAL_EVENT_REQUEST,
+	/*
+	 * An access that a view of the owner's denies is about to be made by a vCPU on that view.
+	 * number: the view; address and physical: as of HADAL_EVENT_MEMORY; READ, WRITE, EXECUTE.
+	 * On AMD a page walk is a write of its tables. What is captured is as it is without the
+	 * view.
+	 */
+	HADAL_EVENT_VIEW,
 	HADAL_EVENT_KINDS,
 };
 
@@ -179,7 +190,8 @@ enum hadal_event_action {
  *
  * first, count: MSRs, leaves, ports, vectors: [first, first + count); control registers and
  * descriptor tables: first is a mask, bit n for number n, count 0. Memory: guest-physical bytes
- * [first, first + count), all in RAM and none of them the hypervisor's. Break: the linear address,
+ * [first, first + count), all in RAM and none of them the hypervisor's. Views: any guest-physical
+ * bytes, in which the address of the access is. Break: the linear address,
  * count 1, in the address space whose CR3 is root, or in all with root 0 (then it is looked up in
  * the caller's). Step: first and count 0, root: the CR3 of the task, PCID bits not counted; or of a
  * whole vCPU, which is not the caller's (-EDEADLK): root 0, first its index, count 1.
@@ -303,7 +315,11 @@ enum hadal_answer {
 	 */
 	HADAL_ANSWER_SKIP,
 	HADAL_ANSWER_EXCEPTION, /* raise an exception instead */
-	HADAL_ANSWER_VIEW,      /* not there yet, -EOPNOTSUPP: go on with another view */
+	/*
+	 * Go on, from now on on the view that `value` tells, 0: none; an access of HADAL_EVENT_VIEW
+	 * is tried again there. -ENOENT: it is not the owner's.
+	 */
+	HADAL_ANSWER_VIEW,
 	/*
 	 * Write `value` instead, as though the guest had asked for that. -EOPNOTSUPP: it does not
 	 * write an MSR or a control register.
@@ -329,8 +345,48 @@ struct hadal_event_answer {
 	uint32_t step;
 	uint32_t refused;          /* 0; out with -ERANGE: enum hadal_reg */
 	uint32_t reserved2;        /* 0 */
-	uint64_t value;            /* HADAL_ANSWER_VALUE; else 0 */
+	uint64_t value;            /* HADAL_ANSWER_VALUE, HADAL_ANSWER_VIEW; else 0 */
 	struct hadal_set_regs set; /* before; mask 0: nothing */
+};
+
+/*
+ * Views: the memory as some vCPUs find it, with fewer rights in some pages, and others that show
+ * another page. All else is as without the view, and follows each change. What a view denies is
+ * told by HADAL_EVENT_VIEW, whoever subscribes, and then done as without the view, by a single
+ * step; a write there too. A vCPU runs on one view of one owner's, or on none. It leaves the view
+ * when that is destroyed, as all are with their owner's file, and when it goes offline. What memory
+ * is read, written or translated by calls is as without views.
+ */
+enum hadal_view_action {
+	/* A view that denies nothing. Returns its number, 1 or more. -ENOSPC; -EBUSY: there are
+	   breakpoints of HADAL_BREAK_VIEW, which cannot be beside it. */
+	HADAL_VIEW_CREATE,
+	HADAL_VIEW_DESTROY, /* -ENOENT: it is not the owner's, as with all that follow */
+	/*
+	 * The pages [first, first + count), by their addresses and number, have the rights in
+	 * `access` and no others. Where the processor has no pages for fetches alone, who may not
+	 * read may do nothing; who may not read may not write. -ENXIO (not RAM), -EACCES (the
+	 * hypervisor's own), -ENOMEM: then nothing is changed.
+	 */
+	HADAL_VIEW_ACCESS,
+	/* The page `first` shows what is else at the page `shows`; or itself. -ENOSPC, -ENXIO,
+	   -EACCES, -ENOMEM. */
+	HADAL_VIEW_SHOW,
+	/* vCPU `cpu` runs on the view, or with view 0 on none. -ENXIO: it does not run at all;
+	   -EBUSY: it is on another owner's view. */
+	HADAL_VIEW_SWITCH,
+	HADAL_VIEW_ACTIONS,
+};
+
+/* What an action does not use is 0. */
+struct hadal_view_request {
+	uint32_t action; /* enum hadal_view_action */
+	uint32_t view;
+	uint32_t cpu;
+	uint32_t access; /* HADAL_ACCESS_* */
+	uint64_t first;  /* page-aligned, as shows */
+	uint64_t count;  /* to HADAL_MAX_VIEW_RANGE */
+	uint64_t shows;
 };
 
 /* What became of a subscription, on one CPU or all together. */

@@ -237,6 +237,14 @@ struct hadal_ioc_event_answer {
 	uint64_t size;    /* of it as the caller knows it */
 };
 
+/* A view of this file's; see enum hadal_view_action, whose errors these are. -ENXIO: no owner. */
+struct hadal_ioc_view {
+	uint32_t version;
+	uint32_t view;   /* 0; out: the number of a new one */
+	uint64_t buffer; /* struct hadal_view_request */
+	uint64_t size;   /* of it as the caller knows it */
+};
+
 #define HADAL_IOC_START        _IOWR('H', 0, struct hadal_ioc_start)
 #define HADAL_IOC_STOP         _IOWR('H', 1, struct hadal_ioc_stop)
 #define HADAL_IOC_STATE        _IOWR('H', 2, struct hadal_ioc_state)
@@ -266,5 +274,6 @@ struct hadal_ioc_event_answer {
 #define HADAL_IOC_EVENT_ANSWER _IOWR('H', 26, struct hadal_ioc_event_answer)
 #define HADAL_IOC_ROOT         _IOWR('H', 27, struct hadal_ioc_root)
 #define HADAL_IOC_FIRST        _IOWR('H', 28, struct hadal_ioc_get)
+#define HADAL_IOC_VIEW         _IOWR('H', 29, struct hadal_ioc_view)
 
 #endif

@@ -134,6 +134,11 @@ int hadal_events_subscribe(struct hadal_events *events, const struct hadal_subsc
 	if (errno == EINVAL)
 		return hadal_fail(error, EINVAL, "Cannot subscribe: %s",
 				  hadal_events_refusal(asked));
+	if (errno == EBUSY)
+		return hadal_fail(error, EBUSY,
+				  "Cannot put a breakpoint in a copy of its page while a program "
+				  "has a view of memory: make it in a debug register, or end that "
+				  "program");
 	return call_error(error, errno, "Cannot subscribe");
 }
 

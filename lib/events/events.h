@@ -29,7 +29,7 @@ void hadal_events_close(struct hadal_events *events);
 /*
  * Returns the subscription's number, above 0. -EINVAL: what is asked for means nothing;
  * -EOPNOTSUPP: this processor cannot; -ENOSPC: a limit is reached; -ENXIO: no RAM, or not mapped;
- * -EACCES: the hypervisor's own memory; -ENOMEM.
+ * -EACCES: the hypervisor's own memory; -EBUSY: HADAL_BREAK_VIEW while there are views; -ENOMEM.
  */
 int hadal_events_subscribe(struct hadal_events *events, const struct hadal_subscription *asked,
 			   struct hadal_error *error);
@@ -76,6 +76,30 @@ int hadal_events_wait(struct hadal_events *events, int milliseconds, struct hada
  */
 int hadal_events_answer(struct hadal_events *events, struct hadal_event_answer *answer,
 			struct hadal_error *error);
+
+/*
+ * Views: the memory as those CPUs find it that are switched to one; hadal/events.h tells what that
+ * means. Errors beside those told there: -ENXIO, -EACCES: not RAM, or the hypervisor's own.
+ *
+ * Makes a view that denies nothing; returns its number, above 0. -ENOSPC: there are as many as
+ * there may be; -EBUSY: breakpoints of HADAL_BREAK_VIEW are there.
+ */
+int hadal_events_create_view(struct hadal_events *events, struct hadal_error *error);
+/* -ENOENT: there is no such view of this reader's, as with those below. */
+int hadal_events_destroy_view(struct hadal_events *events, uint32_t view,
+			      struct hadal_error *error);
+/*
+ * Pages from a guest-physical address on have these HADAL_ACCESS_* there and no others; any number
+ * of pages, and on an error those before the one that was wrong have them.
+ */
+int hadal_events_set_view_access(struct hadal_events *events, uint32_t view, uint64_t first,
+				 uint64_t pages, uint32_t access, struct hadal_error *error);
+/* The page at `page` shows there what is else at `shows`; or itself. -ENOSPC: too many do. */
+int hadal_events_show_in_view(struct hadal_events *events, uint32_t view, uint64_t page,
+			      uint64_t shows, struct hadal_error *error);
+/* A CPU runs on a view from now on, or with 0 on none. -EBUSY: it is on another reader's. */
+int hadal_events_switch_view(struct hadal_events *events, uint32_t view, uint32_t cpu,
+			     struct hadal_error *error);
 
 /* Records that found no room in the rings, of all subscriptions. */
 uint64_t hadal_events_lost(const struct hadal_events *events);

@@ -182,6 +182,7 @@ void kvmi_do_command(struct server *server, struct answer *answer)
 	switch (server->request.id) {
 	case KVMI_GET_VERSION:
 		server->reply.version.version = KVMI_VERSION;
+		server->reply.version.features[KVMI_FEATURE_VIEWS] = 1;
 		answer->bytes = sizeof(server->reply.version);
 		break;
 	case KVMI_CHECK_COMMAND:
@@ -239,6 +240,22 @@ void kvmi_do_command(struct server *server, struct answer *answer)
 		break;
 	case KVMI_GET_MAX_GFN:
 		get_max_gfn(server, answer);
+		break;
+	case KVMI_CREATE_VIEW:
+		kvmi_create_view(server, answer);
+		break;
+	case KVMI_DESTROY_VIEW:
+		answer->error = kvmi_destroy_view(server);
+		break;
+	case KVMI_SWITCH_VIEW:
+		answer->error = kvmi_switch_view(server);
+		break;
+	case KVMI_GET_VIEW:
+		server->reply.view.view = server->vcpu[server->request.vcpu].view;
+		answer->bytes = sizeof(server->reply.view);
+		break;
+	case KVMI_CHANGE_GFN:
+		answer->error = kvmi_change_gfn(server);
 		break;
 	case KVMI_CONTROL_CMD_RESPONSE:
 		break;

@@ -47,6 +47,11 @@ static const struct {
 			 {.kind = HADAL_EVENT_CPUID,
 			  .access = HADAL_ACCESS_EXECUTE,
 			  .count = 1ull << 32}},
+	[WHOLE_VIEWS] = {KVMI_EVENT_PF,
+			 0,
+			 {.kind = HADAL_EVENT_VIEW,
+			  .access = HADAL_ACCESS_READ | HADAL_ACCESS_WRITE | HADAL_ACCESS_EXECUTE,
+			  .count = UINT64_MAX}},
 };
 
 /* 0: it has ended. */
@@ -67,7 +72,7 @@ static pid_t peer_of(const struct server *server)
 	return peer.pid;
 }
 
-static int open_events(struct server *server)
+int kvmi_open_events(struct server *server)
 {
 	if (server->events)
 		return 0;
@@ -101,7 +106,7 @@ static void leave_out_own(const struct server *server, struct hadal_subscription
 
 int kvmi_subscribe(struct server *server, struct hadal_subscription *asked)
 {
-	int result = open_events(server);
+	int result = kvmi_open_events(server);
 
 	if (result)
 		return result;
@@ -210,6 +215,8 @@ static int follow_whole(struct server *server, enum whole whole)
 
 	for (unsigned int cpu = 0; cpu < server->cpu_count; cpu++)
 		wanted |= wants_whole(&server->vcpu[cpu], whole);
+	if (whole == WHOLE_VIEWS && !server->view_count)
+		wanted = false;
 	if (!wanted)
 		kvmi_unsubscribe(server, &server->whole[whole]);
 	if (!wanted || server->whole[whole])
@@ -218,6 +225,11 @@ static int follow_whole(struct server *server, enum whole whole)
 	if (result > 0)
 		server->whole[whole] = result;
 	return result < 0 ? result : 0;
+}
+
+int kvmi_follow_views(struct server *server)
+{
+	return follow_whole(server, WHOLE_VIEWS);
 }
 
 static uint16_t msrs_wanted(const struct server *server, unsigned int window)
@@ -266,7 +278,7 @@ static int follow_event(struct server *server, unsigned int event)
 			result = follow_whole(server, whole);
 	for (unsigned int i = 0; event == KVMI_EVENT_MSR && i < KVMI_WINDOWS && !result; i++)
 		result = follow_window(server, i);
-	if (event == KVMI_EVENT_PF)
+	if (event == KVMI_EVENT_PF && !result)
 		result = kvmi_watch_pages(server);
 	return result;
 }
@@ -348,7 +360,9 @@ bool kvmi_is_wanted(const struct server *server, const struct hadal_event *event
 		       (vcpu->msrs[place / KVMI_WINDOW] >> place % KVMI_WINDOW & 1);
 	case HADAL_EVENT_EXCEPTION:
 		return vcpu->events >> KVMI_EVENT_BREAKPOINT & 1;
-	case HADAL_EVENT_MEMORY:
+	case HADAL_EVENT_MEMORY: /* the rights of the first view count there alone */
+		return !vcpu->view && (vcpu->events >> KVMI_EVENT_PF & 1);
+	case HADAL_EVENT_VIEW:
 		return vcpu->events >> KVMI_EVENT_PF & 1;
 	case HADAL_EVENT_DESCRIPTOR:
 		return vcpu->events >> KVMI_EVENT_DESCRIPTOR & 1;

@@ -24,6 +24,9 @@ union body {
 	struct kvmi_set_registers set;
 	struct kvmi_memory memory;
 	struct kvmi_control_response response;
+	struct kvmi_view view;
+	struct kvmi_switch_view switch_view;
+	struct kvmi_change_gfn change;
 	struct kvmi_event_reply reply;
 };
 
@@ -158,6 +161,35 @@ static int parse_response(const union body *body, struct kvmi_request *request)
 			  response->padding1 | response->padding2);
 }
 
+static int take_view(const struct kvmi_view *view, struct kvmi_request *request)
+{
+	request->view = view->view;
+	return flag_error(0, view->padding[0] | view->padding[1] | view->padding[2]);
+}
+
+static int parse_view(const union body *body, struct kvmi_request *request)
+{
+	return take_view(&body->view, request);
+}
+
+static int parse_switch(const union body *body, struct kvmi_request *request)
+{
+	return take_view(&body->switch_view.view, request);
+}
+
+static int parse_change(const union body *body, struct kvmi_request *request)
+{
+	const struct kvmi_change_gfn *change = &body->change;
+	const uint64_t end = 1ull << 52;
+
+	request->view = change->view;
+	request->address = change->gfn * KVMI_PAGE;
+	request->value = (change->shows == KVMI_NO_GFN ? change->gfn : change->shows) * KVMI_PAGE;
+	if (change->gfn >= end || (change->shows >= end && change->shows != KVMI_NO_GFN))
+		return -EINVAL;
+	return flag_error(0, change->padding1 | change->padding2);
+}
+
 static int parse_reply(const union body *body, struct kvmi_request *request)
 {
 	request->subject = body->reply.action;
@@ -202,6 +234,11 @@ static const struct {
 	[KVMI_CONTROL_CMD_RESPONSE] = {true, false, false, sizeof(struct kvmi_control_response),
 				       parse_response},
 	[KVMI_GET_MAX_GFN] = {true, false, true, 0, NULL},
+	[KVMI_SWITCH_VIEW] = {true, true, false, sizeof(struct kvmi_switch_view), parse_switch},
+	[KVMI_GET_VIEW] = {true, true, true, sizeof(struct kvmi_vcpu), NULL},
+	[KVMI_CREATE_VIEW] = {true, false, true, 0, NULL},
+	[KVMI_DESTROY_VIEW] = {true, false, false, sizeof(struct kvmi_view), parse_view},
+	[KVMI_CHANGE_GFN] = {true, true, false, sizeof(struct kvmi_change_gfn), parse_change},
 };
 
 bool kvmi_command_known(uint16_t id)

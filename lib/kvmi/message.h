@@ -28,7 +28,7 @@ struct kvmi_request {
 	uint32_t number;  /* control register, MSR, leaf; error code of an exception */
 	uint32_t index;   /* subleaf */
 	uint16_t vector;
-	uint16_t view, count; /* pages */
+	uint16_t view, count; /* pages; KVMI_CHANGE_GFN: one, at address, shows the one at value */
 	uint32_t msr_count;
 	uint32_t msr[KVMI_MAX_MSRS];
 	struct kvm_regs regs;

@@ -22,14 +22,14 @@ static unsigned int find(const struct pages *pages, uint64_t page)
 	return low;
 }
 
-static unsigned int denied_of(const struct pages *pages, uint64_t page)
+unsigned int kvmi_denied(const struct pages *pages, uint64_t page)
 {
 	const unsigned int at = find(pages, page);
 
 	return at < pages->count && pages->page[at].page == page ? pages->page[at].denied : 0;
 }
 
-static int set(struct pages *pages, uint64_t page, unsigned int denied)
+int kvmi_deny(struct pages *pages, uint64_t page, unsigned int denied)
 {
 	const unsigned int at = find(pages, page);
 	struct restricted *place = &pages->page[at];
@@ -144,12 +144,6 @@ int kvmi_watch_pages(struct server *server)
 	return result;
 }
 
-/* Whether there is such a view; there is one. */
-static int view_error(const struct kvmi_request *request)
-{
-	return request->view ? -EOPNOTSUPP : 0;
-}
-
 static int set_all(const struct kvmi_request *request, struct pages *pages)
 {
 	int result = 0;
@@ -158,16 +152,35 @@ static int set_all(const struct kvmi_request *request, struct pages *pages)
 		struct kvmi_page page;
 
 		memcpy(&page, request->data + i * sizeof(page), sizeof(page));
-		result = set(pages, page.address / KVMI_PAGE, ~page.access & KVMI_ACCESS_ALL);
+		result = kvmi_deny(pages, page.address / KVMI_PAGE, ~page.access & KVMI_ACCESS_ALL);
+	}
+	return result;
+}
+
+/* Of the pages before one that cannot be set, they are set. */
+static int set_in_view(struct server *server)
+{
+	const struct kvmi_request *request = &server->request;
+	int result = kvmi_pages_of(server, request->view) ? 0 : -EINVAL;
+
+	for (unsigned int i = 0; i < request->count && !result; i++) {
+		struct kvmi_page page;
+
+		memcpy(&page, request->data + i * sizeof(page), sizeof(page));
+		result = kvmi_allow_in_view(server, &page);
 	}
 	return result;
 }
 
 int kvmi_set_page_access(struct server *server)
 {
-	struct pages *next = malloc(sizeof(*next));
-	int result = next ? view_error(&server->request) : -ENOMEM;
+	struct pages *next;
+	int result;
 
+	if (server->request.view)
+		return set_in_view(server);
+	next = malloc(sizeof(*next));
+	result = next ? 0 : -ENOMEM;
 	if (!result) {
 		*next = server->pages;
 		result = set_all(&server->request, next);
@@ -185,16 +198,17 @@ int kvmi_set_page_access(struct server *server)
 void kvmi_get_page_access(struct server *server, struct answer *answer)
 {
 	const struct kvmi_request *request = &server->request;
+	const struct pages *pages = kvmi_pages_of(server, request->view);
 
-	answer->error = view_error(request);
+	answer->error = pages ? 0 : -EINVAL;
 	if (request->count > sizeof(server->reply.page))
 		answer->error = -EINVAL;
 	for (unsigned int i = 0; i < request->count && !answer->error; i++) {
 		uint64_t address;
 
 		memcpy(&address, request->data + i * sizeof(address), sizeof(address));
-		server->reply.page[i] = (uint8_t)(~denied_of(&server->pages, address / KVMI_PAGE) &
-						  KVMI_ACCESS_ALL);
+		server->reply.page[i] =
+			(uint8_t)(~kvmi_denied(pages, address / KVMI_PAGE) & KVMI_ACCESS_ALL);
 	}
 	answer->bytes = request->count;
 }

@@ -55,6 +55,7 @@ void kvmi_pause(struct server *server, struct answer *answer)
 	}
 	paused->waits = true;
 	kvmi_event_of(&regs, vcpu, KVMI_EVENT_PAUSE_VCPU, &server->reply.event.common);
+	server->reply.event.common.view = server->vcpu[vcpu].view;
 	answer->event = true;
 }
 

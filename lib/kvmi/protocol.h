@@ -42,6 +42,11 @@ enum kvmi_message {
 	KVMI_SET_PAGE_ACCESS = 21,
 	KVMI_CONTROL_CMD_RESPONSE = 27,
 	KVMI_GET_MAX_GFN = 29,
+	KVMI_SWITCH_VIEW = 32,
+	KVMI_GET_VIEW = 34,
+	KVMI_CREATE_VIEW = 43,
+	KVMI_DESTROY_VIEW = 44,
+	KVMI_CHANGE_GFN = 60,
 	KVMI_CONTROL_SINGLESTEP = 63,
 	KVMI_MESSAGES,
 };
@@ -114,6 +119,7 @@ struct kvmi_version {
 	uint32_t padding;
 	uint8_t features[8]; /* subpage protection, VMFUNC, several views, #VE, 0... */
 };
+#define KVMI_FEATURE_VIEWS 2
 
 struct kvmi_check {
 	uint16_t id;
@@ -236,6 +242,28 @@ struct kvmi_control_response {
 struct kvmi_max_gfn {
 	uint64_t gfn; /* behind the last one */
 };
+
+/* A view, 0: the one that all begin with; also what is answered. */
+struct kvmi_view {
+	uint16_t view;
+	uint16_t padding[3];
+};
+
+struct kvmi_switch_view {
+	struct kvmi_vcpu vcpu;
+	struct kvmi_view view;
+};
+
+/* Of no vCPU in particular, whatever it says. */
+struct kvmi_change_gfn {
+	struct kvmi_vcpu vcpu;
+	uint16_t view;
+	uint16_t padding1;
+	uint32_t padding2;
+	uint64_t gfn;
+	uint64_t shows; /* itself, or KVMI_NO_GFN: itself again */
+};
+#define KVMI_NO_GFN (~0ull)
 
 /* What an event begins with; what is special to it follows. */
 struct kvmi_event {

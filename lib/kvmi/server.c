@@ -211,6 +211,7 @@ int kvmi_serve(struct hadal *hadal, int socket, const struct kvmi_options *optio
 	hadal_events_close(server->events);
 	if (server->vcpu)
 		kvmi_resume_all(server);
+	kvmi_free_views(server);
 	free(server->vcpu);
 	free(server);
 	return result;

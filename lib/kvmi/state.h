@@ -48,6 +48,7 @@ struct vcpu_state {
 	struct waiting waiting[KVMI_WAITING];
 	struct waiting *current; /* the one it is held for, perhaps no longer; NULL: none */
 	uint64_t told;           /* time of the last record that was told */
+	uint16_t view;           /* that it runs on; 0: the one that all begin with */
 	bool steps;              /* each answer is to lead to a single step */
 	int step_for;            /* the subscription by which one is under way; 0: none is */
 	int whole_step;          /* the one by which they have begun without an event; 0: none */
@@ -83,6 +84,7 @@ enum whole {
 	WHOLE_INT3,
 	WHOLE_DESCRIPTOR,
 	WHOLE_CPUID,
+	WHOLE_VIEWS, /* while there are any */
 	WHOLES
 };
 
@@ -102,6 +104,10 @@ struct server {
 	int window[KVMI_WINDOWS];     /* the same */
 	uint16_t asked[KVMI_WINDOWS]; /* the MSRs that these are for */
 	struct pages pages;
+	/* By number - 1: what is left to be done with pages in a view; NULL: there is no such one.
+	 */
+	struct pages *view[HADAL_MAX_VIEWS];
+	unsigned int view_count;
 	/* Those that nobody wants any more, but for which a vCPU waits or steps; 0: free. */
 	int leaving[HADAL_MAX_SUBSCRIPTIONS];
 	struct kvmi_request request;
@@ -116,6 +122,7 @@ struct server {
 		struct kvmi_vcpu_info vcpu;
 		struct kvmi_max_gfn max;
 		struct kvmi_cpuid cpuid;
+		struct kvmi_view view;
 		uint8_t page[KVMI_PAGE];
 		struct {
 			struct kvmi_event common;
@@ -179,7 +186,25 @@ bool kvmi_steps_on(struct server *server, unsigned int cpu, const struct waiting
 void kvmi_step_again(struct server *server);
 int kvmi_step_wait(const struct server *server);
 
+/* There are views now, or there are none any more. */
+int kvmi_follow_views(struct server *server);
+/* 0, or -ENOMEM; server->events is there then. */
+int kvmi_open_events(struct server *server);
+
+/* views.c: the same. */
+void kvmi_create_view(struct server *server, struct answer *answer);
+int kvmi_destroy_view(struct server *server);
+int kvmi_switch_view(struct server *server);
+int kvmi_change_gfn(struct server *server);
+/* The pages of the view that is asked about; NULL: there is none. */
+struct pages *kvmi_pages_of(struct server *server, uint16_t view);
+int kvmi_allow_in_view(struct server *server, const struct kvmi_page *page);
+void kvmi_free_views(struct server *server);
+
 /* pages.c: the same. */
+/* What is denied of a page, and that it is from now on: 0, or -ENOMEM. */
+unsigned int kvmi_denied(const struct pages *pages, uint64_t page);
+int kvmi_deny(struct pages *pages, uint64_t page, unsigned int denied);
 int kvmi_set_page_access(struct server *server);
 void kvmi_get_page_access(struct server *server, struct answer *answer);
 /* Watches what is restricted, while anybody is to be told of it. */

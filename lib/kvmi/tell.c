@@ -110,11 +110,13 @@ static size_t describe(struct server *server, const struct hadal_event *event, u
 			.length = INT3_BYTES};
 		return sizeof(server->reply.event.breakpoint);
 	case HADAL_EVENT_MEMORY:
+	case HADAL_EVENT_VIEW:
 		*id = KVMI_EVENT_PF;
 		server->reply.event.pf = (struct kvmi_event_pf){
 			.linear = event->address ? event->address : KVMI_UNKNOWN_ADDRESS,
 			.physical = event->physical,
-			.access = event->access};
+			.access = event->access,
+			.view = server->vcpu[event->cpu].view};
 		return sizeof(server->reply.event.pf);
 	case HADAL_EVENT_DESCRIPTOR:
 		*id = KVMI_EVENT_DESCRIPTOR;
@@ -189,6 +191,7 @@ static int tell(struct server *server, const struct hadal_event *event, struct h
 				    .value = event->new_value};
 	special = describe(server, event, &waiting->event);
 	kvmi_event_of(&regs, event->cpu, waiting->event, &server->reply.event.common);
+	server->reply.event.common.view = vcpu->view;
 	waiting->before = server->reply.event.common.regs;
 	if (held) {
 		waiting->until = kvmi_now() + server->options.hold_ms * 1000000ull;

@@ -158,6 +158,7 @@ union request {
 	struct hadal_ioc_events_open events_open;
 	struct hadal_ioc_subscribe subscribe;
 	struct hadal_ioc_event_answer event_answer;
+	struct hadal_ioc_view view;
 	struct hadal_ioc_keep keep;
 	struct hadal_ioc_check check;
 };
@@ -205,6 +206,8 @@ static long ioctl_running(struct file *file, unsigned int command, union request
 		return events_state(&request->subscribe);
 	case HADAL_IOC_EVENT_ANSWER:
 		return events_answer(file, &request->event_answer);
+	case HADAL_IOC_VIEW:
+		return events_view(file, &request->view);
 	}
 	return -ENOTTY;
 }

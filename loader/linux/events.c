@@ -318,6 +318,29 @@ int events_answer(struct file *file, struct hadal_ioc_event_answer *request)
 	return result;
 }
 
+int events_view(struct file *file, struct hadal_ioc_view *request)
+{
+	struct hadal_view_request *view;
+	u32 owner = owner_of(file);
+	long result = -EFAULT;
+
+	if (request->size != sizeof(*view) || request->view)
+		return -EINVAL;
+	if (!owner)
+		return -ENXIO;
+	view = (void *)get_zeroed_page(GFP_KERNEL);
+	if (!view)
+		return -ENOMEM;
+	if (!copy_from_user(view, u64_to_user_ptr(request->buffer), sizeof(*view)))
+		result = hadal_call_fed(HADAL_CALL_VIEW, owner, virt_to_phys(view), sizeof(*view),
+					0, 0);
+	free_page((unsigned long)view);
+	if (result < 0)
+		return result;
+	request->view = result;
+	return 0;
+}
+
 /* The memory that a piece of the file shows, of which it must be a part; NULL: there is none. */
 static void *piece_at(const struct reader *reader, u64 offset, u64 bytes, bool *writable)
 {

@@ -170,6 +170,7 @@ int events_subscribe(struct file *file, struct hadal_ioc_subscribe *request);
 int events_unsubscribe(struct file *file, const struct hadal_ioc_subscribe *request);
 int events_state(const struct hadal_ioc_subscribe *request);
 int events_answer(struct file *file, struct hadal_ioc_event_answer *request);
+int events_view(struct file *file, struct hadal_ioc_view *request);
 /* The file goes, and all that it has asked for. */
 void events_release(struct file *file);
 /* Nothing is told to anybody any more; who reads sees that. */

@@ -31,7 +31,7 @@ _OPERATOR_NAMES = {value: sign for sign, value in OPERATORS.items()}
 CAPTURES = {"registers": lib.HADAL_CAPTURE_REGISTERS, "code": lib.HADAL_CAPTURE_CODE,
             "stack": lib.HADAL_CAPTURE_STACK, "task": lib.HADAL_CAPTURE_TASK}  # fmt: skip
 # What is meant where nothing is said.
-_ALL_ACCESS = {"msr": "rw", "io": "rw", "descriptor": "rw", "cr": "w", "memory": "w"}
+_ALL_ACCESS = {"msr": "rw", "io": "rw", "descriptor": "rw", "cr": "w", "memory": "w", "view": "rwx"}
 _WITHOUT_COUNT = ("cr", "descriptor", "step", "request")
 _STACK_BYTES = 512
 

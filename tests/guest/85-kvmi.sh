@@ -7,6 +7,7 @@
 [ -e /dev/hadal_test ] || insmod /bin/hadal_test.ko || fail "hadal_test.ko cannot be loaded"
 test_kvmi || fail "test_kvmi: see above"
 test_kvmi_events || fail "test_kvmi_events: see above"
+test_kvmi_views || fail "test_kvmi_views: see above"
 test_kvmi_holds || fail "test_kvmi_holds: see above"
 test_kvmi_steps || fail "test_kvmi_steps: see above"
 fails hadal kvmi

@@ -236,7 +236,7 @@ static bool is_left_to_others(int number)
 {
 	return number == HADAL_CALL_WINDOW || number == HADAL_CALL_RESUME ||
 	       number == HADAL_CALL_EVENT_ANSWER || number == HADAL_CALL_SET_REGS ||
-	       number == HADAL_CALL_FIRST ||
+	       number == HADAL_CALL_FIRST || number == HADAL_CALL_VIEW ||
 	       (number >= HADAL_CALL_EVENTS_OPEN && number < HADAL_CALL_EVENT_REQUEST);
 }
 

@@ -248,7 +248,9 @@ static void check_exception(void)
 	child = start_on(1, ask_leaf);
 	event = next_held();
 	EQUAL(give(&event, HADAL_ANSWERS), -EINVAL);
-	EQUAL(give(&event, HADAL_ANSWER_VIEW), -EOPNOTSUPP);
+	given = answer_to(&event, HADAL_ANSWER_VIEW);
+	given.value = 1;
+	EQUAL(hadal_events_answer(events, &given, &error), -ENOENT);
 	given = answer_to(&event, HADAL_ANSWER_EXCEPTION);
 	given.vector = 2;
 	EQUAL(hadal_events_answer(events, &given, &error), -EINVAL);

@@ -272,7 +272,7 @@ static void check_access(void)
 	pid_t child;
 
 	*word = 1;
-	EQUAL(peer_ask(KVMI_SET_PAGE_ACCESS, &other_view, sizeof(other_view)), -EOPNOTSUPP);
+	EQUAL(peer_ask(KVMI_SET_PAGE_ACCESS, &other_view, sizeof(other_view)), -EINVAL);
 	EQUAL(get_access(place), KVMI_ACCESS_ALL);
 	EQUAL(set_access(place, 8), -EINVAL);
 	EQUAL(set_access(place, KVMI_ACCESS_READ | KVMI_ACCESS_EXECUTE), 0);

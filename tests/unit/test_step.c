@@ -145,6 +145,11 @@ void system_call_enter(struct vcpu *v)
 	called++;
 }
 
+bool views_any_owned(void)
+{
+	return false;
+}
+
 static unsigned left_done;
 
 void events_left_done(struct vcpu *v, bool retired, bool faulted)
@@ -205,6 +210,7 @@ ABSENT(vcpu_long_mode);
 ABSENT(vcpu_paging);
 ABSENT(vcpu_release_cr_write);
 ABSENT(vcpu_release_exception);
+ABSENT(vcpu_walk_view);
 ABSENT(views_enter);
 ABSENT(views_leave);
 ABSENT(nested_lock);

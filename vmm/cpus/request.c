@@ -157,7 +157,7 @@ static void flush_all(struct vcpu *vcpu)
 {
 	uint64_t generation = __atomic_add_fetch(&flush_generation, 1, __ATOMIC_SEQ_CST);
 
-	if (machine.watched.root)
+	if (machine.view_users)
 		memory_follow_views();
 	vendor->flush_nested(vcpu);
 	vcpu->flushed.done = generation;
@@ -186,6 +186,18 @@ void request_follow(struct vcpu *vcpu)
 	vcpu_follow(vcpu);
 	vcpu->followed.done = generation;
 	post_all(vcpu, REQUEST_FOLLOW, offsetof(struct vcpu, followed), generation);
+}
+
+void request_follow_on(struct vcpu *vcpu, struct vcpu *other)
+{
+	uint64_t generation = __atomic_add_fetch(&follow_generation, 1, __ATOMIC_SEQ_CST);
+
+	if (other == vcpu) {
+		vcpu_follow(vcpu);
+		return;
+	}
+	request_post(other, REQUEST_FOLLOW);
+	wait_for(vcpu, other, &other->followed, generation);
 }
 
 int request_wait_once(struct vcpu *vcpu, const struct vcpu *other, uint64_t start)

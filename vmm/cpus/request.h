@@ -22,6 +22,8 @@ void request_flush_page(struct vcpu *vcpu, uint64_t hpa);
 
 /* Every running vCPU does what vcpu_follow() does, before this returns. */
 void request_follow(struct vcpu *vcpu);
+/* The same of one vCPU, which may be the caller. */
+void request_follow_on(struct vcpu *vcpu, struct vcpu *other);
 
 /* Registers of another or this vCPU. 0, -ENXIO (not running), -ETIMEDOUT. */
 int request_registers(struct vcpu *vcpu, uint32_t index, struct hadal_regs *out);

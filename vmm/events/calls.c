@@ -6,6 +6,7 @@
 #include "base/string.h"
 #include "cpus/request.h"
 #include "events/breakpoint.h"
+#include "events/owned.h"
 #include "events/watch.h"
 #include "extension/extension.h"
 #include "paging/memory.h"
@@ -40,8 +41,7 @@ static void page_give(void *page)
 	lock_give(&nested_lock);
 }
 
-/* Copies a struct of the caller's. 0, -EINVAL, -EFAULT. */
-static int take_struct(uint64_t gpa, uint64_t size, void *to, size_t bytes)
+int events_take_struct(uint64_t gpa, uint64_t size, void *to, size_t bytes)
 {
 	if (size != bytes)
 		return -EINVAL;
@@ -132,7 +132,8 @@ int64_t hypercall_events_open(struct vcpu *vcpu)
 {
 	struct hadal_events_memory memory;
 	struct event_owner *owner;
-	int64_t result = take_struct(vcpu->regs.rdi, vcpu->regs.rsi, &memory, sizeof(memory));
+	int64_t result =
+		events_take_struct(vcpu->regs.rdi, vcpu->regs.rsi, &memory, sizeof(memory));
 	uint32_t number = 0;
 
 	if (result)
@@ -159,7 +160,7 @@ int64_t hypercall_events_open(struct vcpu *vcpu)
 	return result;
 }
 
-static struct event_owner *find_owner(uint64_t number)
+struct event_owner *events_owner(uint64_t number)
 {
 	return number - 1 < HADAL_MAX_OWNERS ? owners[number - 1] : NULL;
 }
@@ -333,7 +334,7 @@ static int64_t subscribe_locked(struct vcpu *vcpu, struct subscription *s, uint6
 	unsigned index = 0;
 	int err;
 
-	s->owner = find_owner(owner);
+	s->owner = events_owner(owner);
 	if (!s->owner)
 		return -ENOENT;
 	s->ring = s->owner->number - 1;
@@ -362,7 +363,7 @@ int64_t hypercall_subscribe(struct vcpu *vcpu)
 
 	if (!s)
 		return -ENOMEM;
-	result = take_struct(vcpu->regs.rsi, vcpu->regs.rdx, &s->asked, sizeof(s->asked));
+	result = events_take_struct(vcpu->regs.rsi, vcpu->regs.rdx, &s->asked, sizeof(s->asked));
 	if (!result)
 		result = subscription_check(vcpu, &s->asked);
 	if (!result) {
@@ -395,12 +396,14 @@ int64_t hypercall_events_close(struct vcpu *vcpu)
 	struct event_owner *owner;
 
 	lock_take(&events_lock);
-	owner = find_owner(vcpu->regs.rdi);
+	owner = events_owner(vcpu->regs.rdi);
 	for (unsigned i = 0; owner && i < HADAL_MAX_SUBSCRIPTIONS; i++)
 		if (events_table[i] && events_table[i]->owner == owner)
 			withdraw(vcpu, events_table[i]);
-	if (owner)
+	if (owner) {
+		owned_close_all(vcpu, owner->number);
 		owners[owner->number - 1] = NULL;
+	}
 	lock_give(&events_lock);
 	if (owner)
 		page_give(owner);
@@ -483,7 +486,8 @@ int64_t hypercall_event_request(struct vcpu *vcpu)
 int64_t hypercall_event_answer(struct vcpu *vcpu)
 {
 	struct hadal_event_answer answer;
-	int64_t result = take_struct(vcpu->regs.rsi, vcpu->regs.rdx, &answer, sizeof(answer));
+	int64_t result =
+		events_take_struct(vcpu->regs.rsi, vcpu->regs.rdx, &answer, sizeof(answer));
 	const struct subscription *s;
 	uint32_t refused = 0;
 
@@ -494,7 +498,7 @@ int64_t hypercall_event_answer(struct vcpu *vcpu)
 	if (!s || s->owner->number != vcpu->regs.rdi)
 		result = -ENOENT;
 	if (!result)
-		result = events_answer(vcpu, &answer, &refused);
+		result = events_answer(vcpu, s->owner->number, &answer, &refused);
 	if (result == -ETIMEDOUT)
 		vcpu_events(vcpu)->counts[s->index].late++;
 	lock_give(&events_lock);

@@ -23,6 +23,7 @@ static const uint8_t accesses[HADAL_EVENT_KINDS] = {
 	[HADAL_EVENT_DESCRIPTOR] = HADAL_ACCESS_READ | HADAL_ACCESS_WRITE,
 	[HADAL_EVENT_EXCEPTION] = HADAL_ACCESS_EXECUTE,
 	[HADAL_EVENT_MEMORY] = HADAL_ACCESS_ALL,
+	[HADAL_EVENT_VIEW] = HADAL_ACCESS_ALL,
 	[HADAL_EVENT_BREAK] = HADAL_ACCESS_EXECUTE,
 	[HADAL_EVENT_STEP] = HADAL_ACCESS_EXECUTE,
 	[HADAL_EVENT_REQUEST] = HADAL_ACCESS_EXECUTE,
@@ -59,7 +60,7 @@ static bool place_is_valid(const struct hadal_subscription *asked)
 	case HADAL_EVENT_STEP:
 	case HADAL_EVENT_BREAK: /* they have checks of their own */
 		return true;
-	default: /* requests: any number */
+	default: /* requests: any number; views: any address */
 		return asked->count && asked->count - 1 <= ~asked->first;
 	}
 }

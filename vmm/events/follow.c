@@ -44,6 +44,12 @@ static uint64_t kinds_of(const struct hadal_subscription *asked)
 	}
 }
 
+/* Those that owners' views need, whether anybody is told or not. */
+static uint64_t owned_handlers(void)
+{
+	return views_any_owned() ? BIT(HADAL_EXIT_NESTED_FAULT) | STEP_HANDLERS : 0;
+}
+
 /* The exit kinds that tell of it. */
 static uint64_t handlers_of(const struct subscription *s)
 {
@@ -57,6 +63,7 @@ static uint64_t handlers_of(const struct subscription *s)
 	case HADAL_EVENT_EXCEPTION:
 		return BIT(HADAL_EXIT_EXCEPTION);
 	case HADAL_EVENT_MEMORY:
+	case HADAL_EVENT_VIEW:
 		return BIT(HADAL_EXIT_NESTED_FAULT) | STEP_HANDLERS;
 	case HADAL_EVENT_BREAK:
 		if (s->method == HADAL_BREAK_VIEW)
@@ -142,7 +149,7 @@ static struct subscription *find_brief(enum hadal_event_kind kind)
 void events_route(struct vcpu *vcpu)
 {
 	struct event_intercepts now = {0};
-	uint64_t handlers = 0, had_ports = wanted.kinds & BIT(HADAL_EXIT_IO);
+	uint64_t handlers = owned_handlers(), had_ports = wanted.kinds & BIT(HADAL_EXIT_IO);
 
 	for (unsigned i = 0; i < HADAL_MAX_SUBSCRIPTIONS; i++) {
 		const struct subscription *s = events_table[i];
@@ -210,6 +217,8 @@ void vcpu_events_reset(struct vcpu *vcpu)
 
 	memset(&events->applied, 0, sizeof(events->applied));
 	events->view = CPU_ON_MAP;
+	events->owned = events->owned_wanted = 0;
+	vcpu->view = NULL;
 	events->away = CPU_ON_VIEW;
 	events->suspended = 0;
 	memset(&events->trace, 0, sizeof(events->trace));
@@ -241,13 +250,16 @@ void vcpu_follow(struct vcpu *vcpu)
 		.watches = __atomic_load_n(&wanted.watches, __ATOMIC_SEQ_CST),
 		.copies = __atomic_load_n(&wanted.copies, __ATOMIC_SEQ_CST),
 	};
+	uint8_t had = vcpu_events(vcpu)->owned;
+	uint8_t owned = __atomic_load_n(&vcpu_events(vcpu)->owned_wanted, __ATOMIC_SEQ_CST);
 
 	extensions_follow_clients(vcpu);
 	follow_kinds(vcpu);
 	wants.kinds = has->kinds;
 	follow_bits(vcpu, has->vectors, wants.vectors, change_vector);
 	follow_bits(vcpu, has->cr_writes, wants.cr_writes, change_cr);
-	if (has->watches != wants.watches || has->copies != wants.copies)
+	vcpu_events(vcpu)->owned = owned;
+	if (has->watches != wants.watches || has->copies != wants.copies || had != owned)
 		views_enter(vcpu, wants.watches ? CPU_ON_VIEW : CPU_ON_MAP);
 	if (wants.kinds & BIT(HADAL_EXIT_DR_ACCESS))
 		vcpu_debug_take(vcpu);

@@ -5,6 +5,7 @@
 #include "base/insn.h"
 #include "base/log.h"
 #include "cpus/request.h"
+#include "events/owned.h"
 #include "events/trace.h"
 #include "paging/memory.h"
 #include "vcpu/register_set.h"
@@ -99,6 +100,11 @@ static int apply(struct vcpu *vcpu, const struct happening *what, struct hadal_e
 		vcpu_inject_exception(vcpu, answer->vector, WITH_ERROR >> answer->vector & 1,
 				      answer->error);
 		*end = HOLD_RETRY;
+	}
+	if (answer->answer == HADAL_ANSWER_VIEW) {
+		owned_switch(vcpu, answer->value);
+		if (what->kind == HADAL_EVENT_VIEW)
+			*end = HOLD_RETRY;
 	}
 	if (*end == HOLD_GO_ON && answer->answer == HADAL_ANSWER_VALUE)
 		write_instead(vcpu, what, answer->value);
@@ -244,7 +250,8 @@ static bool is_valid(const struct hadal_event_answer *answer)
 
 	if (answer->answer >= HADAL_ANSWERS || answer->step > 1 || answer->refused ||
 	    answer->reserved2 || answer->cpu >= machine.cpu_count ||
-	    (answer->value && answer->answer != HADAL_ANSWER_VALUE))
+	    (answer->value && answer->answer != HADAL_ANSWER_VALUE &&
+	     answer->answer != HADAL_ANSWER_VIEW))
 		return false;
 	if (!raises)
 		return !answer->vector && !answer->error;
@@ -272,11 +279,14 @@ static int give(struct vcpu *vcpu, struct vcpu *other, const struct hadal_event_
 	return err ? err : post.result;
 }
 
-int events_answer(struct vcpu *vcpu, const struct hadal_event_answer *answer, uint32_t *refused)
+int events_answer(struct vcpu *vcpu, uint32_t owner, const struct hadal_event_answer *answer,
+		  uint32_t *refused)
 {
-	if (!is_valid(answer))
-		return -EINVAL;
-	if (answer->answer == HADAL_ANSWER_VIEW)
-		return -EOPNOTSUPP;
+	int err = is_valid(answer) ? 0 : -EINVAL;
+
+	if (!err && answer->answer == HADAL_ANSWER_VIEW)
+		err = owned_check_switch(owner, answer->cpu, answer->value);
+	if (err)
+		return err;
 	return give(vcpu, vcpu_at(answer->cpu), answer, refused);
 }

@@ -3,6 +3,7 @@
 #include "events/subscription.h"
 #include "events/brief.h"
 #include "base/string.h"
+#include "events/owned.h"
 #include "paging/memory.h"
 #include "vcpu/vendor.h"
 #include "x86/cpu.h"
@@ -37,6 +38,9 @@ static bool place_matches(struct vcpu *vcpu, const struct subscription *s,
 		       (!asked->root || is_address_space(vcpu, asked->root));
 	case HADAL_EVENT_STEP:
 		return asked->root && is_address_space(vcpu, asked->root);
+	case HADAL_EVENT_VIEW:
+		return what->physical - asked->first < asked->count &&
+		       owned_is_of(what->number, s->owner->number);
 	case HADAL_EVENT_MEMORY:
 		return what->physical < asked->first + asked->count &&
 		       what->physical + (what->number ? what->number : 1) > asked->first;

@@ -256,12 +256,14 @@ static void mend_pushed(struct vcpu *vcpu, uint64_t held, uint64_t flags)
 {
 	struct guest_paging paging;
 	struct guest_walk walk;
-	uint16_t *word;
+	uint16_t *word = NULL;
 
 	vcpu_paging(vcpu, &paging);
-	if (guest_walk(&paging, vcpu_get(vcpu, REG_RSP), WALK_ANY, memory_walk_table, NULL, &walk))
-		return;
-	word = memory_guest(walk.gpa, MEMORY_WRITE);
+	if (vcpu->view)
+		word = vcpu_walk_view(vcpu, &paging, vcpu_get(vcpu, REG_RSP));
+	else if (!guest_walk(&paging, vcpu_get(vcpu, REG_RSP), WALK_ANY, memory_walk_table, NULL,
+			     &walk))
+		word = memory_guest(walk.gpa, MEMORY_WRITE);
 	if (word)
 		*word = (*word & ~held) | (flags & held);
 }

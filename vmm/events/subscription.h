@@ -178,12 +178,15 @@ struct vcpu_events {
 	struct event_intercepts applied;
 	uint8_t suspended; /* enum hadal_exit_kind of `left`; 0: none */
 	uint8_t view;      /* enum cpu_view */
-	uint8_t away;      /* the same, for one instruction; CPU_ON_VIEW: it is not away */
-	uint64_t started;  /* TSC at which the exit's handler began */
-	uint64_t charged;  /* subscriptions that it is the exit of */
-	uint64_t passed;   /* those of them that it is a hit of, after filter and sampling */
-	uint64_t holds;    /* of those that matched, the ones that want to hold */
-	bool stepped;      /* an instruction was stepped over for them */
+	/* The number of the owner's view that it runs on beside that, and the one that it is to; 0:
+	   none. */
+	uint8_t owned, owned_wanted;
+	uint8_t away;     /* the same, for one instruction; CPU_ON_VIEW: it is not away */
+	uint64_t started; /* TSC at which the exit's handler began */
+	uint64_t charged; /* subscriptions that it is the exit of */
+	uint64_t passed;  /* those of them that it is a hit of, after filter and sampling */
+	uint64_t holds;   /* of those that matched, the ones that want to hold */
+	bool stepped;     /* an instruction was stepped over for them */
 	struct step step;
 	struct watch watch;
 	struct left left;
@@ -309,8 +312,10 @@ static inline void events_written(struct vcpu *vcpu)
 	vcpu->regs.rdx = hold->rdx;
 }
 
-/* With events_lock held: an answer for another vCPU. 0 or an error of HADAL_CALL_EVENT_ANSWER. */
-int events_answer(struct vcpu *vcpu, const struct hadal_event_answer *answer, uint32_t *refused);
+/* With events_lock held: an owner's answer for another vCPU. 0 or an error of
+ * HADAL_CALL_EVENT_ANSWER. */
+int events_answer(struct vcpu *vcpu, uint32_t owner, const struct hadal_event_answer *answer,
+		  uint32_t *refused);
 
 /* wake.c: a record has been written; its reader may wait for one. */
 void events_wake(struct vcpu *vcpu, const struct event_owner *owner, bool held);
@@ -329,6 +334,11 @@ void events_left_done(struct vcpu *vcpu, bool retired, bool faulted);
 /* The handlers that are asked first while somebody subscribes. */
 void events_ask_first(uint64_t kinds);
 
+/* The owner with a number, or NULL; with events_lock. */
+struct event_owner *events_owner(uint64_t number);
+/* Copies a struct of the caller's. 0, -EINVAL, -EFAULT. */
+int events_take_struct(uint64_t gpa, uint64_t size, void *to, size_t bytes);
+
 /* With events_lock: whether records go to [start, end), physical. */
 bool events_use(uint64_t start, uint64_t end);
 
@@ -340,5 +350,6 @@ int64_t hypercall_unsubscribe(struct vcpu *vcpu);
 int64_t hypercall_subscription_state(struct vcpu *vcpu);
 int64_t hypercall_event_request(struct vcpu *vcpu);
 int64_t hypercall_event_answer(struct vcpu *vcpu);
+int64_t hypercall_view(struct vcpu *vcpu);
 
 #endif

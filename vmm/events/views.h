@@ -20,6 +20,16 @@ void views_give(bool with_copies);
  */
 int views_set(uint64_t gpa, uint32_t denied);
 
+/*
+ * One of machine.owned, which has breakpoints in views as little as these have it: -EBUSY, or
+ * -ENOMEM. On closing no CPU runs on it any more. With nested_lock held.
+ */
+int views_open_owned(struct view *view);
+void views_close_owned(struct view *view);
+bool views_any_owned(void);
+/* This CPU runs on an owner's view from now on, by its number; 0: on none. */
+void views_switch(struct vcpu *vcpu, uint32_t owned);
+
 /* This CPU runs on one of them from now on, or on the map itself; at once, unless it is away. */
 void views_enter(struct vcpu *vcpu, enum cpu_view view);
 /* To CPU_ON_MAP or CPU_ON_STEP for one instruction, and back. */

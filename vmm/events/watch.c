@@ -9,6 +9,7 @@
 #include "base/string.h"
 #include "cpus/request.h"
 #include "events/hidden.h"
+#include "events/owned.h"
 #include "events/step.h"
 #include "events/views.h"
 #include "extension/handlers.h"
@@ -19,13 +20,6 @@
 #define VALUE_BYTES 8u
 
 static uint64_t watched_pages;
-
-static uint32_t rights_of(uint32_t access)
-{
-	return (access & HADAL_ACCESS_READ ? PT_READ : 0) |
-	       (access & HADAL_ACCESS_WRITE ? PT_WRITE : 0) |
-	       (access & HADAL_ACCESS_EXECUTE ? PT_EXEC : 0);
-}
 
 static uint64_t first_page(const struct hadal_subscription *asked)
 {
@@ -192,13 +186,6 @@ static void access_done(struct vcpu *vcpu, bool retired)
 	vcpu->rip = rip;
 }
 
-static uint8_t access_of(const struct exit *e)
-{
-	return (e->nested.read ? HADAL_ACCESS_READ : 0) |
-	       (e->nested.write ? HADAL_ACCESS_WRITE : 0) |
-	       (e->nested.execute ? HADAL_ACCESS_EXECUTE : 0);
-}
-
 static void describe(struct vcpu *vcpu, struct watch *watch)
 {
 	const struct exit *e = &vcpu->exit;
@@ -239,20 +226,33 @@ static bool is_held(struct vcpu *vcpu, struct watch *watch, enum verdict *verdic
 	return false;
 }
 
+/* Who may not read may do nothing. */
+static bool is_watched(struct vcpu *vcpu)
+{
+	const struct exit *e = &vcpu->exit;
+	uint32_t denied;
+
+	if (!vcpu_events(vcpu)->applied.watches)
+		return false;
+	denied = view_denied(&machine.watched, e->nested.gpa);
+	return (denied & PT_READ ? PT_RIGHTS : denied) & rights_of(access_of(e));
+}
+
 enum verdict watch_fault(struct vcpu *vcpu)
 {
 	const struct exit *e = &vcpu->exit;
 	struct vcpu_events *events = vcpu_events(vcpu);
 	enum verdict verdict;
-	uint32_t denied;
+	bool by_owner;
 
-	if (!events->applied.watches || (vcpu->stepping && events->away == CPU_ON_MAP))
+	if ((!events->applied.watches && !vcpu->view) ||
+	    (vcpu->stepping && events->away == CPU_ON_MAP))
 		return exits_ask_next(vcpu);
-	denied = view_denied(&machine.watched, e->nested.gpa);
-	if (denied & PT_READ)
-		denied = PT_RIGHTS;
-	if (!(denied & rights_of(access_of(e))))
-		return hidden_fault(vcpu);
+	by_owner = owned_denies(vcpu);
+	if (by_owner && owned_tell(vcpu, &verdict))
+		return verdict;
+	if (!is_watched(vcpu))
+		return by_owner || owned_lacks(vcpu) ? owned_pass(vcpu) : hidden_fault(vcpu);
 	events_begin(vcpu);
 	if (e->nested.execute && hidden_fetch(vcpu, &verdict))
 		return verdict;

@@ -170,6 +170,7 @@ static int64_t (*const call[HADAL_CALL_COUNT])(struct vcpu *vcpu) = {
 	[HADAL_CALL_RAM] = call_ram,
 	[HADAL_CALL_OWN] = call_own,
 	[HADAL_CALL_FIRST] = call_first,
+	[HADAL_CALL_VIEW] = hypercall_view,
 };
 
 /* The loader's own, by its key; to others they do not exist. */

@@ -10,4 +10,6 @@ void memory_follow_views(void)
 	view_follow(&machine.watched);
 	view_follow(&machine.code);
 	view_follow(&machine.stepped);
+	for (unsigned i = 0; i < HADAL_MAX_VIEWS; i++)
+		view_follow(&machine.owned[i]);
 }

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <hadal/boot.h>
+#include <hadal/events.h>
 #include "paging/nested.h"
 #include "paging/ram.h"
 #include "paging/view.h"
@@ -45,6 +46,8 @@ struct machine {
 	 */
 	struct view watched, code, stepped;
 	struct copies copies;
+	struct view owned[HADAL_MAX_VIEWS]; /* what owners of events have made; by number - 1 */
+	uint32_t view_users;                /* that need the views; 0: there are none */
 };
 
 extern struct machine machine;

@@ -63,6 +63,22 @@ void vcpu_paging(struct vcpu *vcpu, struct guest_paging *paging)
 	};
 }
 
+static void *table_in_view(void *view, uint64_t gpa)
+{
+	uint64_t hpa = view_hpa(view, gpa);
+
+	return memory_is_ram(hpa) ? memory_direct(hpa) : NULL;
+}
+
+void *vcpu_walk_view(const struct vcpu *vcpu, const struct guest_paging *paging, uint64_t linear)
+{
+	struct guest_walk walk;
+
+	if (guest_walk(paging, linear, WALK_ANY, table_in_view, (void *)vcpu->view, &walk))
+		return NULL;
+	return table_in_view((void *)vcpu->view, walk.gpa);
+}
+
 /* Host address of the code byte at a linear address, remembered for the next time. */
 static const uint8_t *code_at(struct vcpu *vcpu, uint64_t linear)
 {
@@ -74,6 +90,8 @@ static const uint8_t *code_at(struct vcpu *vcpu, uint64_t linear)
 	if (host)
 		return host;
 	vcpu_paging(vcpu, &paging);
+	if (vcpu->view) /* nothing is remembered of it */
+		return vcpu_walk_view(vcpu, &paging, linear);
 	if (guest_walk(&paging, linear, WALK_ANY, memory_walk_table, NULL, &walk))
 		return NULL;
 	host = memory_guest(walk.gpa, MEMORY_READ);

@@ -57,6 +57,7 @@ enum vcpu_segment { HADAL_SEGMENT_REGISTERS(SEGMENT) SEG_COUNT };
 #undef SEGMENT
 
 struct insn;
+struct view;
 struct crossing;
 struct lock;
 
@@ -179,14 +180,15 @@ struct vcpu {
 	uint64_t step_flags; /* the guest's RFLAGS then */
 	uint32_t logical_id, logical_format; /* of its APIC, while writes to that exit */
 	bool serves_clients;                 /* what clients need is intercepted */
-	struct walk_cache fetch_cache[2];    /* of code in the lower and the upper half */
-	struct walk_cache client_cache; /* of what a client asks; its host address is the GPA's */
-	bool for_good;                  /* it leaves, and what is kept of its guest is wiped */
-	struct register_undo undo;      /* should the processor refuse what was set */
-	struct lock *awaited;           /* a lock that it spins for */
-	uint32_t ticket;                /* of that lock */
-	uint32_t faults;                /* since its guest ran, as fault_exits tells */
-	uint64_t fault_exits;           /* vcpu_exits() at the last fault */
+	const struct view *view; /* an owner's that it runs on at this moment; NULL: none */
+	struct walk_cache fetch_cache[2]; /* of code in the lower and the upper half */
+	struct walk_cache client_cache;   /* of what a client asks; its host address is the GPA's */
+	bool for_good;                    /* it leaves, and what is kept of its guest is wiped */
+	struct register_undo undo;        /* should the processor refuse what was set */
+	struct lock *awaited;             /* a lock that it spins for */
+	uint32_t ticket;                  /* of that lock */
+	uint32_t faults;                  /* since its guest ran, as fault_exits tells */
+	uint64_t fault_exits;             /* vcpu_exits() at the last fault */
 	struct entry_state entry;
 	struct hadal_stats stats;
 	struct crossing *crossing; /* its memory between the system and the image */
@@ -248,6 +250,11 @@ int vcpu_decode(struct vcpu *vcpu, struct insn *insn);
 /* Copy the code at a linear address; the bytes that could be read. */
 size_t vcpu_fetch(struct vcpu *vcpu, uint64_t linear, uint8_t *bytes, size_t count);
 /* How the guest's processor reads addresses now, for guest_walk(). */
+/*
+ * Host address of what a linear address leads to on the owner's view that the vCPU runs on,
+ * whatever rights there are; NULL: nothing, or no RAM.
+ */
+void *vcpu_walk_view(const struct vcpu *vcpu, const struct guest_paging *paging, uint64_t linear);
 void vcpu_paging(struct vcpu *vcpu, struct guest_paging *paging);
 /* True in 64-bit mode: EFER.LMA and CS.L. */
 bool vcpu_long_mode(struct vcpu *vcpu);

@@ -342,6 +342,7 @@ static struct expected predict_events(const struct model *model,
 		return (struct expected){.harmless = false};
 	case HADAL_CALL_SUBSCRIBE:
 	case HADAL_CALL_EVENT_ANSWER:
+	case HADAL_CALL_VIEW:
 		none.errors |= error_bit(EINVAL) | error_bit(EFAULT);
 		return none;
 	case HADAL_CALL_SUBSCRIPTION_STATE:
@@ -420,6 +421,7 @@ struct expected model_predict(const struct model *model, const struct hadal_test
 	case HADAL_CALL_SUBSCRIPTION_STATE:
 	case HADAL_CALL_EVENT_ANSWER:
 	case HADAL_CALL_EVENT_REQUEST:
+	case HADAL_CALL_VIEW:
 		return predict_events(model, r);
 	case HADAL_CALL_RAM:
 		return predict_ram(model, r);
