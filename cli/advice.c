@@ -7,7 +7,8 @@
 static const char *const advice[] = {
 	[HADAL_ERROR_NOT_RUNNING] = "Start it with: sudo hadal start",
 	[HADAL_ERROR_NOT_ROOT] = "Try again with sudo",
-	[HADAL_ERROR_OTHER_VERSION] = "Install both of one version, then: sudo hadal stop --unload && sudo hadal start",
+	[HADAL_ERROR_OTHER_VERSION] =
+		"Install both of one version, then: sudo hadal stop --unload && sudo hadal start",
 	[HADAL_ERROR_NOT_INSTALLED] = "Build and install it: make && sudo make install",
 	[HADAL_ERROR_MODULE_REFUSED] = "The end of dmesg says more",
 	[HADAL_ERROR_MODULE_IN_USE] = "End them first; to find them: sudo fuser /dev/hadal",

@@ -79,8 +79,8 @@ int hadal_check(struct hadal *hadal, struct hadal_error *error);
 int hadal_keep(struct hadal *hadal, struct hadal_error *error);
 
 /*
- * Takes Hadal from under all CPUs, of whatever version the module is. -EBUSY while anybody has pages
- * mapped, -EPERM when locked.
+ * Takes Hadal from under all CPUs, of whatever version the module is. -EBUSY while anybody has
+ * pages mapped, -EPERM when locked.
  */
 int hadal_stop(struct hadal *hadal, struct hadal_error *error);
 

@@ -41,6 +41,11 @@ bool attach_find(bool *stops)
 	return info.boot_flags & HADAL_BOOT_FIRST;
 }
 
+bool attach_is_other(void)
+{
+	return hadal_call(HADAL_CALL_QUERY, HADAL_ABI_VERSION, 0, 0, 0, 0) == -EPROTO;
+}
+
 /* Nobody has touched the address yet, so that no TLB holds the entry. */
 static int make_executable(void *address)
 {

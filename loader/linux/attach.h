@@ -7,6 +7,8 @@
 
 /* Whether there is one, and whether it lets itself be stopped. */
 bool attach_find(bool *stops);
+/* There is one of another version, with which this module cannot speak. */
+bool attach_is_other(void);
 /*
  * Maps the way out of it, which HADAL_CALL_STOP wants the address of, and its log. 0, or a negative
  * errno and nothing is mapped.

@@ -8,7 +8,6 @@
 #include <asm/io.h>
 
 #include "attach.h"
-#include "call.h"
 #include "client.h"
 #include "loader.h"
 
@@ -108,11 +107,6 @@ static int fail_leave(struct outcome *outcome, int error)
 	"a Hadal of another version is below this system since its boot; install hadal.efi of " \
 	"this one and reboot"
 
-static bool other_hadal_below(void)
-{
-	return hadal_call(HADAL_CALL_QUERY, HADAL_ABI_VERSION, 0, 0, 0, 0) == -EPROTO;
-}
-
 /* What can be told without touching anything. */
 static int check_machine(struct outcome *outcome)
 {
@@ -123,7 +117,7 @@ static int check_machine(struct outcome *outcome)
 	if (cpus_running())
 		return fail(outcome, -EIO, cpus_first(),
 			    "CPU %d never left the last time; reboot the machine", cpus_first());
-	if (other_hadal_below())
+	if (attach_is_other())
 		return fail(outcome, -EPROTO, -1, OTHER_BELOW);
 	if (sme_get_me_mask())
 		return fail_entry(outcome, -EOPNOTSUPP, -1);
@@ -250,7 +244,7 @@ void hadal_attach(void)
 	bool stops;
 
 	if (!attach_find(&stops)) {
-		if (other_hadal_below())
+		if (attach_is_other())
 			pr_warn("hadal: " OTHER_BELOW "\n");
 		report_missing();
 		return;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "events/events.h"
 #include "support/check.h"
 #include "support/introspector.h"
 #include "support/open.h"

@@ -16,6 +16,7 @@
 #include "exit/base.h"
 #include "hypercall/client.h"
 #include "hypercall/hypercall.h"
+#include "leave/leave.h"
 #include "leave/stop.h"
 #include "life/init.h"
 #include "cpus/lock.h"
@@ -230,6 +231,7 @@ NO_EVENTS(hypercall_unsubscribe)
 NO_EVENTS(hypercall_subscription_state)
 NO_EVENTS(hypercall_event_request)
 NO_EVENTS(hypercall_event_answer)
+NO_EVENTS(hypercall_view)
 
 void vcpu_serve_requests(struct vcpu *v)
 {

@@ -6,6 +6,7 @@
 #include "unit.h"
 #include "events/subscription.h"
 #include "events/brief.h"
+#include "events/owned.h"
 #include "paging/memory.h"
 #include "vcpu/vendor.h"
 
@@ -32,6 +33,11 @@ uint64_t vcpu_get(struct vcpu *v, enum vcpu_reg reg)
 }
 
 static unsigned wakes;
+
+bool owned_is_of(uint64_t view, uint32_t owner)
+{
+	return view == owner;
+}
 
 void events_wake(struct vcpu *v, const struct event_owner *o, bool held)
 {
