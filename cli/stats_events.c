@@ -94,7 +94,7 @@ static const struct cli_column columns[] = {
 	{"owner", "OWNER", 5, CLI_COLUMN_U32, AT(owner),
 	 "number of the open /dev/hadal that asked for it"},
 	{"kind", "KIND", -10, CLI_COLUMN_MADE, 0, make_kind, NULL,
-	 "as `hadal events` has it, or `memory`, `break` or `step`"},
+	 "as `hadal events` has it, or `memory`, `break`, `step` or `view`"},
 	{"method", "METHOD", -6, CLI_COLUMN_MADE, 0, make_method, NULL,
 	 "of a breakpoint: `debug` or `view`"},
 	{"state", "STATE", -7, CLI_COLUMN_MADE, 0, make_state, NULL,
