@@ -552,6 +552,17 @@ static void log_of_a_device(void)
 	close(event);
 }
 
+/* The next record, behind those that newer ones have taken the place of meanwhile. */
+static ssize_t next_record(int log, char *text, size_t size)
+{
+	ssize_t got;
+
+	do
+		got = read(log, text, size);
+	while (got < 0 && errno == EPIPE);
+	return got;
+}
+
 static void check_log(void)
 {
 	static char text[65536];
@@ -564,7 +575,7 @@ static void check_log(void)
 	CHECK(log >= 0);
 	log_of_a_device();
 	lines = lines_of("hadal dmesg --json");
-	while ((got = read(log, text, sizeof(text) - 1)) > 0 && lines[at]) {
+	while ((got = next_record(log, text, sizeof(text) - 1)) > 0 && lines[at]) {
 		char *begin = memchr(text, ';', got), *end;
 		uint64_t sequence;
 

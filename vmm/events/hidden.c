@@ -134,19 +134,30 @@ void hidden_remove(struct vcpu *vcpu, struct subscription *s)
 /*
  * Each round of a repeated instruction is a step. That it goes on is no news: RF tells so, which
  * goes with the task wherever an interrupt or a fault leads in between (SDM vol. 3, 18.3.1.1).
+ * Where an exit by INT3 does not keep RF, the last round on this CPU does.
  */
 static bool is_next_round(struct vcpu *vcpu, const uint8_t *code, size_t count)
 {
-	return (vcpu->rflags & RFLAGS_RF) && step_is_repeated(code, count);
+	const struct string_round *last = &vcpu_events(vcpu)->round;
+
+	if (!step_is_repeated(code, count))
+		return false;
+	return (vcpu->rflags & RFLAGS_RF) ||
+	       (last->rip == vcpu->rip && last->rcx == vcpu->regs.rcx &&
+		last->cr3 == vcpu_get(vcpu, REG_CR3));
 }
 
 void hidden_stepped(struct vcpu *vcpu)
 {
+	struct vcpu_events *events = vcpu_events(vcpu);
 	uint8_t code[INSN_MAX_BYTES];
 
-	if (vcpu->rip != vcpu_events(vcpu)->step.rip || !vcpu_events(vcpu)->applied.copies ||
+	if (events->round.rip == events->step.rip)
+		events->round.rip = 0;
+	if (vcpu->rip != events->step.rip || !events->applied.copies ||
 	    !step_is_repeated(code, vcpu_fetch(vcpu, vcpu->rip, code, sizeof(code))))
 		return;
+	events->round = (struct string_round){vcpu->rip, vcpu->regs.rcx, vcpu_get(vcpu, REG_CR3)};
 	vcpu->rflags |= RFLAGS_RF;
 	vcpu_set(vcpu, REG_RFLAGS, vcpu->rflags);
 }

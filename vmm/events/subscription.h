@@ -161,6 +161,11 @@ enum cpu_view {
 	CPU_ON_STEP, /* machine.stepped */
 };
 
+/* Where the last round of a repeated string instruction under a breakpoint has led; 0: none. */
+struct string_round {
+	uint64_t rip, rcx, cr3;
+};
+
 /* What this vCPU waits for in an exit's handler, see hold.c. */
 struct hold {
 	uint32_t state;
@@ -192,6 +197,7 @@ struct vcpu_events {
 	struct left left;
 	struct trace trace;
 	struct hold hold;
+	struct string_round round;
 };
 
 _Static_assert(sizeof(struct vcpu_events) <= PERCPU_EVENT_PAGES * 4096, "see layout.h");
