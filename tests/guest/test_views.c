@@ -412,6 +412,11 @@ static void check_rounds(void)
 	for (uint64_t count = 4; count-- > 0;) /* also without any round */
 		run_fill(page, arena.bytes, count);
 	EQUAL(read_all(address), 4);
+	if (is_slow()) { /* an exit by INT3 keeps no RF there */
+		unsubscribe(number);
+		munmap(page, 2 * PAGE);
+		return;
+	}
 	child = fork();
 	for (unsigned int i = 0; i < TIMES; i++) {
 		run_fill(page, arena.bytes, 400);
