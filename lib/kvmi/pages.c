@@ -144,14 +144,22 @@ int kvmi_watch_pages(struct server *server)
 	return result;
 }
 
+/* One of those that a request has. */
+static struct kvmi_page page_at(const struct kvmi_request *request, unsigned int index)
+{
+	struct kvmi_page page;
+
+	memcpy(&page, request->data + index * sizeof(page), sizeof(page));
+	return page;
+}
+
 static int set_all(const struct kvmi_request *request, struct pages *pages)
 {
 	int result = 0;
 
 	for (unsigned int i = 0; i < request->count && !result; i++) {
-		struct kvmi_page page;
+		const struct kvmi_page page = page_at(request, i);
 
-		memcpy(&page, request->data + i * sizeof(page), sizeof(page));
 		result = kvmi_deny(pages, page.address / KVMI_PAGE, ~page.access & KVMI_ACCESS_ALL);
 	}
 	return result;
@@ -164,9 +172,8 @@ static int set_in_view(struct server *server)
 	int result = kvmi_pages_of(server, request->view) ? 0 : -EINVAL;
 
 	for (unsigned int i = 0; i < request->count && !result; i++) {
-		struct kvmi_page page;
+		const struct kvmi_page page = page_at(request, i);
 
-		memcpy(&page, request->data + i * sizeof(page), sizeof(page));
 		result = kvmi_allow_in_view(server, &page);
 	}
 	return result;

@@ -5,6 +5,7 @@
  *
  * Locks: hadal_lock, readers_lock.
  */
+#include <linux/err.h>
 #include <linux/gfp.h>
 #include <linux/list.h>
 #include <linux/log2.h>
@@ -243,24 +244,44 @@ static u32 owner_of(struct file *file)
 	return owner;
 }
 
-int events_subscribe(struct file *file, struct hadal_ioc_subscribe *request)
+/* A page that begins with a struct of the caller's. */
+static void *copy_struct(u64 buffer, size_t bytes)
 {
-	struct hadal_subscription *asked;
-	u32 owner = owner_of(file);
-	long result = -EFAULT;
+	void *page = (void *)get_zeroed_page(GFP_KERNEL);
 
-	if (request->size != sizeof(*asked) || request->subscription || request->index ||
-	    request->cpu)
-		return -EINVAL;
+	if (!page)
+		return ERR_PTR(-ENOMEM);
+	if (!copy_from_user(page, u64_to_user_ptr(buffer), bytes))
+		return page;
+	free_page((unsigned long)page);
+	return ERR_PTR(-EFAULT);
+}
+
+/* What an owner asks for by a struct of its own: the hypervisor's answer, or a negative errno. */
+static long ask_for(struct file *file, enum hadal_call call, u64 buffer, size_t bytes)
+{
+	u32 owner = owner_of(file);
+	void *asked;
+	long result;
+
 	if (!owner)
 		return -ENXIO;
-	asked = (void *)get_zeroed_page(GFP_KERNEL);
-	if (!asked)
-		return -ENOMEM;
-	if (!copy_from_user(asked, u64_to_user_ptr(request->buffer), sizeof(*asked)))
-		result = hadal_call_fed(HADAL_CALL_SUBSCRIBE, owner, virt_to_phys(asked),
-					sizeof(*asked), 0, 0);
+	asked = copy_struct(buffer, bytes);
+	if (IS_ERR(asked))
+		return PTR_ERR(asked);
+	result = hadal_call_fed(call, owner, virt_to_phys(asked), bytes, 0, 0);
 	free_page((unsigned long)asked);
+	return result;
+}
+
+int events_subscribe(struct file *file, struct hadal_ioc_subscribe *request)
+{
+	const size_t bytes = sizeof(struct hadal_subscription);
+	long result;
+
+	if (request->size != bytes || request->subscription || request->index || request->cpu)
+		return -EINVAL;
+	result = ask_for(file, HADAL_CALL_SUBSCRIBE, request->buffer, bytes);
 	if (result < 0)
 		return result;
 	request->subscription = result;
@@ -300,18 +321,17 @@ int events_answer(struct file *file, struct hadal_ioc_event_answer *request)
 {
 	struct hadal_event_answer *answer;
 	u64 first = owner_of(file);
-	int result = -EFAULT;
+	int result;
 
 	if (request->size != sizeof(*answer) || request->refused)
 		return -EINVAL;
 	if (!first)
 		return -ENXIO;
-	answer = (void *)get_zeroed_page(GFP_KERNEL);
-	if (!answer)
-		return -ENOMEM;
-	if (!copy_from_user(answer, u64_to_user_ptr(request->buffer), sizeof(*answer)))
-		result = hadal_call_inout(HADAL_CALL_EVENT_ANSWER, &first, virt_to_phys(answer),
-					  sizeof(*answer), 0, 0);
+	answer = copy_struct(request->buffer, sizeof(*answer));
+	if (IS_ERR(answer))
+		return PTR_ERR(answer);
+	result = hadal_call_inout(HADAL_CALL_EVENT_ANSWER, &first, virt_to_phys(answer),
+				  sizeof(*answer), 0, 0);
 	if (result == -ERANGE)
 		request->refused = first;
 	free_page((unsigned long)answer);
@@ -320,21 +340,12 @@ int events_answer(struct file *file, struct hadal_ioc_event_answer *request)
 
 int events_view(struct file *file, struct hadal_ioc_view *request)
 {
-	struct hadal_view_request *view;
-	u32 owner = owner_of(file);
-	long result = -EFAULT;
+	const size_t bytes = sizeof(struct hadal_view_request);
+	long result;
 
-	if (request->size != sizeof(*view) || request->view)
+	if (request->size != bytes || request->view)
 		return -EINVAL;
-	if (!owner)
-		return -ENXIO;
-	view = (void *)get_zeroed_page(GFP_KERNEL);
-	if (!view)
-		return -ENOMEM;
-	if (!copy_from_user(view, u64_to_user_ptr(request->buffer), sizeof(*view)))
-		result = hadal_call_fed(HADAL_CALL_VIEW, owner, virt_to_phys(view), sizeof(*view),
-					0, 0);
-	free_page((unsigned long)view);
+	result = ask_for(file, HADAL_CALL_VIEW, request->buffer, bytes);
 	if (result < 0)
 		return result;
 	request->view = result;

@@ -18,6 +18,7 @@
 #include "support/hostile.h"
 #include "support/open.h"
 #include "support/region.h"
+#include "support/subscribe.h"
 #include "support/wishes.h"
 
 #define KEPT_MAX 24u /* subscriptions at once: others have to have room too */
@@ -39,24 +40,13 @@ static uint64_t below(uint64_t limit)
 	return random_below(&random_state, limit);
 }
 
-/* All of whatever owner; there is only this one. */
-static unsigned int count_subscriptions(void)
-{
-	struct hadal_subscription_state state;
-	unsigned int count = 0;
-
-	for (unsigned int i = 0; i < HADAL_MAX_SUBSCRIPTIONS; i++)
-		count += !hadal_subscription_at(hadal, i, -1, &state, NULL);
-	return count;
-}
-
 static void open_again(void)
 {
 	if (device >= 0)
 		close(device);
 	device = open_device();
 	kept_count = 0;
-	EQUAL(count_subscriptions(), 0);
+	EQUAL(count_subscriptions(hadal), 0);
 }
 
 static bool is_documented(int error)
@@ -250,7 +240,7 @@ static void one_call(void)
 		exit(1);
 	}
 	if (error || call == UNSUBSCRIBE)
-		EQUAL(count_subscriptions(), kept_count);
+		EQUAL(count_subscriptions(hadal), kept_count);
 }
 
 int main(int argc, char **argv)

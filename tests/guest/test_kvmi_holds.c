@@ -188,15 +188,6 @@ static void begin_asking(void)
 	EQUAL(peer_control(KVMI_CONTROL_MSR, 1, MSR_CSTAR, true), 0);
 }
 
-/* Whatever was asked for is gone. */
-static void nothing_is_left(void)
-{
-	struct hadal_subscription_state state;
-
-	for (unsigned int i = 0; i < HADAL_MAX_SUBSCRIPTIONS; i++)
-		EQUAL(hadal_subscription_at(hadal, i, -1, &state, NULL), -ENOENT);
-}
-
 static void other_event(uint32_t seq)
 {
 	peer_reply(1, seq, KVMI_ACTION_CONTINUE, KVMI_EVENT_BREAKPOINT, NULL, 0);
@@ -277,7 +268,7 @@ static void check_ends(void)
 			EQUAL(waitpid(peer.server, NULL, 0), peer.server);
 		EQUAL(status_of(child), 0);
 		close(peer.connection);
-		nothing_is_left();
+		expect_no_subscription(hadal);
 	}
 }
 
@@ -297,7 +288,7 @@ int main(void)
 	check_pause();
 	check_deadline();
 	peer_end();
-	nothing_is_left();
+	expect_no_subscription(hadal);
 	check_ends();
 	return 0;
 }

@@ -79,12 +79,12 @@ static int add_locked(struct vcpu *vcpu, uint64_t kernel_root, uint64_t user_roo
 	return 0;
 }
 
-/* From now on nobody is answered for it. True: not all of its pages are out yet. */
-static bool remove_locked(struct vcpu *vcpu, struct client *client)
+/* From now on nobody is answered for it. 1: not all of its pages are out yet. */
+static int64_t remove_locked(struct vcpu *vcpu, struct client *client)
 {
 	entry_write(&client->user_root, 0);
 	if (map_remove_client_pages(vcpu, client))
-		return true;
+		return 1;
 	client->kernel_root = 0;
 	while (client_end && !clients[client_end - 1].kernel_root)
 		__atomic_store_n(&client_end, client_end - 1, __ATOMIC_RELEASE);
@@ -93,7 +93,7 @@ static bool remove_locked(struct vcpu *vcpu, struct client *client)
 		request_follow(vcpu);
 		extensions_listen(false);
 	}
-	return false;
+	return 0;
 }
 
 static bool is_root(uint64_t root)
@@ -128,14 +128,9 @@ static int64_t with_client(struct vcpu *vcpu, int64_t (*act)(struct vcpu *, stru
 	return result;
 }
 
-static int64_t remove(struct vcpu *vcpu, struct client *client)
-{
-	return remove_locked(vcpu, client);
-}
-
 int64_t hypercall_client_remove(struct vcpu *vcpu)
 {
-	return with_client(vcpu, remove);
+	return with_client(vcpu, remove_locked);
 }
 
 static int64_t page_add(struct vcpu *vcpu, struct client *client)

@@ -250,12 +250,12 @@ int vcpu_decode(struct vcpu *vcpu, struct insn *insn);
 /* Copy the code at a linear address; the bytes that could be read. */
 size_t vcpu_fetch(struct vcpu *vcpu, uint64_t linear, uint8_t *bytes, size_t count);
 /* How the guest's processor reads addresses now, for guest_walk(). */
+void vcpu_paging(struct vcpu *vcpu, struct guest_paging *paging);
 /*
  * Host address of what a linear address leads to on the owner's view that the vCPU runs on,
  * whatever rights there are; NULL: nothing, or no RAM.
  */
 void *vcpu_walk_view(const struct vcpu *vcpu, const struct guest_paging *paging, uint64_t linear);
-void vcpu_paging(struct vcpu *vcpu, struct guest_paging *paging);
 /* True in 64-bit mode: EFER.LMA and CS.L. */
 bool vcpu_long_mode(struct vcpu *vcpu);
 void vcpu_registers(struct vcpu *vcpu, struct hadal_regs *out);

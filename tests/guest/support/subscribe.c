@@ -2,6 +2,8 @@
 /* Subscriptions to what hadal_test.ko does. */
 #include "support/subscribe.h"
 
+#include <errno.h>
+
 #include "support/check.h"
 
 uint64_t have_done(int device, enum hadal_test_action action, uint64_t number, uint64_t value,
@@ -62,6 +64,24 @@ struct hadal_subscription_state state_of(struct hadal_events *events, uint32_t s
 
 	CHECK(!hadal_events_state(events, subscription, &state, NULL));
 	return state;
+}
+
+unsigned int count_subscriptions(struct hadal *hadal)
+{
+	struct hadal_subscription_state state;
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < HADAL_MAX_SUBSCRIPTIONS; i++)
+		count += !hadal_subscription_at(hadal, i, -1, &state, NULL);
+	return count;
+}
+
+void expect_no_subscription(struct hadal *hadal)
+{
+	struct hadal_subscription_state state;
+
+	for (unsigned int i = 0; i < HADAL_MAX_SUBSCRIPTIONS; i++)
+		EQUAL(hadal_subscription_at(hadal, i, -1, &state, NULL), -ENOENT);
 }
 
 void unsubscribe_from(struct hadal_events *events, uint32_t subscription)

@@ -22,6 +22,9 @@ struct hadal_subscription to_cstar(void);
 struct hadal_subscription to_memory(uint64_t address, uint64_t bytes, uint32_t access);
 uint32_t subscribe_to(struct hadal_events *events, const struct hadal_subscription *asked);
 struct hadal_subscription_state state_of(struct hadal_events *events, uint32_t subscription);
+/* How many there are, of whatever owner; and that there is none. */
+unsigned int count_subscriptions(struct hadal *hadal);
+void expect_no_subscription(struct hadal *hadal);
 void unsubscribe_from(struct hadal_events *events, uint32_t subscription);
 
 /* What the rings have of a subscription. */
